@@ -1,0 +1,285 @@
+"""Reads a manifest and fetches one of its downloads into a folder that holds the one file, checked."""
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import requests
+import urllib3
+from tqdm import tqdm
+
+from stages.lib import manifest
+from stages.lib.command import ThawError, run
+from stages.lib.files import folder_written_whole, sha256, written_whole
+from stages.lib.manifest import Copy, Download
+
+MIRROR = "THAW_MIRROR"
+# Seconds between attempts that bring nothing new: long enough for a server to recover, short enough to watch.
+WAITS = (0.5, 1.0, 2.0, 4.0)
+TIMEOUTS = (10, 60)  # seconds: to connect, and between two arrivals of data
+CHUNK = 2**18  # bytes
+HEAD = 1024  # bytes in which an HTML page shows itself
+PASSING_STATUS = {408, 425, 429, 500, 502, 503, 504}  # HTTP: may be over at the next attempt
+NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
+
+
+class NotFetchedError(Exception):
+    """A copy that cannot be had or is not what the manifest says; the text tells which and why."""
+
+
+class InterruptedTransferError(Exception):
+    """An attempt that failed in a way that the next one may not."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Fetch the download that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m stages.download", description=__doc__)
+    parser.add_argument("--source", type=Path, required=True, help="the manifest")
+    parser.add_argument("--name", required=True, help="the download's name in the manifest")
+    parser.add_argument("--out", type=Path, required=True, help="the folder for the one file")
+    parser.add_argument("--work", type=Path, default=Path("work/download"), help="keeps what arrived so far")
+    options = parser.parse_args(arguments)
+    source = manifest.load(options.source)
+    download = source.download(options.name)
+    try:
+        obtain(download, source.path, options.out, options.work, _mirror())
+    except OSError as error:
+        cause = error.strerror or " ".join(str(error).split())
+        raise ThawError(
+            f"{error.filename or options.out}: {cause}; make room or mend it, then run again"
+        ) from None
+
+
+def _mirror() -> Path | None:
+    folder = os.environ.get(MIRROR)
+    if folder and not Path(folder).is_dir():
+        raise ThawError(f"{MIRROR}: there is no folder '{folder}'; name an existing one or unset it")
+    return Path(folder) if folder else None
+
+
+def obtain(download: Download, source: Path, out: Path, work: Path, mirror: Path | None) -> None:
+    """Put the first good copy of `download` into the folder `out`, under its own name.
+
+    `source` is the manifest's file. Raises ThawError with every failure where no copy can be had.
+    """
+    failures = []
+    for attempt in _attempts(download, source, out, work, mirror):
+        try:
+            attempt()
+            return
+        except NotFetchedError as failure:
+            failures.append(str(failure))
+    names = " or ".join(dict.fromkeys(copy.file_name for copy in download.copies))
+    raise ThawError(
+        f"{'; '.join(failures)}; set {MIRROR}=FOLDER to a folder that holds {names}, "
+        "or `source: data/embedded.yaml` in params.yaml"
+    )
+
+
+def _attempts(
+    download: Download, source: Path, out: Path, work: Path, mirror: Path | None
+) -> Iterator[Callable[[], None]]:
+    """What to try, in order: the mirror, files of this machine, the network."""
+    if mirror:
+        yield partial(_take_from_mirror, download, source, mirror, out)
+    local = {copy: path for copy in download.copies if (path := _local_path(copy, source))}
+    for copy, path in local.items():
+        yield partial(_take, path, copy, out)
+    for copy in download.copies:
+        if copy.address and copy not in local:
+            yield partial(_fetch, copy, work, out)
+
+
+def _local_path(copy: Copy, source: Path) -> Path | None:
+    if copy.path is not None:
+        return source.parent / copy.path
+    parts = urlsplit(copy.address or "")
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def _take_from_mirror(download: Download, source: Path, mirror: Path, out: Path) -> None:
+    """Take a file by a copy's name; good if its checksum is any copy's. Warns of files that are not."""
+    names = dict.fromkeys(copy.file_name for copy in download.copies)
+    known = {copy.sha256 for copy in download.copies}
+    for path in (mirror / name for name in names):
+        if not path.is_file():
+            continue
+        found = sha256(path)
+        if found in known:
+            _copy_file(path, out)
+            return
+        print(f"warning: {path}: passed over, its sha256 {found} is not in {source}", file=sys.stderr)
+    raise NotFetchedError(f"{MIRROR} ({mirror}): holds no good {' or '.join(names)}")
+
+
+def _take(path: Path, copy: Copy, out: Path) -> None:
+    if not path.is_file():
+        raise NotFetchedError(f"{path}: no such file")
+    _check(path, str(path), copy)
+    _copy_file(path, out)
+
+
+def _copy_file(path: Path, out: Path) -> None:
+    with folder_written_whole(out) as folder:
+        shutil.copyfile(path, folder / path.name)
+
+
+def _check(path: Path, place: str, copy: Copy) -> None:
+    """Hold a file against what the manifest says of `copy`; raises NotFetchedError naming `place`."""
+    with path.open("rb") as file:
+        head = file.read(HEAD).lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise NotFetchedError(f"{place}: is an HTML page (a login or an error?), not {copy.file_name}")
+    size = path.stat().st_size
+    if copy.bytes not in (None, size):
+        raise NotFetchedError(f"{place}: has {size} bytes, not {copy.bytes} as the manifest says")
+    if copy.sha256 is not None and (found := sha256(path)) != copy.sha256:
+        raise NotFetchedError(f"{place}: has sha256 {found}, not {copy.sha256} as the manifest says")
+
+
+def _fetch(copy: Copy, work: Path, out: Path) -> None:
+    """Fetch `copy` over HTTPS by way of `work`, where what arrived waits for the next run."""
+    part = work / f"{copy.file_name}.part"
+    transfer = Transfer(copy, part)
+    transfer.complete()
+    try:
+        _check(part, copy.address, copy)
+    except NotFetchedError:
+        transfer.discard()
+        raise
+    with folder_written_whole(out) as folder:
+        shutil.move(part, folder / copy.file_name)
+    transfer.discard()
+
+
+class Transfer:
+    """A file on its way from `copy.address` to `part`, and beside that the version it belongs to."""
+
+    def __init__(self, copy: Copy, part: Path) -> None:
+        self.copy = copy
+        self.part = part
+        self.version = part.with_name(part.name + ".version")  # two lines: address, ETag or date
+        part.parent.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def arrived(self) -> int:
+        """Bytes that lie in `part`."""
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def discard(self) -> None:
+        """Forget what arrived."""
+        self.part.unlink(missing_ok=True)
+        self.version.unlink(missing_ok=True)
+
+    def complete(self) -> None:
+        """Fetch what is missing; the waits between attempts start over whenever more than ever arrived."""
+        waits = iter(WAITS)
+        most = self.arrived
+        with requests.Session() as session:
+            while True:
+                try:
+                    return self._attempt(session)
+                except InterruptedTransferError as interruption:
+                    if self.arrived > most:
+                        waits, most = iter(WAITS), self.arrived
+                    wait = next(waits, None)
+                    if wait is None:
+                        raise NotFetchedError(f"{self.copy.address}: {interruption}") from None
+                    time.sleep(wait)
+
+    def _attempt(self, session: requests.Session) -> None:
+        try:
+            with session.get(
+                self.copy.address, headers=self._request_headers(), stream=True, timeout=TIMEOUTS
+            ) as response:
+                self._receive(response)
+        except NETWORK_ERRORS as error:
+            raise InterruptedTransferError(f"cannot be reached ({_innermost(error)})") from None
+
+    def _request_headers(self) -> dict[str, str]:
+        headers = {"Accept-Encoding": "identity"}  # the bytes as they lie there, which sizes and ranges count
+        address, _, version = (
+            self.version.read_text().partition("\n") if self.version.exists() else ("", "", "")
+        )
+        if not self.arrived or address != self.copy.address:
+            self.discard()
+            return headers
+        headers["Range"] = f"bytes={self.arrived}-"
+        if version:
+            headers["If-Range"] = version
+        return headers
+
+    def _receive(self, response: requests.Response) -> None:
+        if not all(step.url.startswith("https://") for step in [*response.history, response]):
+            raise NotFetchedError(f"{self.copy.address}: leads to {response.url}, which is not https://")
+        status = response.status_code
+        if status == requests.codes.requested_range_not_satisfiable and self.arrived:
+            return self._end_of_range(response)
+        if status in PASSING_STATUS:
+            raise InterruptedTransferError(f"answers {status} {response.reason}")
+        if status not in (requests.codes.ok, requests.codes.partial_content):
+            raise NotFetchedError(f"{self.copy.address}: answers {status} {response.reason}")
+        if status == requests.codes.partial_content and not self._continues(response):
+            self.discard()
+            raise InterruptedTransferError("answers with another range than the one asked for")
+        if status == requests.codes.ok:
+            self._start_over(response)
+        return self._append(response)
+
+    def _end_of_range(self, response: requests.Response) -> None:
+        """The server has nothing after what arrived: either it is all there, or it is not of this file."""
+        if response.headers.get("Content-Range") != f"bytes */{self.arrived}":
+            self.discard()
+            raise InterruptedTransferError("holds less than what arrived of it before")
+
+    def _continues(self, response: requests.Response) -> bool:
+        return response.headers.get("Content-Range", "").startswith(f"bytes {self.arrived}-")
+
+    def _start_over(self, response: requests.Response) -> None:
+        self.discard()
+        etag = response.headers.get("ETag", "")
+        # A weak ETag does not vouch for bytes.
+        version = response.headers.get("Last-Modified", "") if etag.startswith("W/") or not etag else etag
+        # With neither a version nor a checksum, two halves of different files could pass for one.
+        if version or self.copy.sha256:
+            with written_whole(self.version) as path:
+                path.write_text(f"{self.copy.address}\n{version}")
+
+    def _append(self, response: requests.Response) -> None:
+        remaining = response.headers.get("Content-Length", "")
+        total = self.arrived + int(remaining) if remaining.isdecimal() else self.copy.bytes
+        most = self.copy.bytes or float("inf")
+        with self.part.open("ab") as file, _progress(self.copy.file_name, self.arrived, total) as bar:
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                file.write(chunk)
+                bar.update(len(chunk))
+                if file.tell() > most:
+                    self.discard()
+                    raise NotFetchedError(
+                        f"{self.copy.address}: sends more than {most} bytes, the manifest's number"
+                    )
+
+
+def _progress(name: str, arrived: int, total: int | None) -> tqdm:
+    # disable=None: silent where stderr is no terminal
+    return tqdm(desc=name, initial=arrived, total=total, unit="B", unit_scale=True, disable=None)
+
+
+def _innermost(error: BaseException) -> str:
+    """The cause at the bottom of a network error, without the layers and the connection's name around it."""
+    wrapped = [error.__dict__.get("reason"), *error.args]
+    inner = next((each for each in wrapped if isinstance(each, Exception)), None)
+    if inner:
+        return _innermost(inner)
+    return re.sub(r"^\w+\(.*?\): ", "", " ".join(str(error).split()))
+
+
+if __name__ == "__main__":
+    run(main)

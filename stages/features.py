@@ -1,0 +1,35 @@
+"""Stage `features`: frozen activations of every epoch's augmented pictures, computed once for all variants.
+
+Reads a data set's images and the weights; fills the store of activations; writes the json of its fingerprint.
+"""
+
+import argparse
+from pathlib import Path
+
+from stages.lib import backbone as backbones
+from stages.lib import inputs, params, records
+from stages.lib.command import run
+
+
+def main() -> None:
+    arguments = _arguments()
+    data = inputs.read(arguments, params.load())
+    cut = backbones.cut_layer(data.backbone(), data.params.fine.from_layer)
+    fingerprint = data.fingerprint(cut)
+    store = data.store(fingerprint)
+    store.validation()
+    for epoch in range(1, arguments.epochs + 1):
+        store.training(epoch)
+    records.write_json({"fingerprint": fingerprint, "cut": cut.name}, arguments.out)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    inputs.add_arguments(parser)
+    parser.add_argument("--epochs", type=int, required=True, help="how many epochs to hold")
+    parser.add_argument("--out", type=Path, required=True, help="json of the fingerprint")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

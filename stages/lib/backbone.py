@@ -1,0 +1,95 @@
+"""The pre-trained backbone: loaded, cut below the first unfrozen layer, and put together again."""
+
+from pathlib import Path
+
+import keras
+
+from stages.lib.command import ThawError
+from stages.lib.manifest import Backbone
+
+
+def load(spec: Backbone, weights: Path) -> keras.Model:
+    """Build the manifest's backbone without its top and load `weights` (a Keras `.h5` file).
+
+    Input: float (n, size, size, 3) in [-1, 1]. Raises ThawError where the weights do not fit.
+    """
+    build = getattr(keras.applications, spec.name)
+    shape = (spec.image_size, spec.image_size, 3)
+    try:
+        return build(input_shape=shape, include_top=False, weights=str(weights), **spec.arguments)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        cause = " ".join(str(error).split())
+        raise ThawError(
+            f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); fetch them again"
+        ) from None
+
+
+def weights_file(folder: Path) -> Path:
+    """The one file that `download@weights` put into `folder`."""
+    files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if len(files) != 1:
+        raise ThawError(
+            f"{folder}: holds {len(files)} files instead of one; run `dvc repro download@weights`"
+        )
+    return files[0]
+
+
+def cut_layer(backbone: keras.Model, from_layer: int) -> keras.Layer:
+    """The last layer below `from_layer` whose output every path from below to above crosses.
+
+    Everything up to its output stays frozen whatever is trained from `from_layer` up, and its output is all
+    that the rest needs to know.
+    """
+    if not 0 < from_layer < len(backbone.layers):
+        raise ThawError(
+            f"params.yaml: fine.from_layer: {backbone.name} has layers 0 to {len(backbone.layers) - 1}, "
+            f"not {from_layer}; name one above 0"
+        )
+    position = {layer.name: index for index, layer in enumerate(backbone.layers)}
+    # reach[i]: the highest layer that reads the output of layer i or of one below it.
+    furthest_reader = [max(_readers(layer, position), default=0) for layer in backbone.layers]
+    furthest_below = 0
+    cut = 0
+    for index in range(from_layer):
+        if furthest_below <= index:
+            cut = index
+        furthest_below = max(furthest_below, furthest_reader[index])
+    return backbone.layers[cut]
+
+
+def _readers(layer: keras.Layer, position: dict[str, int]) -> list[int]:
+    # `_outbound_nodes` is how Keras itself walks the graph; there is no public way.
+    readers = [node.operation.name for node in layer._outbound_nodes]
+    return [position[name] for name in readers if name in position]
+
+
+def unfreeze(backbone: keras.Model, from_layer: int) -> None:
+    """Make the layers from index `from_layer` up trainable and the others not."""
+    backbone.trainable = True
+    for layer in backbone.layers[:from_layer]:
+        layer.trainable = False
+
+
+def frozen_part(backbone: keras.Model, cut: keras.Layer, batch_size: int | None = None) -> keras.Model:
+    """Pixels, float32 (n, size, size, 3) in [0, 255], to [activations at the cut, pooled output]."""
+    pixels = keras.Input(backbone.input_shape[1:], batch_size=batch_size, name="pixels")
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
+    both = keras.Model(backbone.input, [cut.output, pooled])
+    # training=False is only for form: a frozen backbone's batch normalisation uses its moving statistics.
+    return keras.Model(pixels, both(_rescaled(pixels), training=False))
+
+
+def top_part(backbone: keras.Model, cut: keras.Layer) -> keras.Model:
+    """Activations at the cut to the pooled output, float32 (n, channels); shares the backbone's layers."""
+    return keras.Model(cut.output, keras.layers.GlobalAveragePooling2D()(backbone.output), name="top")
+
+
+def whole_model(backbone: keras.Model, head: keras.Model) -> keras.Model:
+    """Pixels in [0, 255] to the logit: backbone and head as one plain Keras model, to save."""
+    pixels = keras.Input(backbone.input_shape[1:], name="pixels")
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone(_rescaled(pixels), training=False))
+    return keras.Model(pixels, head(pooled), name="classifier")
+
+
+def _rescaled(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    return keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescale")(pixels)

@@ -1,0 +1,189 @@
+"""Frozen activations on disk: computed where missing, checked when read, never mixed.
+
+A store is one folder for one fingerprint of all that made it:
+    pictures-training/, pictures-validation/    the pictures, decoded and resized, uint8
+    epoch-0001/, epoch-0002/, …                 augmented training pictures' activations, row i for picture i
+    clean-validation/                           validation pictures' activations, not augmented
+An entry is complete when its folder exists, because it is written beside and renamed.
+"""
+
+import hashlib
+import json
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from stages.lib import augmentation, files, pictures
+from stages.lib.frozen import FrozenPart
+from stages.lib.manifest import Backbone
+from stages.lib.params import Params
+from stages.lib.pictures import Part
+
+# What a change of would change the activations.
+MODULES = ("augmentation", "backbone", "feature_store", "frozen", "pictures", "randomness")
+LIBRARIES = ("tensorflow", "keras", "opencv-python-headless", "pillow")
+
+ENTRY_FILES = ("activations.npy", "pooled.npy")
+PICTURES_FILE = "pictures.npy"
+
+CHECKSUMS = "checksums.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One pass over the pictures of a part, memory-mapped.
+
+    activations: (n, height, width, channels), float16 or float32; pooled: (n, channels), float32.
+    """
+
+    activations: np.ndarray
+    pooled: np.ndarray
+
+
+def fingerprint(parts_digest: str, weights_digest: str, backbone: Backbone, cut: str, params: Params) -> str:
+    """A digest of all that decides the activations: inputs, params, our modules, the libraries below them."""
+    here = Path(__file__).parent
+    made_of = {
+        "pictures": parts_digest,
+        "weights": weights_digest,
+        "backbone": backbone.model_dump(),
+        "cut": cut,
+        "seed": params.seed,
+        "augment": params.augment.model_dump(),
+        "features": params.features.model_dump(),
+        "modules": [files.sha256(here / f"{name}.py") for name in MODULES],
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class FeatureStore:
+    """The frozen activations of one data set; computes an entry when it is first asked for.
+
+    `frozen_part` is called once, and only where something is missing: building it takes seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        parts: dict[str, Part],
+        image_size: int,
+        params: Params,
+        frozen_part: Callable[[], FrozenPart],
+    ) -> None:
+        self._folder = folder
+        self._parts = parts
+        self._image_size = image_size
+        self._params = params
+        self._build_frozen_part = frozen_part
+
+    def training(self, epoch: int) -> Entry:
+        """Epoch `epoch`'s augmented training pictures (epochs from 1)."""
+        return self._entry(f"epoch-{epoch:04}", "training", epoch)
+
+    def validation(self) -> Entry:
+        """The validation pictures, not augmented."""
+        return self._entry("clean-validation", "validation", None)
+
+    def _entry(self, name: str, part: str, epoch: int | None) -> Entry:
+        folder = self._folder / name
+        if not _is_sound(folder):
+            with files.folder_written_whole(folder) as beside:
+                self._compute(beside, f"{name} of {self._folder.parent.name}", part, epoch)
+        return Entry(*(np.load(folder / file, mmap_mode="r") for file in ENTRY_FILES))
+
+    def _compute(self, folder: Path, title: str, part: str, epoch: int | None) -> None:
+        writers = None
+        for pixels in self._batches(title, part, epoch):
+            outputs = self._frozen_part(pixels)
+            if writers is None:
+                writers = self._writers(folder, len(self._parts[part]), outputs)
+            for writer, output in zip(writers, outputs, strict=True):
+                writer.append(output)
+        checksums = {writer.path.name: writer.close() for writer in writers or []}
+        (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=2) + "\n")
+
+    def _writers(self, folder: Path, count: int, outputs: tuple[np.ndarray, np.ndarray]) -> list["_Writer"]:
+        dtypes = (self._params.features.dtype, "float32")
+        return [
+            _Writer(folder / file, (count, *output.shape[1:]), dtype)
+            for file, output, dtype in zip(ENTRY_FILES, outputs, dtypes, strict=True)
+        ]
+
+    def _batches(self, title: str, part: str, epoch: int | None) -> Iterator[np.ndarray]:
+        """Pixels in [0, 255], float32, in batches, augmented where `epoch` says for which epoch."""
+        images = self._pictures(part)
+        drawn = None
+        if epoch is not None:
+            drawn = augmentation.draw(len(images), self._params.seed, epoch, self._params.augment)
+        with tqdm(total=len(images), desc=title, unit=" images", disable=None, leave=False) as progress:
+            for start in range(0, len(images), self._params.features.batch_size):
+                rows = slice(start, start + self._params.features.batch_size)
+                pixels = (
+                    images[rows].astype(np.float32)
+                    if drawn is None
+                    else augmentation.applied(images, drawn, rows)
+                )
+                yield pixels
+                progress.update(len(pixels))
+
+    def _pictures(self, part: str) -> np.ndarray:
+        """The part's pictures, decoded and resized once: uint8 (n, size, size, 3), memory-mapped."""
+        folder = self._folder / f"pictures-{part}"
+        if not _is_sound(folder):
+            paths = self._parts[part].paths
+            shape = (len(paths), self._image_size, self._image_size, 3)
+            with files.folder_written_whole(folder) as beside:
+                writer = _Writer(beside / PICTURES_FILE, shape, "uint8")
+                for picture in pictures.decode_all(paths, self._image_size):
+                    writer.append(picture[np.newaxis])
+                (beside / CHECKSUMS).write_text(json.dumps({PICTURES_FILE: writer.close()}) + "\n")
+        return np.load(folder / PICTURES_FILE, mmap_mode="r")
+
+    @cached_property
+    def _frozen_part(self) -> FrozenPart:
+        return self._build_frozen_part()
+
+
+class _Writer:
+    """Appends rows to a `.npy` file of known shape, so that no more than a batch is ever in memory."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: str) -> None:
+        self.path = path
+        self._dtype = np.dtype(dtype)
+        self._file = path.open("wb")
+        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, header)
+        self._checksum = 0
+
+    def append(self, rows: np.ndarray) -> None:
+        data = np.ascontiguousarray(rows, self._dtype).tobytes()
+        self._checksum = zlib.crc32(data, self._checksum)
+        self._file.write(data)
+
+    def close(self) -> int:
+        """Close the file; returns the CRC-32 of its data, header left out."""
+        self._file.close()
+        return self._checksum
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether the entry is there and its data have the checksums they were written with."""
+    try:
+        checksums = json.loads((folder / CHECKSUMS).read_text())
+        return all(
+            zlib.crc32(np.load(folder / file, mmap_mode="r")) == checksum
+            for file, checksum in checksums.items()
+        )
+    except FileNotFoundError:
+        return False
+    except (ValueError, OSError) as error:
+        tqdm.write(f"{folder}: damaged ({error}); computed again", file=sys.stderr)
+        return False

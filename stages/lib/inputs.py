@@ -1,0 +1,72 @@
+"""What the stages on networks read in common: the manifest, the split, the weights and the feature store."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from stages.lib import backbone as backbones
+from stages.lib import feature_store, files, frozen, manifest, pictures
+from stages.lib.feature_store import FeatureStore
+from stages.lib.frozen import FrozenPart
+from stages.lib.manifest import Manifest
+from stages.lib.params import Params
+from stages.lib.pictures import Part
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the paths that `Inputs` reads to a stage's command line."""
+    parser.add_argument("--source", type=Path, required=True, help="manifest of inputs")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the data set's images")
+    parser.add_argument("--split", type=Path, required=True, help="csv of path, label and part")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of the backbone's weights")
+    parser.add_argument("--store", type=Path, required=True, help="folder of stored activations")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One data set, the backbone, and where the frozen activations are kept."""
+
+    manifest: Manifest
+    table: Path
+    parts: dict[str, Part]
+    weights: Path
+    store_folder: Path
+    params: Params
+
+    def backbone(self) -> keras.Model:
+        """The backbone with its pre-trained weights, all of it frozen."""
+        model = backbones.load(self.manifest.backbone, self.weights)
+        model.trainable = False
+        return model
+
+    def fingerprint(self, cut: keras.Layer) -> str:
+        """Of all that decides the frozen activations up to `cut`."""
+        digest = pictures.digest(self.table, self.parts)
+        weights_digest = files.sha256(self.weights)
+        return feature_store.fingerprint(
+            digest, weights_digest, self.manifest.backbone, cut.name, self.params
+        )
+
+    def store(self, fingerprint: str) -> FeatureStore:
+        """The stored activations of `fingerprint`; what is missing is computed when it is read."""
+        size = self.manifest.backbone.image_size
+        return FeatureStore(self.store_folder / fingerprint, self.parts, size, self.params, self._frozen_part)
+
+    def _frozen_part(self) -> FrozenPart:
+        backbone = self.backbone()
+        cut = backbones.cut_layer(backbone, self.params.fine.from_layer)
+        return frozen.build(backbone, cut, self.params.features)
+
+
+def read(arguments: argparse.Namespace, params: Params) -> Inputs:
+    """Read what the command line names; raises ThawError."""
+    return Inputs(
+        manifest=manifest.load(arguments.source),
+        table=arguments.split,
+        parts=pictures.read_split(arguments.split, arguments.images),
+        weights=backbones.weights_file(arguments.weights),
+        store_folder=arguments.store,
+        params=params,
+    )

@@ -1,0 +1,93 @@
+"""YAML files into frozen, typed values; what is wrong is told in one line."""
+
+import difflib
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import pydantic
+import yaml
+
+from stages.lib.command import ThawError
+
+
+class Section(pydantic.BaseModel):
+    """A mapping of a YAML file: every key known, every value of the declared type, nothing changed later."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which also takes `1e-05`, as DVC writes it, for the number it is in YAML 1.2."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+def load(path: Path, section: type[SectionType]) -> SectionType:
+    """Read the YAML file `path` as a `section`.
+
+    Raises ThawError with the file, the key, the cause and, for an unknown key, the nearest known one.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise ThawError(f"{path}: no such file; name an existing one") from None
+    except (ValueError, RecursionError, yaml.YAMLError, OSError) as error:  # ValueError: no UTF-8, no date
+        raise ThawError(f"{path}: cannot be read as YAML ({_one_line(error)}); mend the file") from None
+    try:
+        return section.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ThawError(f"{path}: {_first_mistake(error, section, content)}") from None
+
+
+def _first_mistake(error: pydantic.ValidationError, section: type[Section], content: object) -> str:
+    mistake = error.errors(include_url=False)[0]
+    keys = _written_keys(mistake["loc"], content)
+    if mistake["type"] == "missing":
+        return f"missing key '{'.'.join([*keys, str(mistake['loc'][-1])])}'; add it"
+    key = ".".join(keys)
+    if mistake["type"] == "extra_forbidden":
+        known = _known_keys(section, mistake["loc"][:-1])
+        near = difflib.get_close_matches(str(mistake["loc"][-1]), known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+        return f"unknown key '{key}'; {hint}"
+    message = "must be a mapping of keys" if mistake["type"] == "model_type" else mistake["msg"]
+    given = mistake.get("input")
+    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) else ""
+    where = f"{key}: " if key else ""
+    return f"{where}{_one_line(message.removeprefix('Value error, '))}{shown}"
+
+
+def _written_keys(location: tuple[int | str, ...], content: Any) -> list[str]:
+    """The location without what stands in no file: pydantic's marks for a union's member and for a key."""
+    written = []
+    for part in location:
+        with suppress(KeyError, IndexError, TypeError):
+            content = content[part]
+            written.append(str(part))
+    return written
+
+
+def _known_keys(annotation: object, location: tuple[int | str, ...]) -> list[str]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        if not location:
+            return list(annotation.model_fields)
+        field = annotation.model_fields.get(str(location[0]))
+        return _known_keys(field.annotation, location[1:]) if field else []
+    inner = get_args(annotation)
+    if not inner:
+        return []
+    if get_origin(annotation) is Annotated:
+        return _known_keys(inner[0], location)
+    tagged = [member for member in inner if pydantic.Tag(str(location[0])) in get_args(member)]
+    return _known_keys(tagged[0] if tagged else inner[-1], location[1:])
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,35 @@
+"""Stage `transfer`: the head trained on the frozen backbone, once for all variants of a data set.
+
+Reads the stored activations; writes the head, its optimizer and the history of every epoch.
+"""
+
+import argparse
+from pathlib import Path
+
+from stages.lib import inputs, params, records
+from stages.lib.command import run
+from stages.lib.training import Data
+from stages.lib.transfer_phase import TransferPhase
+
+
+def main() -> None:
+    arguments = _arguments()
+    study = inputs.read(arguments, params.load())
+    store = study.store(records.read_json(arguments.features)["fingerprint"])
+    data = Data(store, study.parts, study.params)
+    phase = TransferPhase()
+    phase.extend(arguments.epochs, data.channels, data, study.params)
+    phase.write(arguments.out)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    inputs.add_arguments(parser)
+    parser.add_argument("--features", type=Path, required=True, help="json of the activations' fingerprint")
+    parser.add_argument("--epochs", type=int, required=True, help="how many epochs to train")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the head's states")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

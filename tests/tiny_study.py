@@ -1,0 +1,106 @@
+"""A study small enough for tests: drawn noise in two classes, and a backbone with weights of its own."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import yaml
+from PIL import Image
+
+from stages.lib import manifest, pictures
+from stages.lib import params as params_file
+from stages.lib.inputs import Inputs
+from stages.lib.params import Params
+
+IMAGE_SIZE = 64
+COUNTS = {"training": 20, "validation": 7}  # of each class; neither divides into whole batches
+PARAMS = {"batch_size": 8, "seed": 3}
+
+
+def inputs(folder: Path, params: Params) -> Inputs:
+    """A data set, a manifest and weights below `folder`, as the stages would find them."""
+    source = _manifest(folder)
+    table = _pictures(folder / "images")
+    weights = folder / "weights.h5"
+    if not weights.exists():
+        _save_weights(weights)
+    return Inputs(
+        manifest=manifest.load(source),
+        table=table,
+        parts=pictures.read_split(table, folder / "images"),
+        weights=weights,
+        store_folder=folder / "features",
+        params=params,
+    )
+
+
+def params(**changes: object) -> Params:
+    """The repository's params, small, with `changes` such as fine={"batch_norm": "moving"} laid over them."""
+    content = params_file.load().model_dump() | PARAMS
+    for section, change in changes.items():
+        content[section] = content[section] | change if isinstance(change, dict) else change
+    return Params.model_validate(content)
+
+
+def _manifest(folder: Path) -> Path:
+    counts = {part: {"dull": count, "bright": count} for part, count in COUNTS.items()}
+    content = {
+        "title": "test pictures",
+        "downloads": {
+            name: {"copies": [{"name": f"{name}.bin", "sha256": "0" * 64}]} for name in ("tiny", "weights")
+        },
+        "datasets": {
+            "tiny": {
+                "title": "dull and bright",
+                "classes": {"dull": "dull", "bright": "bright"},
+                "split": {"training": "training", "validation": "validation"},
+                "images": counts,
+            }
+        },
+        "backbone": {"name": "MobileNetV2", "arguments": {"alpha": 0.35}, "image_size": IMAGE_SIZE},
+    }
+    path = folder / "manifest.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+def _pictures(folder: Path) -> Path:
+    random = np.random.default_rng(0)
+    rows = []
+    for part, count in COUNTS.items():
+        for label, name in enumerate(("dull", "bright")):
+            for index in range(count):
+                path = Path(part) / name / f"{index}.png"
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(_picture(random, label)).save(folder / path)
+                rows.append({"path": path.as_posix(), "label": label, "part": part})
+    table = folder.parent / "split.csv"
+    pd.DataFrame(rows).to_csv(table, index=False)
+    return table
+
+
+def _picture(random: np.random.Generator, label: int) -> np.ndarray:
+    """Noise, on the average a little brighter for label 1: learnable, but not at once."""
+    coarse = random.integers(0, 200, size=(8, 8, 3)) + 30 * label
+    return np.kron(coarse, np.ones((10, 10, 1))).astype(np.uint8)
+
+
+def _save_weights(path: Path) -> None:
+    """Seeded weights whose moving statistics fit the network, so that activations neither die nor explode."""
+    keras.utils.set_random_seed(0)
+    shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
+    backbone = keras.applications.MobileNetV2(input_shape=shape, alpha=0.35, include_top=False, weights=None)
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.5
+    noise = np.random.default_rng(1).uniform(-1, 1, size=(32, *shape)).astype(np.float32)
+    for _ in range(20):
+        backbone(noise, training=True)
+    backbone.save_weights(path.with_suffix(".weights.h5"))
+    _as_applications_file(backbone, path)
+
+
+def _as_applications_file(backbone: keras.Model, path: Path) -> None:
+    """`keras.applications` takes a path that ends in `.h5` for the legacy layout, which only a whole model is saved in."""
+    backbone.save(path)
