@@ -28,7 +28,7 @@ lint: setup  ## check format and style
 
 record: setup  ## write the finished run of the photographs into docs/paper
 	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --histories plots \
-		--params params.yaml --out docs/paper
+		--params params.yaml --raw data/raw --out docs/paper
 
 requirements: setup  ## pin requirements.in anew in requirements.txt (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt

@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         obtain(download, source.path, options.out, options.work, _mirror())
     except OSError as error:
         cause = error.strerror or " ".join(str(error).split())
-        raise ThawError(
-            f"{error.filename or options.out}: {cause}; make room or mend it, then run again"
-        ) from None
+        raise ThawError(f"{error.filename or options.out}: {cause}; make room or mend it, then run again") from None
 
 
 def _mirror() -> Path | None:
@@ -77,6 +75,7 @@ def obtain(download: Download, source: Path, out: Path, work: Path, mirror: Path
         except NotFetchedError as failure:
             failures.append(str(failure))
     names = " or ".join(dict.fromkeys(copy.file_name for copy in download.copies))
+    failures = failures or [f"{names}: {source} knows no address"]
     raise ThawError(
         f"{'; '.join(failures)}; set {MIRROR}=FOLDER to a folder that holds {names}, "
         "or `source: data/embedded.yaml` in params.yaml"
@@ -183,6 +182,7 @@ class Transfer:
         waits = iter(WAITS)
         most = self.arrived
         with requests.Session() as session:
+            del session.adapters["http://"]  # no redirect leads away from https://
             while True:
                 try:
                     return self._attempt(session)
@@ -200,14 +200,15 @@ class Transfer:
                 self.copy.address, headers=self._request_headers(), stream=True, timeout=TIMEOUTS
             ) as response:
                 self._receive(response)
+        except requests.exceptions.InvalidSchema as error:
+            raise NotFetchedError(f"{self.copy.address}: leads away from https:// ({error})") from None
         except NETWORK_ERRORS as error:
-            raise InterruptedTransferError(f"cannot be reached ({_innermost(error)})") from None
+            raise InterruptedTransferError(f"cannot be fetched ({_innermost(error)})") from None
 
     def _request_headers(self) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity"}  # the bytes as they lie there, which sizes and ranges count
-        address, _, version = (
-            self.version.read_text().partition("\n") if self.version.exists() else ("", "", "")
-        )
+        kept = self.version.read_text(errors="replace") if self.version.exists() else ""
+        address, _, version = kept.partition("\n")
         if not self.arrived or address != self.copy.address:
             self.discard()
             return headers
@@ -217,8 +218,6 @@ class Transfer:
         return headers
 
     def _receive(self, response: requests.Response) -> None:
-        if not all(step.url.startswith("https://") for step in [*response.history, response]):
-            raise NotFetchedError(f"{self.copy.address}: leads to {response.url}, which is not https://")
         status = response.status_code
         if status == requests.codes.requested_range_not_satisfiable and self.arrived:
             return self._end_of_range(response)
@@ -262,9 +261,7 @@ class Transfer:
                 bar.update(len(chunk))
                 if file.tell() > most:
                     self.discard()
-                    raise NotFetchedError(
-                        f"{self.copy.address}: sends more than {most} bytes, the manifest's number"
-                    )
+                    raise NotFetchedError(f"{self.copy.address}: sends more than {most} bytes, the manifest's number")
 
 
 def _progress(name: str, arrived: int, total: int | None) -> tqdm:

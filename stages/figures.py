@@ -220,9 +220,7 @@ def _draw_final(axes: Axes, members: list[Variant], measure: str, look: Look, ti
         if not variant.in_grid:
             final = variant.history[f"val_{measure}"].iloc[-1]
             label = f"{title}, {_label(variant)}"
-            axes.plot(
-                variant.fine_share, final, color=colour, mec=TRIAL, marker="*", ms=14, ls="", label=label
-            )
+            axes.plot(variant.fine_share, final, color=colour, mec=TRIAL, marker="*", ms=14, ls="", label=label)
 
 
 def _plain_handles(axes: Axes) -> list[Line2D]:

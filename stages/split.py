@@ -35,7 +35,7 @@ from stages.lib.manifest import DrawnDataset, Place, ShippedDataset
 
 Dataset = ShippedDataset | DrawnDataset
 
-# An archive may hold much besides the images (other classes, helper files), but not without end: against bombs.
+# Against bombs: an archive may hold more than the images (other classes, helper files), but not without end.
 MEMBERS_PER_IMAGE = 100
 BYTES_PER_IMAGE = 2**24  # on average; more than photographs of 24 megapixels take
 BYTES_PER_ARCHIVED_BYTE = 100  # photographs hardly shrink, zeros shrink to a thousandth
@@ -59,6 +59,7 @@ DAMAGE = (
     EOFError,
     ValueError,
     OverflowError,
+    MemoryError,
     RuntimeError,
 )
 
@@ -106,9 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         split(dataset, source.path, _one_file(options.archive), options.images, options.split)
     except OSError as error:
         cause = error.strerror or " ".join(str(error).split())
-        raise ThawError(
-            f"{error.filename or options.images}: {cause}; make room or mend it, then run again"
-        ) from None
+        raise ThawError(f"{error.filename or options.images}: {cause}; make room or mend it, then run again") from None
 
 
 def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Path) -> None:
@@ -132,16 +131,14 @@ def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Pa
 def _one_file(folder: Path) -> Path:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     if len(files) != 1:
-        raise ThawError(
-            f"{folder}: holds {len(files)} files, not one archive alone; run the download stage again"
-        )
+        raise ThawError(f"{folder}: holds {len(files)} files, not one archive alone; run the download stage again")
     return files[0]
 
 
 def extract(archive: Path, places: list[Place], folder: Path) -> list[Found]:
     """Extract the members under `places` to their paths below `folder`, after a look at every member.
 
-    Raises ThawError, before anything is written, on members that are unsafe and on more than the limits allow.
+    Raises ThawError, before anything is written, on unsafe members and on more than the limits allow.
     """
     with _damage_named(archive):
         found = _survey(archive, places)
@@ -170,18 +167,17 @@ def _survey(archive: Path, places: list[Place]) -> list[Found]:
     found: list[Found] = []
     total = wanted = 0
     for count, (entry, _) in enumerate(_entries(archive, most_bytes), start=1):
+        place = _place_of(entry, by_folder)
         total += entry.size
+        wanted += entry.size if place else 0
         if count > images * MEMBERS_PER_IMAGE or total > most_bytes or wanted > images * BYTES_PER_IMAGE:
             raise ThawError(f"{archive}: unpacks to far more than {images} images; check the archive")
         if danger := _danger(entry) or ("is there twice" if entry.path in files else None):
             raise ThawError(f"{archive}: {_shown(entry.name)} {danger}; pack the archive again without it")
-        if entry.kind == "folder":
-            continue
-        files.add(entry.path)
-        place = next((by_folder[parent] for parent in entry.path.parents if parent in by_folder), None)
-        if place and not _is_junk(entry.path):
+        if entry.kind == "file":
+            files.add(entry.path)
+        if place:
             found.append(Found(entry.path, place))
-            wanted += entry.size
     for each in found:
         if not files.isdisjoint(each.path.parents):
             raise ThawError(f"{archive}: {each.path} lies inside a file; pack the archive again without it")
@@ -212,8 +208,12 @@ def _shown(name: str) -> str:
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."
 
 
-def _is_junk(path: PurePosixPath) -> bool:
-    return not JUNK.isdisjoint(path.parts) or path.name.startswith("._")
+def _place_of(entry: Entry, by_folder: dict[PurePosixPath, Place]) -> Place | None:
+    """The class folder that a file lies in, at any depth; None for folders, junk and files of others."""
+    path = entry.path
+    if entry.kind == "folder" or path.name.startswith("._") or not JUNK.isdisjoint(path.parts):
+        return None
+    return next((by_folder[parent] for parent in path.parents if parent in by_folder), None)
 
 
 @contextmanager
@@ -245,7 +245,7 @@ def _entries(archive: Path, most_bytes: int) -> Iterator[tuple[Entry, Callable[[
 def _zip_entries(archive: Path) -> Iterator[tuple[Entry, Callable[[], IO[bytes]]]]:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
-            kind = "folder" if info.is_dir() else "file"
+            kind = "folder" if info.filename.endswith("/") else "file"
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 kind = "special"
             encrypted = bool(info.flag_bits & 1)
@@ -302,10 +302,8 @@ def _decode_all(archive: Path, source: Path, folder: Path, found: list[Found]) -
         warnings.simplefilter("ignore")  # of metadata that no stage reads
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         results = pool.map(_decode, [folder / path for path in paths])
-        checked = dict(
-            zip(paths, tqdm(results, "decoding", len(paths), unit="image", disable=None), strict=True)
-        )
-    mistakes = [f"{_shown(path)} ({mistake})" for path, (_, mistake) in sorted(checked.items()) if mistake]
+        checked = dict(zip(paths, tqdm(results, "decoding", len(paths), unit="image", disable=None), strict=True))
+    mistakes = [f"{path} ({mistake})" for path, (_, mistake) in sorted(checked.items()) if mistake]
     if mistakes:
         more = f" and {len(mistakes) - SHOWN} more" if len(mistakes) > SHOWN else ""
         raise ThawError(

@@ -6,13 +6,13 @@ Reads the stored activations and the transfer phase; writes the variant's csv, i
 import argparse
 from pathlib import Path
 
-import keras
 import pandas as pd
 
 from stages.lib import backbone as backbones
 from stages.lib import files, fine_phase, inputs, params, records, transfer_phase
 from stages.lib.command import run
 from stages.lib.inputs import Inputs
+from stages.lib.keras_quietly import keras
 from stages.lib.params import Schedule
 from stages.lib.training import Data, Row
 

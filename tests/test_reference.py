@@ -94,17 +94,13 @@ def staged(study: Inputs, schedule: Schedule, folder: Path) -> tuple[keras.Model
 
 
 def values(history: list[dict]) -> np.ndarray:
-    return np.array(
-        [[row[name] for name in ("accuracy", "loss", "val_accuracy", "val_loss")] for row in history]
-    )
+    return np.array([[row[name] for name in ("accuracy", "loss", "val_accuracy", "val_loss")] for row in history])
 
 
 @pytest.mark.parametrize("batch_norm", ["batch", "moving"])
 @pytest.mark.parametrize(("transfer", "fine"), [(0, 3), (3, 0), (2, 2)])
 def test_staged_history_is_the_plain_way_s(tmp_path, batch_norm, transfer, fine):
-    params = tiny_study.params(
-        fine={"batch_norm": batch_norm, "learning_rate": 1e-4}, transfer={"learning_rate": 1e-3}
-    )
+    params = tiny_study.params(fine={"batch_norm": batch_norm, "learning_rate": 1e-4}, transfer={"learning_rate": 1e-3})
     study = tiny_study.inputs(tmp_path, params)
     schedule = Schedule(dataset="tiny", transfer=transfer, fine=fine)
     _, rows = staged(study, schedule, tmp_path)

@@ -47,9 +47,7 @@ def _manifest(folder: Path) -> Path:
     counts = {part: {"dull": count, "bright": count} for part, count in COUNTS.items()}
     content = {
         "title": "test pictures",
-        "downloads": {
-            name: {"copies": [{"name": f"{name}.bin", "sha256": "0" * 64}]} for name in ("tiny", "weights")
-        },
+        "downloads": {name: {"copies": [{"name": f"{name}.bin", "sha256": "0" * 64}]} for name in ("tiny", "weights")},
         "datasets": {
             "tiny": {
                 "title": "dull and bright",

@@ -40,6 +40,4 @@ def _turned(picture: np.ndarray, flip: bool, degrees: float) -> np.ndarray:
     centre = ((size - 1) / 2, (size - 1) / 2)
     matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
     # Bilinear, and corners filled by reflection about the edge: the defaults of Keras's RandomRotation.
-    return cv2.warpAffine(
-        upright, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-    )
+    return cv2.warpAffine(upright, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import keras
-
 from stages.lib.command import ThawError
+from stages.lib.keras_quietly import keras
 from stages.lib.manifest import Backbone
 
 
@@ -19,18 +18,14 @@ def load(spec: Backbone, weights: Path) -> keras.Model:
         return build(input_shape=shape, include_top=False, weights=str(weights), **spec.arguments)
     except (ValueError, OSError, KeyError, TypeError) as error:
         cause = " ".join(str(error).split())
-        raise ThawError(
-            f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); fetch them again"
-        ) from None
+        raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); fetch them again") from None
 
 
 def weights_file(folder: Path) -> Path:
     """The one file that `download@weights` put into `folder`."""
     files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     if len(files) != 1:
-        raise ThawError(
-            f"{folder}: holds {len(files)} files instead of one; run `dvc repro download@weights`"
-        )
+        raise ThawError(f"{folder}: holds {len(files)} files instead of one; run `dvc repro download@weights`")
     return files[0]
 
 

@@ -126,11 +126,7 @@ class FeatureStore:
         with tqdm(total=len(images), desc=title, unit=" images", disable=None, leave=False) as progress:
             for start in range(0, len(images), self._params.features.batch_size):
                 rows = slice(start, start + self._params.features.batch_size)
-                pixels = (
-                    images[rows].astype(np.float32)
-                    if drawn is None
-                    else augmentation.applied(images, drawn, rows)
-                )
+                pixels = images[rows].astype(np.float32) if drawn is None else augmentation.applied(images, drawn, rows)
                 yield pixels
                 progress.update(len(pixels))
 
@@ -179,8 +175,7 @@ def _is_sound(folder: Path) -> bool:
     try:
         checksums = json.loads((folder / CHECKSUMS).read_text())
         return all(
-            zlib.crc32(np.load(folder / file, mmap_mode="r")) == checksum
-            for file, checksum in checksums.items()
+            zlib.crc32(np.load(folder / file, mmap_mode="r")) == checksum for file, checksum in checksums.items()
         )
     except FileNotFoundError:
         return False

@@ -19,7 +19,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     try:
         yield beside
         _flush(beside)
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -40,7 +40,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
             if file.is_file():
                 _flush(file)
         shutil.rmtree(path, ignore_errors=True)
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

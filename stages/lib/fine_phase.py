@@ -5,10 +5,9 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-import keras
-
 from stages.lib import backbone as backbones
 from stages.lib import files, state
+from stages.lib.keras_quietly import keras
 from stages.lib.params import Params
 from stages.lib.state import State
 from stages.lib.training import Data, FineTuned, Row, compile_model, epochs

@@ -1,16 +1,15 @@
 """Runs the frozen part of the network over pictures, as fast as the machine can."""
 
-import contextlib
 import os
 import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from stages.lib import backbone as backbones
+from stages.lib.keras_quietly import keras, messages_held_back
 from stages.lib.params import Features
 
 FrozenPart = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -44,10 +43,10 @@ def _xnnpack(model: keras.Model) -> FrozenPart:
     import tensorflow as tf
 
     converted = _converted(model)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), messages_held_back():
         warnings.simplefilter("ignore")  # tf.lite is announced to move to a package of its own
         interpreter = tf.lite.Interpreter(model_content=converted, num_threads=_usable_cores())
-    runner = interpreter.get_signature_runner("serving_default")
+        runner = interpreter.get_signature_runner("serving_default")
     (pixels_name,) = runner.get_input_details()
     # The signature sorts its outputs by name, which keeps the model's order: output_0, output_1.
     activations_name, pooled_name = sorted(runner.get_output_details())
@@ -68,8 +67,7 @@ def _usable_cores() -> int:
 def _converted(model: keras.Model) -> bytes:
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as silence:
-        saved = Path(folder) / "frozen"
-        with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-            model.export(str(saved), verbose=False)
-            return tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert()
+    with tempfile.TemporaryDirectory() as folder, messages_held_back():
+        saved = str(Path(folder) / "frozen")
+        model.export(saved, verbose=False)
+        return tf.lite.TFLiteConverter.from_saved_model(saved).convert()

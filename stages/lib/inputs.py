@@ -4,12 +4,11 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
 from stages.lib import backbone as backbones
 from stages.lib import feature_store, files, frozen, manifest, pictures
 from stages.lib.feature_store import FeatureStore
 from stages.lib.frozen import FrozenPart
+from stages.lib.keras_quietly import keras
 from stages.lib.manifest import Manifest
 from stages.lib.params import Params
 from stages.lib.pictures import Part
@@ -45,9 +44,7 @@ class Inputs:
         """Of all that decides the frozen activations up to `cut`."""
         digest = pictures.digest(self.table, self.parts)
         weights_digest = files.sha256(self.weights)
-        return feature_store.fingerprint(
-            digest, weights_digest, self.manifest.backbone, cut.name, self.params
-        )
+        return feature_store.fingerprint(digest, weights_digest, self.manifest.backbone, cut.name, self.params)
 
     def store(self, fingerprint: str) -> FeatureStore:
         """The stored activations of `fingerprint`; what is missing is computed when it is read."""

@@ -43,7 +43,7 @@ Title = Annotated[str, Field(min_length=1)]
 # Names become names of folders, stages and variants.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
 Folder = Annotated[str, AfterValidator(_folder)]
-ImageCount = Annotated[int, Field(ge=1)]
+ImageCount = Annotated[int, Field(ge=1, le=10**9)]  # at most: so that a share of it is a number
 ClassCounts = dict[str, ImageCount]
 
 
@@ -65,10 +65,9 @@ class Copy(Section):
     @field_validator("address")
     @classmethod
     def _known_scheme(cls, address: str | None) -> str | None:
-        parts = urlsplit(address or "https://-")
-        if not (parts.scheme == "https" and parts.hostname) and not (
-            parts.scheme == "file" and not parts.netloc
-        ):
+        parts = urlsplit(address or "")
+        known = parts.hostname if parts.scheme == "https" else parts.scheme == "file" and not parts.netloc
+        if address is not None and not known:
             raise ValueError("must be an address https://HOST/... or file:///...")
         return address
 
@@ -124,14 +123,10 @@ class Dataset(Section):
             raise ValueError("classes: a data set needs at least 2")
         for counts in self.counts():
             if counts.keys() != self.classes.keys():
-                raise ValueError(
-                    f"images: counts {_listed(counts)}, but the classes are {_listed(self.classes)}"
-                )
+                raise ValueError(f"images: counts {_listed(counts)}, but the classes are {_listed(self.classes)}")
         for one, other in combinations((place.folder for place in self.places()), 2):
             if one == other or one in other.parents or other in one.parents:
-                raise ValueError(
-                    f"the folders {one} and {other} overlap; give each class and part one of its own"
-                )
+                raise ValueError(f"the folders {one} and {other} overlap; give each class and part one of its own")
         return self
 
 
@@ -196,9 +191,7 @@ class DrawnDataset(Dataset):
         for name, images in self.images.items():
             if not 0 < self.split.validation_images(images) < images:
                 share = self.split.validation_share
-                raise ValueError(
-                    f"a validation_share of {share} leaves a part of '{name}' ({images}) without images"
-                )
+                raise ValueError(f"a validation_share of {share} leaves a part of '{name}' ({images}) without images")
         return self
 
 

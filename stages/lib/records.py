@@ -57,7 +57,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, OSError) as error:  # pandas's parser errors are ValueErrors
-        raise ThawError(f"{path}: no readable csv ({error}); run the stage that writes it") from None
+        raise _wrong(path, f"no readable csv ({_one_line(error)})") from None
     if list(table.columns[: len(columns)]) != list(columns):
         found = ",".join(table.columns)
         raise _wrong(path, f"columns are {found}, expected {','.join(columns)} first")
@@ -117,7 +117,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, OSError) as error:
-        raise ThawError(f"{path}: no readable json ({error}); run the stage that writes it") from None
+        raise _wrong(path, f"no readable json ({_one_line(error)})") from None
     if not isinstance(content, dict):
         raise _wrong(path, "holds no json object")
     return content
@@ -192,6 +192,10 @@ def _missing(path: Path) -> ThawError:
 
 def _wrong(path: Path, cause: str) -> ThawError:
     return ThawError(f"{path}: {cause}; run the stage that writes it again")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _cpu_model() -> str:

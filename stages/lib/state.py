@@ -5,10 +5,10 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from stages.lib import files
+from stages.lib.keras_quietly import keras
 
 State = list[np.ndarray]
 

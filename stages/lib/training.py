@@ -8,12 +8,12 @@ import math
 import time
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 from tqdm import tqdm
 
 from stages.lib.command import ThawError
 from stages.lib.feature_store import FeatureStore
+from stages.lib.keras_quietly import keras
 from stages.lib.params import Params
 from stages.lib.pictures import Part
 from stages.lib.randomness import Stream, generator, order
@@ -28,9 +28,7 @@ def build_head(channels: int, dropout: float, seed: int) -> keras.Model:
         [
             keras.Input((channels,), name="pooled"),
             keras.layers.Dropout(dropout, name="dropout"),
-            keras.layers.Dense(
-                1, kernel_initializer=keras.initializers.GlorotUniform(head_seed), name="logit"
-            ),
+            keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(head_seed), name="logit"),
         ],
         name="head",
     )
@@ -97,9 +95,7 @@ def run_epoch(model: keras.Model, training: Batches, validation: Batches, seed: 
     }
     for name, value in row.items():
         if not math.isfinite(value):
-            raise ThawError(
-                f"epoch {epoch}: {name} is {value}; lower the learning rate of this phase in params.yaml"
-            )
+            raise ThawError(f"epoch {epoch}: {name} is {value}; lower the learning rate of this phase in params.yaml")
     return row
 
 
@@ -137,9 +133,7 @@ class Data:
         return Batches(inputs, self._parts[part].labels, self._params.batch_size, rows)
 
 
-def epochs(
-    model: keras.Model, phase: str, field: str, data: Data, numbers: range, seed: int
-) -> Iterator[Row]:
+def epochs(model: keras.Model, phase: str, field: str, data: Data, numbers: range, seed: int) -> Iterator[Row]:
     """Train the epochs `numbers` of `phase` on `field`; yields a history row after each."""
     validation = data.validation(field)
     with tqdm(numbers, desc=phase, unit=" epoch", disable=None) as progress:

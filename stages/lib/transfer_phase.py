@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from stages.lib import state
 from stages.lib.command import ThawError
+from stages.lib.keras_quietly import keras
 from stages.lib.params import Params
 from stages.lib.state import State
 from stages.lib.training import Data, Row, build_head, compile_model, epochs

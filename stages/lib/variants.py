@@ -10,7 +10,18 @@ import pandas as pd
 from stages.lib import records
 from stages.lib.command import ThawError
 
-_RECORD_KEYS = ("dataset", "transfer", "fine", "seed", "source", "batch_norm", "train", "val")
+_RECORD_KEYS = (
+    "dataset",
+    "transfer",
+    "fine",
+    "seed",
+    "source",
+    "batch_norm",
+    "train",
+    "val",
+    "versions",
+    "machine",
+)
 
 
 @dataclass(frozen=True)

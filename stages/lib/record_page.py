@@ -1,0 +1,299 @@
+"""The page of a recorded run: its inputs, and its results beside the paper's, in Markdown.
+
+Every number comes from the run's files or from data/paper.yaml, and every sentence is true whichever way
+the numbers fall.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+
+from stages.lib import files, variants
+from stages.lib.manifest import Manifest
+from stages.lib.paper import Paper, PaperVariant
+from stages.lib.params import Params
+from stages.lib.variants import Variant
+
+# Part and measure as the jsons have them, the history's column, and how the page calls it.
+SERIES = (
+    ("train", "accuracy", "accuracy", "training accuracy"),
+    ("train", "loss", "loss", "training loss"),
+    ("val", "accuracy", "val_accuracy", "validation accuracy"),
+    ("val", "loss", "val_loss", "validation loss"),
+)
+SHOWN_DECIMALS = 3  # an image in a thousand, about as many as a validation set has
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page is about, beside the variants."""
+
+    source: Manifest
+    settings: Params
+    paper: Paper
+    paper_link: str  # from the page to the file of the paper's numbers
+
+
+def compose(page: Page, study: list[Variant], downloads: Mapping[str, Path]) -> str:
+    """The whole page."""
+    sections = [
+        _introduction(page),
+        _the_run(page, study),
+        _the_inputs(downloads),
+        _final_values(page, study),
+        _by_share(page, study),
+        _epochs_needed(page, study),
+        _the_dip(page, study),
+        _the_figures(study),
+    ]
+    return "\n".join(line for section in sections for line in section)
+
+
+def _introduction(page: Page) -> list[str]:
+    return [
+        f"# The study on {page.source.title}, beside the paper",
+        "",
+        "`make record` wrote this page from the files in this folder; no number was typed by hand. The",
+        f"paper's, marked ≈, were read off its text and are approximate ([all of them]({page.paper_link})).",
+        "",
+        "Each variant ran once, with one seed: how much of a difference is chance, this page cannot tell.",
+        f"Rises and falls are counted as shown, to {SHOWN_DECIMALS} decimals.",
+        "",
+        "The paper's conclusion:",
+        "",
+        f"> {page.paper.claims.advice}",
+        "",
+    ]
+
+
+def _the_run(page: Page, study: list[Variant]) -> list[str]:
+    backbone, settings = page.source.backbone, page.settings
+    arguments = "".join(f", {key} {value}" for key, value in backbone.arguments.items())
+    size = f"{backbone.image_size} by {backbone.image_size} pixels"
+    rows = [
+        ("source", f"{page.source.title} (`{page.source.path.as_posix()}`)"),
+        ("backbone", f"{backbone.name}{arguments}, {size}"),
+        ("unfrozen from layer", str(settings.fine.from_layer)),
+        ("statistics of unfrozen batch normalisation in training", settings.fine.batch_norm),
+        ("seed", str(settings.seed)),
+        ("all other settings", "[params.yaml](params.yaml)"),
+        ("versions", _distinct(study, "versions")),
+        ("machine", _distinct(study, "machine")),
+    ]
+    return ["## The run", "", *_table(["", "this run"], rows)]
+
+
+def _distinct(study: list[Variant], key: str) -> str:
+    told = [", ".join(f"{name} {value}" for name, value in sorted(variant.record[key].items())) for variant in study]
+    return "; ".join(dict.fromkeys(told))
+
+
+def _the_inputs(downloads: Mapping[str, Path]) -> list[str]:
+    rows = [
+        (name, f"`{path.name}`", f"{path.stat().st_size:,}", f"`{files.sha256(path)}`")
+        for name, path in downloads.items()
+    ]
+    return ["The files that it read:", "", *_table(["input", "file", "bytes", "SHA-256"], rows)]
+
+
+def _final_values(page: Page, study: list[Variant]) -> list[str]:
+    rows, differences = [], {}
+    for variant in study:
+        told = page.paper.variants.get(variant.name, PaperVariant())
+        cells = []
+        for part, measure, _, title in SERIES:
+            ours = variant.record[part]["final"][measure]
+            theirs = getattr(getattr(told, part), measure)
+            cells.append(_number(ours) if theirs is None else _beside(ours, theirs))
+            if theirs is not None:
+                differences[f"{title} of {variant.name}"] = _rounded(_rounded(ours) - theirs)
+        rows.append((told.figure or "", _name(variant), *cells, told.remark or ""))
+    return [
+        "## Final values",
+        "",
+        "Ours after the last epoch; in brackets the paper's, and the difference, ours less the paper's.",
+        "",
+        *_table(["figure", "variant", *(title for *_, title in SERIES), "the paper says"], rows),
+        *_differences_in_words(differences),
+    ]
+
+
+def _beside(ours: float, theirs: float) -> str:
+    return f"{_number(ours)} (≈ {theirs:g}, {_change(_rounded(ours) - theirs)})"
+
+
+def _differences_in_words(differences: Mapping[str, float]) -> list[str]:
+    sizes = {title: abs(difference) for title, difference in differences.items()}
+    if not sizes:
+        return []
+    middle = _number(median(sizes.values()))
+    largest = max(sizes, key=lambda title: sizes[title])
+    return [
+        f"Of these numbers the paper gives {len(sizes)}. Ours differ from them by {middle} in the median,",
+        f"and most in {largest}, by {_number(sizes[largest])}.",
+        "",
+    ]
+
+
+def _by_share(page: Page, study: list[Variant]) -> list[str]:
+    claims = page.paper.claims
+    header = ["variant", "share of fine-tuning", "final validation loss", "gap in loss", "gap in accuracy"]
+    return [
+        "## The share of fine-tuning",
+        "",
+        f"> {claims.share}",
+        ">",
+        f"> {claims.overfitting}",
+        "",
+        "The gaps are between training and validation, positive where training is the better.",
+        "",
+        *_table(header, [_share_row(variant) for variant in study]),
+        *(_share_in_words(title, _by_rising_share(members)) for title, members in _datasets(page, study)),
+        "",
+    ]
+
+
+def _share_row(variant: Variant) -> tuple[str, ...]:
+    training, validation = variant.record["train"]["final"], variant.record["val"]["final"]
+    return (
+        _name(variant),
+        f"{variant.fine_share:.0%}",
+        _number(validation["loss"]),
+        _change(validation["loss"] - training["loss"]),
+        _change(training["accuracy"] - validation["accuracy"]),
+    )
+
+
+def _share_in_words(title: str, grid: list[Variant]) -> str:
+    losses = [_rounded(variant.record["val"]["final"]["loss"]) for variant in grid]
+    steps = list(pairwise(losses))
+    falls, rises = (
+        sum(after < before for before, after in steps),
+        sum(after > before for before, after in steps),
+    )
+    best = [variant.label for variant, loss in zip(grid, losses, strict=True) if loss == min(losses)]
+    return (
+        f"- {title}: of {len(steps)} steps to a larger share, final validation loss falls at {falls} "
+        f"and rises at {rises}. It is lowest for {', '.join(best)}: {_number(min(losses))}."
+    )
+
+
+def _epochs_needed(page: Page, study: list[Variant]) -> list[str]:
+    lines = ["## Epochs needed", "", f"> {page.paper.claims.sooner}", ""]
+    for title, members in _datasets(page, study):
+        lines += _epochs_of_dataset(page, title, members)
+    return lines
+
+
+def _epochs_of_dataset(page: Page, title: str, members: list[Variant]) -> list[str]:
+    slowest = _by_rising_share(members)[0]
+    best = slowest.record["val"]["best"]
+    reached = {variant.name: _first_epochs(variant, best) for variant in members}
+    rows = [_epochs_row(page, variant, *reached[variant.name]) for variant in members]
+    header = ["variant", "accuracy reached at", "loss reached at", "best accuracy at", "best loss at"]
+    return [
+        f"{title}: the first epoch at which a variant is as good in validation as {slowest.label} at its",
+        f"best (accuracy {_number(best['accuracy'])}, loss {_number(best['loss'])}), and the epoch of its",
+        "own best.",
+        "",
+        *_table([*header, "the paper: settled at"], rows),
+    ]
+
+
+def _first_epochs(variant: Variant, target: Mapping[str, float]) -> tuple[str, str]:
+    history = variant.history
+    accurate = history["epoch"][history["val_accuracy"] >= target["accuracy"]]
+    low = history["epoch"][history["val_loss"] <= target["loss"]]
+    return _first(accurate), _first(low)
+
+
+def _first(epochs: pd.Series) -> str:
+    return "never" if epochs.empty else str(epochs.iloc[0])
+
+
+def _epochs_row(page: Page, variant: Variant, accuracy: str, loss: str) -> tuple[str, ...]:
+    best = variant.record["val"]["best"]
+    settles = page.paper.variants.get(variant.name, PaperVariant()).settles
+    told = {"accuracy": settles.accuracy, "loss": settles.loss}
+    settled = ", ".join(f"{measure} ≈ {epoch}" for measure, epoch in told.items() if epoch is not None)
+    return (_name(variant), accuracy, loss, str(best["accuracy_epoch"]), str(best["loss_epoch"]), settled)
+
+
+def _the_dip(page: Page, study: list[Variant]) -> list[str]:
+    both = [variant for variant in study if variant.transfer and variant.fine]
+    titles = [title for *_, title in SERIES]
+    rows = [(_name(variant), *(_step(variant, column) for *_, column, _ in SERIES)) for variant in both]
+    return [
+        "## Where fine-tuning starts",
+        "",
+        f"> {page.paper.claims.dip}",
+        "",
+        "From the last transfer epoch to the first fine one, in the variants that have both phases:",
+        "",
+        *_table(["variant", *titles], rows),
+        *(_steps_in_words(both, column, title) for *_, column, title in SERIES),
+        "",
+    ]
+
+
+def _border(variant: Variant, column: str) -> tuple[float, float]:
+    before, after = variant.history[column].iloc[variant.transfer - 1 : variant.transfer + 1]
+    return _rounded(before), _rounded(after)
+
+
+def _step(variant: Variant, column: str) -> str:
+    before, after = _border(variant, column)
+    return f"{_number(before)} → {_number(after)} ({_change(after - before)})"
+
+
+def _steps_in_words(both: list[Variant], column: str, title: str) -> str:
+    steps = [_border(variant, column) for variant in both]
+    rises, falls = (
+        sum(after > before for before, after in steps),
+        sum(after < before for before, after in steps),
+    )
+    return f"- {title.capitalize()} rises in {rises} and falls in {falls} of {len(both)} variants."
+
+
+def _the_figures(study: list[Variant]) -> list[str]:
+    grouped = variants.of_datasets(study)
+    names = [*grouped, "fine_share", *(variant.name for variant in study)]
+    return ["## Figures", "", *(f"![{name}](plots/{name}.png)\n" for name in names)]
+
+
+def _name(variant: Variant) -> str:
+    if variant.in_grid:
+        return variant.name
+    return f"{variant.name} ({variant.dataset}, {variant.transfer} + {variant.fine})"
+
+
+def _datasets(page: Page, study: list[Variant]) -> list[tuple[str, list[Variant]]]:
+    """Each data set's title, with a capital, and its variants."""
+    grouped = variants.of_datasets(study)
+    titles = {name: page.source.dataset(name).title for name in grouped}
+    return [(titles[name][:1].upper() + titles[name][1:], members) for name, members in grouped.items()]
+
+
+def _by_rising_share(members: list[Variant]) -> list[Variant]:
+    return sorted((variant for variant in members if variant.in_grid), key=lambda variant: variant.fine_share)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
+
+
+def _rounded(value: float) -> float:
+    return round(value, SHOWN_DECIMALS) + 0.0  # turns -0.0 into 0.0
+
+
+def _number(value: float) -> str:
+    return f"{_rounded(value):.{SHOWN_DECIMALS}f}"
+
+
+def _change(value: float) -> str:
+    return f"{_rounded(value):+.{SHOWN_DECIMALS}f}"

@@ -1,0 +1,108 @@
+"""Copy a finished run into a folder of the repository, with a page that lays it beside the paper.
+
+Reads the run's params, csvs, jsons and figures, its downloads and the paper's numbers; writes the folder.
+"""
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+from stages import summarize
+from stages.lib import files, manifest, paper, params, record_page, records, variants
+from stages.lib.command import ThawError, run
+from stages.lib.manifest import Manifest
+from stages.lib.paper import Paper
+from stages.lib.params import Params
+from stages.lib.record_page import Page
+from stages.lib.variants import Variant
+
+
+def main() -> None:
+    arguments = _arguments()
+    page = Page(
+        source=manifest.load(arguments.source),
+        settings=params.load(arguments.params),
+        paper=paper.load(arguments.paper),
+        paper_link=Path(os.path.relpath(arguments.paper, arguments.out)).as_posix(),
+    )
+    study = read_study(arguments.metrics, arguments.histories, page.source, page.paper)
+    check_settings(study, page.settings, arguments.params)
+    copies = run_files(study, arguments.metrics, arguments.histories, arguments.params)
+    downloads = read_downloads(arguments.raw, page.source)
+    write(arguments.out, copies, record_page.compose(page, study, downloads))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
+    parser.add_argument("--paper", type=Path, required=True, help="the paper's numbers and claims")
+    parser.add_argument("--metrics", type=Path, required=True, help="folder of the run's jsons")
+    parser.add_argument("--histories", type=Path, required=True, help="folder of the run's csvs and PNGs")
+    parser.add_argument("--params", type=Path, required=True, help="params.yaml of the run")
+    parser.add_argument("--raw", type=Path, required=True, help="folder of the downloads")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the record, replaced whole")
+    return parser.parse_args()
+
+
+def read_study(metrics: Path, histories: Path, source: Manifest, told: Paper) -> list[Variant]:
+    """The variants of the run's table; raises ThawError where the paper has more or a file is stale."""
+    table = histories / "summary.csv"
+    names = list(records.read_table(table, ["variant"])["variant"])
+    missing = [name for name in told.variants if name not in names]
+    if missing:
+        raise ThawError(f"{table}: has no {', '.join(missing)}; run `dvc repro`")
+    study = summarize.read_study(names, metrics, histories, source.path)
+    if records.read_json(metrics / "summary.json") != summarize.summary(source.title, study):
+        raise ThawError(f"{metrics / 'summary.json'}: differs from the variants' own jsons; run `dvc repro`")
+    return study
+
+
+def check_settings(study: list[Variant], settings: Params, path: Path) -> None:
+    """Raise ThawError where a variant did not run with the settings of the params file `path`."""
+    now = {"source": settings.source, "seed": settings.seed, "batch_norm": settings.fine.batch_norm}
+    for variant in study:
+        for key, value in now.items():
+            ran = variant.record[key]
+            if ran != value:
+                raise ThawError(f"{path}: {key} is {value}, but {variant.name} ran with {ran}; run `dvc repro`")
+
+
+def run_files(study: list[Variant], metrics: Path, histories: Path, settings: Path) -> dict[Path, Path]:
+    """Where each file of the run lies, by its place in the record; raises ThawError where one is missing."""
+    tables = [*(variant.name for variant in study), "summary"]
+    pictures = [*(variant.name for variant in study), *variants.of_datasets(study), "fine_share"]
+    copies = {
+        Path("params.yaml"): settings,
+        **{Path("metrics", f"{name}.json"): metrics / f"{name}.json" for name in tables},
+        **{Path("plots", f"{name}.csv"): histories / f"{name}.csv" for name in tables},
+        **{Path("plots", f"{name}.png"): histories / f"{name}.png" for name in pictures},
+    }
+    for path in copies.values():
+        if not path.is_file():
+            raise ThawError(f"{path}: no such file; run `dvc repro`")
+    return copies
+
+
+def read_downloads(raw: Path, source: Manifest) -> dict[str, Path]:
+    """The one file of each download: of the known copies, the one that was used; raises ThawError."""
+    downloads = {}
+    for name in source.downloads:
+        found = [path for path in (raw / name).glob("*") if path.is_file()]
+        if len(found) != 1:
+            raise ThawError(f"{raw / name}: holds {len(found)} files, not the download; run `dvc repro`")
+        downloads[name] = found[0]
+    return downloads
+
+
+def write(out: Path, copies: dict[Path, Path], page: str) -> None:
+    """Write the record's folder whole: the run's files, and the page as README.md."""
+    with files.folder_written_whole(out) as beside:
+        for place, path in copies.items():
+            (beside / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, beside / place)
+        records.write_text(page, beside / "README.md")
+
+
+if __name__ == "__main__":
+    run(main)

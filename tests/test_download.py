@@ -1,0 +1,396 @@
+"""Downloads: from a mirror, a path, and over HTTPS from a server on this machine that fails as asked."""
+
+import errno
+import hashlib
+import ssl
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from stages import download
+from stages.lib.command import ThawError, run
+
+CONTENT = bytes(range(256)) * 4000  # about a megabyte
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+ETAG = '"one"'
+HTML = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `content` under every path; each request first takes one fault off the list."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content = CONTENT
+        self.headers = {"ETag": ETAG}
+        self.knows_ranges = True
+        self.faults = []  # "break": half an answer; "redirect"; or a status
+        self.ranges = []  # what each request asked for
+
+    def address(self, name):
+        return f"https://127.0.0.1:{self.server_address[1]}/{name}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.server.ranges.append(asked)
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        if fault == "redirect":
+            self._answer(302, b"", {"Location": "http://127.0.0.1:1/elsewhere"})
+        elif isinstance(fault, int):
+            self._answer(fault, b"sorry", {})
+        elif asked and self._may_continue():
+            self._answer_range(int(asked.removeprefix("bytes=").removesuffix("-")), fault)
+        else:
+            self._answer(200, self.server.content, self.server.headers, fault)
+
+    def _may_continue(self):
+        version = self.headers.get("If-Range")
+        return self.server.knows_ranges and version in (None, *self.server.headers.values())
+
+    def _answer_range(self, start, fault):
+        size = len(self.server.content)
+        if start >= size:
+            self._answer(416, b"", {"Content-Range": f"bytes */{size}"})
+        else:
+            span = {"Content-Range": f"bytes {start}-{size - 1}/{size}"}
+            self._answer(206, self.server.content[start:], self.server.headers | span, fault)
+
+    def _answer(self, status, body, headers, fault=None):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if fault == "break" else body)
+        self.close_connection = True
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificate")
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(
+        ["openssl", "req", *kind, *subject, "-keyout", "key.pem", "-out", "certificate.pem"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    return folder / "certificate.pem", folder / "key.pem"
+
+
+@pytest.fixture
+def server(certificate, monkeypatch):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    monkeypatch.setattr(download, "WAITS", (0, 0))
+    with Server() as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("THAW_MIRROR", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def fetch(small_manifest, write_manifest):
+    """Write a manifest with these copies of `animals` and fetch it to the folder `out`."""
+
+    def fetch_animals(*copies):
+        small_manifest["downloads"]["animals"]["copies"] = list(copies)
+        source = write_manifest(small_manifest)
+        download.main(["--source", str(source), "--name", "animals", "--out", "out"])
+
+    return fetch_animals
+
+
+@pytest.fixture
+def failure(fetch):
+    """The message of a fetch that fails, with what all of them end with cut off; nothing stands at `out`."""
+
+    def failed_fetch(*copies):
+        with pytest.raises(ThawError) as caught:
+            fetch(*copies)
+        assert not Path("out").exists()
+        message, remedy = str(caught.value).split("; set THAW_MIRROR=FOLDER to a folder that holds ")
+        assert remedy.endswith(", or `source: data/embedded.yaml` in params.yaml")
+        assert "\n" not in message
+        return message
+
+    return failed_fetch
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_a_path_is_relative_to_the_manifest(fetch, tmp_path, monkeypatch):
+    (tmp_path / "embedded").mkdir()
+    (tmp_path / "embedded/animals.zip").write_bytes(CONTENT)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    fetch({"path": "embedded/animals.zip", "sha256": DIGEST, "bytes": len(CONTENT)})
+    assert files("out") == {"animals.zip": CONTENT}
+
+
+def test_a_file_address(fetch, tmp_path):
+    (tmp_path / "my animals.zip").write_bytes(CONTENT)
+    fetch({"address": f"file://{tmp_path}/my%20animals.zip"})
+    assert files("out") == {"my animals.zip": CONTENT}
+
+
+def test_what_stood_at_out_before_is_replaced(fetch, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/old.zip").write_bytes(b"old")
+    (tmp_path / "animals.zip").write_bytes(CONTENT)
+    fetch({"path": "animals.zip"})
+    assert files("out") == {"animals.zip": CONTENT}
+
+
+@pytest.mark.parametrize(
+    ("copy", "content", "cause"),
+    [
+        ({}, None, "no such file"),
+        ({"bytes": 5}, b"1234", "has 4 bytes, not 5 as the manifest says"),
+        (
+            {"sha256": DIGEST},
+            b"1234",
+            f"has sha256 {hashlib.sha256(b'1234').hexdigest()}, not {DIGEST} as the manifest says",
+        ),
+        ({"bytes": 5}, HTML, "is an HTML page (a login or an error?), not animals.zip"),
+    ],
+)
+def test_files_that_are_not_what_the_manifest_says(copy, content, cause, failure, tmp_path):
+    if content is not None:
+        (tmp_path / "animals.zip").write_bytes(content)
+    assert failure({"path": "animals.zip", **copy}) == f"{tmp_path}/animals.zip: {cause}"
+
+
+def test_the_mirror_comes_first_and_any_known_checksum_will_do(fetch, tmp_path, monkeypatch):
+    (tmp_path / "animals.zip").write_bytes(b"by path")
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/animals.zip").write_bytes(CONTENT)
+    monkeypatch.setenv("THAW_MIRROR", "mirror")
+    fetch({"path": "animals.zip"}, {"name": "packed_again.zip", "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+
+
+def test_a_strange_file_in_the_mirror_is_passed_over_with_a_warning(fetch, tmp_path, monkeypatch, capfd):
+    (tmp_path / "animals.zip").write_bytes(CONTENT)
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/animals.zip").write_bytes(b"strange")
+    monkeypatch.setenv("THAW_MIRROR", "mirror")
+    fetch({"path": "animals.zip", "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+    found = hashlib.sha256(b"strange").hexdigest()
+    source = tmp_path / "small.yaml"
+    assert capfd.readouterr() == (
+        "",
+        f"warning: mirror/animals.zip: passed over, its sha256 {found} is not in {source}\n",
+    )
+
+
+def test_a_mirror_without_the_file_is_named(failure, tmp_path, monkeypatch):
+    (tmp_path / "mirror").mkdir()
+    monkeypatch.setenv("THAW_MIRROR", "mirror")
+    copies = [{"name": "a.zip", "sha256": DIGEST}, {"name": "b.zip", "sha256": DIGEST}]
+    assert failure(*copies) == "THAW_MIRROR (mirror): holds no good a.zip or b.zip"
+
+
+def test_a_mirror_that_is_no_folder(fetch, monkeypatch):
+    monkeypatch.setenv("THAW_MIRROR", "nowhere")
+    with pytest.raises(ThawError) as caught:
+        fetch({"path": "animals.zip"})
+    assert str(caught.value) == "THAW_MIRROR: there is no folder 'nowhere'; name an existing one or unset it"
+
+
+def test_copies_known_by_name_alone_without_a_mirror(failure, tmp_path):
+    assert failure({"name": "a.zip", "sha256": DIGEST}) == f"a.zip: {tmp_path}/small.yaml knows no address"
+
+
+def test_over_https(server, fetch, capfd):
+    fetch({"address": server.address("animals.zip"), "bytes": len(CONTENT), "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+    assert files("work") == {}
+    assert server.ranges == [None]
+    assert capfd.readouterr() == ("", "")  # no bar where there is no terminal
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(server, fetch):
+    server.faults = ["break", "break", 500, "break"]
+    fetch({"address": server.address("animals.zip"), "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+    half, three_quarters = len(CONTENT) // 2, len(CONTENT) * 3 // 4
+    seven_eighths = len(CONTENT) * 7 // 8
+    asked = [f"bytes={start}-" for start in (half, three_quarters, three_quarters, seven_eighths)]
+    assert server.ranges == [None, *asked]
+
+
+def test_the_next_run_goes_on_where_the_last_one_gave_up(server, fetch, failure):
+    copy = {"address": server.address("animals.zip")}
+    server.faults = ["break", 503, 503]
+    assert failure(copy) == f"{copy['address']}: answers 503 Service Unavailable"
+    half = len(CONTENT) // 2
+    assert files("work/download")["animals.zip.part"] == CONTENT[:half]
+    server.ranges.clear()
+    fetch(copy)
+    assert files("out") == {"animals.zip": CONTENT}
+    assert files("work") == {}
+    assert server.ranges == [f"bytes={half}-"]
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_anew(server, fetch, failure):
+    copy = {"address": server.address("animals.zip")}
+    server.faults = ["break", 503, 503]
+    failure(copy)
+    server.content, server.headers = CONTENT[::-1], {"ETag": '"two"'}
+    fetch(copy)
+    assert files("out") == {"animals.zip": CONTENT[::-1]}
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
+def test_without_a_version_or_a_checksum_nothing_is_pieced_together(headers, server, fetch):
+    server.headers, server.faults = headers, ["break"]
+    fetch({"address": server.address("animals.zip")})
+    assert files("out") == {"animals.zip": CONTENT}
+    assert server.ranges == [None, None]
+
+
+@pytest.mark.parametrize("headers", [{"Last-Modified": "Sun, 01 Jan 2017 00:00:00 GMT"}, {}])
+def test_a_date_or_a_checksum_is_enough_to_go_on(headers, server, fetch):
+    server.headers, server.faults = headers, ["break"]
+    fetch({"address": server.address("animals.zip"), "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+    assert server.ranges == [None, f"bytes={len(CONTENT) // 2}-"]
+
+
+def test_a_server_that_knows_no_ranges_starts_over(server, fetch):
+    server.knows_ranges, server.faults = False, ["break", "break"]
+    fetch({"address": server.address("animals.zip"), "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+    assert server.ranges == [None, f"bytes={len(CONTENT) // 2}-", f"bytes={len(CONTENT) // 2}-"]
+
+
+def keep_part(server, content):
+    """Leave what an earlier run would: `content` as what arrived of animals.zip."""
+    Path("work/download").mkdir(parents=True)
+    Path("work/download/animals.zip.part").write_bytes(content)
+    Path("work/download/animals.zip.part.version").write_text(f"{server.address('animals.zip')}\n{ETAG}")
+
+
+def test_a_file_that_had_arrived_whole_is_not_fetched_again(server, fetch):
+    keep_part(server, CONTENT)
+    fetch({"address": server.address("animals.zip"), "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+    assert server.ranges == [f"bytes={len(CONTENT)}-"]
+
+
+def test_a_part_longer_than_the_file_is_dropped(server, fetch):
+    keep_part(server, CONTENT + b"more")
+    fetch({"address": server.address("animals.zip"), "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+    assert server.ranges == [f"bytes={len(CONTENT) + 4}-", None]
+
+
+def test_a_part_from_another_address_is_dropped(server, fetch):
+    keep_part(server, b"other")
+    fetch({"address": server.address("other/animals.zip")})
+    assert files("out") == {"animals.zip": CONTENT}
+    assert server.ranges == [None]
+
+
+@pytest.mark.parametrize(
+    ("copy", "content", "cause"),
+    [
+        ({"bytes": len(CONTENT)}, CONTENT[:-1], "has 1023999 bytes, not 1024000 as the manifest says"),
+        ({"bytes": 1000}, CONTENT, "sends more than 1000 bytes, the manifest's number"),
+        (
+            {"sha256": DIGEST},
+            b"1234",
+            f"has sha256 {hashlib.sha256(b'1234').hexdigest()}, not {DIGEST} as the manifest says",
+        ),
+        ({"bytes": len(CONTENT)}, HTML, "is an HTML page (a login or an error?), not animals.zip"),
+    ],
+)
+def test_what_is_not_what_the_manifest_says_is_not_kept(copy, content, cause, server, failure):
+    server.content = content
+    address = server.address("animals.zip")
+    assert failure({"address": address, **copy}) == f"{address}: {cause}"
+    assert files("work") == {}
+
+
+def test_a_damaged_part_is_dropped_and_the_next_run_succeeds(server, fetch, failure):
+    copy = {"address": server.address("animals.zip"), "sha256": DIGEST}
+    keep_part(server, b"damaged")
+    assert "has sha256" in failure(copy)
+    fetch(copy)
+    assert files("out") == {"animals.zip": CONTENT}
+
+
+def test_a_missing_file_is_not_asked_for_twice(server, failure):
+    server.faults = [404]
+    address = server.address("animals.zip")
+    assert failure({"address": address}) == f"{address}: answers 404 Not Found"
+    assert server.ranges == [None]
+
+
+def test_the_second_address_is_tried_when_the_first_fails(server, fetch):
+    server.faults = [404]
+    fetch({"address": server.address("first.zip")}, {"address": server.address("second.zip")})
+    assert files("out") == {"second.zip": CONTENT}
+
+
+def test_no_address_leads_away_from_https(server, failure):
+    server.faults = ["redirect"]
+    address = server.address("animals.zip")
+    assert (
+        failure({"address": address})
+        == f"{address}: leads away from https:// (No connection adapters were found for 'http://127.0.0.1:1/elsewhere')"
+    )
+
+
+def test_a_certificate_that_nobody_vouches_for(server, failure, monkeypatch):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    address = server.address("animals.zip")
+    assert failure({"address": address}).startswith(
+        f"{address}: cannot be fetched ([SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"
+    )
+
+
+def test_without_a_network_the_command_prints_one_line(fetch, monkeypatch, capfd):
+    monkeypatch.setattr(download, "WAITS", (0,))
+    address = "https://127.0.0.1:1/animals.zip"  # nothing listens on port 1
+    with pytest.raises(SystemExit) as caught:
+        run(lambda: fetch({"address": address}))
+    assert caught.value.code == 1
+    assert capfd.readouterr() == (
+        "",
+        f"error: {address}: cannot be fetched (Failed to establish a new connection: "
+        f"[Errno {errno.ECONNREFUSED}] Connection refused); "
+        "set THAW_MIRROR=FOLDER to a folder that holds animals.zip, or `source: data/embedded.yaml` in params.yaml\n",
+    )
+    assert not Path("out").exists()
+
+
+def test_a_place_that_cannot_be_written(fetch, tmp_path):
+    (tmp_path / "work").write_bytes(b"a file in the way")
+    with pytest.raises(ThawError) as caught:
+        fetch({"address": "https://127.0.0.1:1/animals.zip"})
+    assert str(caught.value) == "work/download: Not a directory; make room or mend it, then run again"

@@ -1,0 +1,314 @@
+"""Manifests: what they say is read as it stands, and each mistake is told in one line."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from stages.lib import manifest
+from stages.lib.command import ThawError
+from stages.lib.manifest import Copy, Place
+
+REMOVED = object()
+DIGEST = "0123456789abcdef" * 4
+
+
+def change(content, keys, value):
+    """Set or remove what the dotted `keys` lead to; numbers are positions in lists."""
+    *way, last = (int(key) if key.isdecimal() else key for key in keys.split("."))
+    for key in way:
+        content = content[key]
+    if value is REMOVED:
+        del content[last]
+    else:
+        content[last] = value
+
+
+def message(path):
+    with pytest.raises(ThawError) as caught:
+        manifest.load(path)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith(f"{path}: ")
+    return text.removeprefix(f"{path}: ")
+
+
+def test_places_of_both_kinds_of_split(small_manifest, write_manifest):
+    read = manifest.load(write_manifest(small_manifest))
+    assert read.dataset("animals").places() == [
+        Place(PurePosixPath("animals/train/cats"), 0, "training", 2),
+        Place(PurePosixPath("animals/train/dogs"), 1, "training", 2),
+        Place(PurePosixPath("animals/validation/cats"), 0, "validation", 1),
+        Place(PurePosixPath("animals/validation/dogs"), 1, "validation", 1),
+    ]
+    assert read.dataset("flowers").places() == [
+        Place(PurePosixPath("flowers/roses"), 0, None, 5),
+        Place(PurePosixPath("flowers/tulips"), 1, None, 4),
+    ]
+
+
+def test_three_classes_in_folders_of_their_own_choice(small_manifest, write_manifest):
+    flowers = small_manifest["datasets"]["flowers"]
+    flowers["classes"] = {"asters": "z/asters", "roses": "a", "lilies": "Lilien (weiß)"}
+    flowers["images"] = {"roses": 5, "asters": 6, "lilies": 7}
+    flowers["split"]["folder"] = "."
+    assert manifest.load(write_manifest(small_manifest)).dataset("flowers").places() == [
+        Place(PurePosixPath("z/asters"), 0, None, 6),
+        Place(PurePosixPath("a"), 1, None, 5),
+        Place(PurePosixPath("Lilien (weiß)"), 2, None, 7),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("copy", "name"),
+    [
+        ({"address": "https://example.org/a/b.zip?version=3#top"}, "b.zip"),
+        ({"address": "https://example.org/a%20b.zip"}, "a b.zip"),
+        ({"address": "file:///a/b.tgz"}, "b.tgz"),
+        ({"path": "embedded/c.zip"}, "c.zip"),
+        ({"name": "Fotos größer.zip", "sha256": DIGEST.upper()}, "Fotos größer.zip"),
+    ],
+)
+def test_file_name_of_a_copy(copy, name):
+    assert Copy(**copy).file_name == name
+
+
+def test_checksum_is_compared_in_lower_case():
+    assert Copy(name="a.zip", sha256=DIGEST.upper()).sha256 == DIGEST
+
+
+def test_unknown_names_are_answered_with_the_known_ones(small_manifest, write_manifest):
+    path = write_manifest(small_manifest)
+    read = manifest.load(path)
+    with pytest.raises(ThawError) as caught:
+        read.dataset("cats_dogs")
+    assert str(caught.value) == f"{path}: datasets: there is no 'cats_dogs'; known are animals, flowers"
+    with pytest.raises(ThawError) as caught:
+        read.download("cats_dogs")
+    assert str(caught.value) == f"{path}: downloads: there is no 'cats_dogs'; known are animals, flowers, weights"
+
+
+MISTAKES = [
+    ("title", REMOVED, "missing key 'title'; add it"),
+    ("titel", "x", "unknown key 'titel'; did you mean 'title'?"),
+    ("backbone.image_sise", 1, "unknown key 'backbone.image_sise'; did you mean 'image_size'?"),
+    ("backbone.image_size", 96.5, "backbone.image_size: Input should be a valid integer, not 96.5"),
+    ("backbone.arguments.alpha", [1], "backbone.arguments.alpha: must be a number, a text, true or false"),
+    ("backbone", None, "backbone: must be a mapping of keys"),
+    ("downloads.weights", REMOVED, "downloads: 'weights' is missing; known are animals, flowers"),
+    ("downloads.animals", REMOVED, "downloads: 'animals' is missing; known are flowers, weights"),
+    (
+        "downloads.animals.copies",
+        [],
+        "downloads.animals.copies: List should have at least 1 item after validation, not 0",
+    ),
+    ("downloads.animals.copies.0", "x", "downloads.animals.copies.0: must be a mapping of keys, not 'x'"),
+    (
+        "downloads.animals.copies.0.name",
+        "x",
+        "downloads.animals.copies.0: a copy has exactly one of address, path and name",
+    ),
+    (
+        "downloads.animals.copies.0",
+        {"bytes": 5},
+        "downloads.animals.copies.0: a copy has exactly one of address, path and name",
+    ),
+    (
+        "downloads.animals.copies.0",
+        {"name": "a.zip"},
+        "downloads.animals.copies.0: a copy known by name alone needs its sha256, which vouches for a mirror's file",
+    ),
+    (
+        "downloads.animals.copies.0.sha256",
+        DIGEST[1:],
+        f"downloads.animals.copies.0.sha256: must be 64 hexadecimal digits, not '{DIGEST[1:]}'",
+    ),
+    (
+        "downloads.animals.copies.0.bytes",
+        0,
+        "downloads.animals.copies.0.bytes: Input should be greater than or equal to 1, not 0",
+    ),
+    (
+        "datasets.animals.splot",
+        1,
+        "unknown key 'datasets.animals.splot'; did you mean 'split'?",
+    ),
+    ("datasets.animals.split", REMOVED, "missing key 'datasets.animals.split'; add it"),
+    (
+        "datasets.animals.split",
+        "as shipped",
+        "datasets.animals.split: must be a mapping of keys, not 'as shipped'",
+    ),
+    ("datasets.animals.split.validation", REMOVED, "missing key 'datasets.animals.split.validation'; add it"),
+    (
+        "datasets.animals.split.test",
+        "x",
+        "unknown key 'datasets.animals.split.test'; known here: training, validation",
+    ),
+    (
+        "datasets.animals.split.seed",
+        1,
+        "missing key 'datasets.animals.split.folder'; add it",
+    ),
+    (
+        "datasets.flowers.split.training",
+        "x",
+        "unknown key 'datasets.flowers.split.training'; known here: folder, validation_share, seed",
+    ),
+    (
+        "datasets.flowers.split.validation_share",
+        1.0,
+        "datasets.flowers.split.validation_share: Input should be less than 1, not 1.0",
+    ),
+    (
+        "datasets.flowers.split.validation_share",
+        float("nan"),
+        "datasets.flowers.split.validation_share: Input should be less than 1, not nan",
+    ),
+    (
+        "datasets.flowers.split.validation_share",
+        0.1,
+        "datasets.flowers: a validation_share of 0.1 leaves a part of 'roses' (5) without images",
+    ),
+    (
+        "datasets.flowers.split.seed",
+        -1,
+        "datasets.flowers.split.seed: Input should be greater than or equal to 0, not -1",
+    ),
+    ("datasets.flowers.classes.tulips", REMOVED, "datasets.flowers: classes: a data set needs at least 2"),
+    (
+        "datasets.flowers.classes.tulips",
+        "roses/tulips",
+        "datasets.flowers: the folders flowers/roses and flowers/roses/tulips overlap; "
+        "give each class and part one of its own",
+    ),
+    (
+        "datasets.animals.split.validation",
+        "animals/train",
+        "datasets.animals: the folders animals/train/cats and animals/train/cats overlap; "
+        "give each class and part one of its own",
+    ),
+    (
+        "datasets.flowers.images.tulpis",
+        4,
+        "datasets.flowers: images: counts roses, tulips, tulpis, but the classes are roses, tulips",
+    ),
+    (
+        "datasets.animals.images.validation.dogs",
+        REMOVED,
+        "datasets.animals: images: counts cats, but the classes are cats, dogs",
+    ),
+    (
+        "datasets.animals.images.training.dogs",
+        "many",
+        "datasets.animals.images.training.dogs: Input should be a valid integer, not 'many'",
+    ),
+    (
+        "datasets.flowers.images.roses",
+        0,
+        "datasets.flowers.images.roses: Input should be greater than or equal to 1, not 0",
+    ),
+    (
+        "datasets.flowers.images.roses",
+        10**400,
+        f"datasets.flowers.images.roses: Input should be less than or equal to 1000000000, not {10**400}",
+    ),
+    ("datasets", {}, "datasets: Dictionary should have at least 1 item after validation, not 0"),
+    ("datasets.animals", [], "datasets.animals: must be a mapping of keys"),
+]
+
+
+@pytest.mark.parametrize(("keys", "value", "expected"), MISTAKES)
+def test_mistakes_are_named(keys, value, expected, small_manifest, write_manifest):
+    change(small_manifest, keys, value)
+    assert message(write_manifest(small_manifest)) == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://example.org/a.zip",
+        "ftp://example.org/a.zip",
+        "https:///a.zip",
+        "file://host/a.zip",
+        "a.zip",
+        "",
+    ],
+)
+def test_addresses_of_other_schemes_are_refused(address, small_manifest, write_manifest):
+    small_manifest["downloads"]["animals"]["copies"] = [{"address": address}]
+    assert message(write_manifest(small_manifest)) == (
+        f"downloads.animals.copies.0.address: must be an address https://HOST/... or file:///..., not {address!r}"
+    )
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b.zip", "../a.zip", "a\\b.zip", "a\nb.zip", "a\0b"])
+def test_names_that_are_no_plain_file_names_are_refused(name, small_manifest, write_manifest):
+    small_manifest["downloads"]["animals"]["copies"] = [{"name": name, "sha256": DIGEST}]
+    assert message(write_manifest(small_manifest)) == (
+        "downloads.animals.copies.0: must be a plain file name, without folders and without a dot in front"
+    )
+
+
+def test_names_that_are_too_long_are_refused(small_manifest, write_manifest):
+    small_manifest["downloads"]["animals"]["copies"] = [{"name": "ä" * 101, "sha256": DIGEST}]
+    assert message(write_manifest(small_manifest)) == (
+        "downloads.animals.copies.0: must be a file name of at most 200 bytes"
+    )
+
+
+@pytest.mark.parametrize("folder", ["", "/etc", "..", "a/../b", "a\\b", "a\nb"])
+def test_folders_that_could_lead_elsewhere_are_refused(folder, small_manifest, write_manifest):
+    small_manifest["datasets"]["flowers"]["classes"]["roses"] = folder
+    assert message(write_manifest(small_manifest)) == (
+        "datasets.flowers.classes.roses: must be a plain folder with '/' between its parts, without '..', "
+        f"not {folder!r}"
+    )
+
+
+@pytest.mark.parametrize("name", ["two words", "../animals", "-animals", "", "ä"])
+def test_data_sets_need_names_that_folders_can_have(name, small_manifest, write_manifest):
+    small_manifest["datasets"][name] = small_manifest["datasets"]["animals"]
+    assert message(write_manifest(small_manifest)) == (
+        f"datasets.{name}: String should match pattern '^[A-Za-z0-9][A-Za-z0-9_-]*$', not {name!r}"
+    )
+
+
+def test_no_data_set_takes_the_name_of_the_weights(small_manifest, write_manifest):
+    small_manifest["datasets"]["weights"] = small_manifest["datasets"]["animals"]
+    assert message(write_manifest(small_manifest)) == (
+        "datasets: 'weights' is the name of the backbone's download; choose another"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "must be a mapping of keys"),
+        ("[1, 2]", "must be a mapping of keys"),
+        ("title: 2024-13-45", "cannot be read as YAML (month must be in 1..12); mend the file"),
+        ("title: !!python/name:os.system", "cannot be read as YAML (could not determine a constructor"),
+        ("[" * 2000, "cannot be read as YAML (maximum recursion depth exceeded"),
+        ("title: [", "cannot be read as YAML (while parsing a flow node"),
+    ],
+)
+def test_files_that_are_no_manifest(text, expected, tmp_path):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert message(path).startswith(expected)
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    path = tmp_path / "wrong.yaml"
+    path.write_bytes(b"title: \xff\xfe")
+    assert message(path).startswith("cannot be read as YAML ('utf-8' codec can't decode byte 0xff")
+
+
+def test_a_missing_manifest(tmp_path):
+    assert message(tmp_path / "none.yaml") == "no such file; name an existing one"
+
+
+def test_the_manifest_of_the_photographs():
+    read = manifest.load(Path(__file__).parent.parent / "data/photos.yaml")
+    places = [*read.dataset("cats_dogs").places(), *read.dataset("roses_tulips").places()]
+    assert [place.images for place in places] == [1000, 1000, 500, 500, 641, 799]
+    assert read.backbone.name == "MobileNetV2"

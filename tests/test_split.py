@@ -1,0 +1,417 @@
+"""Splitting: good archives give exact folders and tables; what is unsafe, damaged or no image is named."""
+
+import gzip
+import io
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import split
+from stages.lib.command import ThawError
+
+ANIMALS = [
+    "animals/train/cats/a.png",
+    "animals/train/cats/b.png",
+    "animals/train/dogs/a.png",
+    "animals/train/dogs/b.png",
+    "animals/validation/cats/c.png",
+    "animals/validation/dogs/c.png",
+]
+FLOWERS = [
+    *(f"flowers/roses/{name}.png" for name in "abcde"),
+    *(f"flowers/tulips/{name}.png" for name in "abcd"),
+]
+
+
+def encoded(image, kind, **options):
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def picture(number):
+    return encoded(Image.new("RGB", (8, 6), (number, 0, 255 - number)), "PNG")
+
+
+def pictures(names):
+    return {name: picture(number) for number, name in enumerate(names)}
+
+
+def zipped(members):
+    """A zip archive of (name or ZipInfo, bytes) pairs or of a mapping."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in dict(members).items() if isinstance(members, dict) else members:
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def tarred(members):
+    """A gzipped tar archive of (name or TarInfo, bytes) pairs or of a mapping."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as archive:
+        for name, content in dict(members).items() if isinstance(members, dict) else members:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def split_archive(small_manifest, write_manifest):
+    """Split an archive of these bytes as `dataset` of the small manifest, into `images` and `table.csv`."""
+
+    def run(dataset, archive):
+        Path("raw").mkdir(exist_ok=True)
+        Path("raw/archive").write_bytes(archive)
+        source = write_manifest(small_manifest)
+        arguments = ["--source", str(source), "--dataset", dataset, "--archive", "raw"]
+        split.main([*arguments, "--images", "images", "--split", "table.csv"])
+
+    return run
+
+
+@pytest.fixture
+def failure(split_archive, tmp_path):
+    """The message of a split that fails, without the archive's name in front; nothing of it may be left."""
+
+    def failed_split(dataset, archive):
+        with pytest.raises(ThawError) as caught:
+            split_archive(dataset, archive)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["raw", "small.yaml"]
+        assert [path.name for path in Path("raw").iterdir()] == ["archive"]
+        message = str(caught.value)
+        assert "\n" not in message
+        assert message.startswith("raw/archive: ")
+        return message.removeprefix("raw/archive: ")
+
+    return failed_split
+
+
+def images():
+    return {
+        path.relative_to("images").as_posix(): path.read_bytes() for path in Path("images").rglob("*") if path.is_file()
+    }
+
+
+SHIPPED_TABLE = """\
+path,label,part
+animals/train/cats/a.png,0,training
+animals/train/cats/b.png,0,training
+animals/train/dogs/a.png,1,training
+animals/train/dogs/b.png,1,training
+animals/validation/cats/c.png,0,validation
+animals/validation/dogs/c.png,1,validation
+"""
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_as_shipped(pack, split_archive, capfd):
+    split_archive("animals", pack(dict(reversed(pictures(ANIMALS).items()))))
+    assert images() == pictures(ANIMALS)
+    assert Path("table.csv").read_text() == SHIPPED_TABLE
+    assert capfd.readouterr() == ("", "")  # no bar where there is no terminal
+
+
+def test_what_is_not_of_the_classes_is_left_out(split_archive):
+    others = {
+        "animals/LICENSE.txt": b"text",
+        "animals/vectorize.py": b"raise SystemExit",
+        "animals/train/rabbits/a.png": picture(99),
+        "animals/train/a.png": picture(99),
+        "__MACOSX/animals/train/cats/._a.png": b"junk",
+        "animals/train/cats/._a.png": b"junk",
+        "animals/train/cats/.DS_Store": b"junk",
+        "animals/train/dogs/Thumbs.db": b"junk",
+    }
+    folders = [("animals/", b""), ("animals/train/cats/", b"")]
+    split_archive("animals", zipped([*folders, *others.items(), *pictures(ANIMALS).items()]))
+    assert images() == pictures(ANIMALS)
+    assert Path("table.csv").read_text() == SHIPPED_TABLE
+
+
+DRAWN_TABLE = """\
+path,label,part
+flowers/roses/b.png,0,training
+flowers/roses/c.png,0,training
+flowers/roses/d.png,0,training
+flowers/tulips/b.png,1,training
+flowers/tulips/d.png,1,training
+flowers/roses/a.png,0,validation
+flowers/roses/e.png,0,validation
+flowers/tulips/a.png,1,validation
+flowers/tulips/c.png,1,validation
+"""
+
+
+@pytest.mark.parametrize("names", [FLOWERS, FLOWERS[::-1], [f"./{name}" for name in FLOWERS]])
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_drawn_split_depends_on_names_and_seed_alone(names, pack, split_archive):
+    split_archive("flowers", pack(pictures(names)))
+    assert Path("table.csv").read_text() == DRAWN_TABLE
+
+
+def test_another_seed_draws_another_split(split_archive, small_manifest):
+    small_manifest["datasets"]["flowers"]["split"]["seed"] = 2
+    split_archive("flowers", zipped(pictures(FLOWERS)))
+    table = Path("table.csv").read_text()
+    assert table != DRAWN_TABLE
+    assert table.count("training") == 5
+    assert table.count("validation") == 4
+
+
+def test_names_beyond_ascii(split_archive, small_manifest):
+    small_manifest["datasets"]["flowers"]["classes"]["tulips"] = "Tulpen weiß"
+    names = [name.replace("tulips", "Tulpen weiß").replace("a.png", "Ä 日本.png") for name in FLOWERS]
+    for pack in (zipped, tarred):
+        split_archive("flowers", pack(pictures(names)))
+        assert images() == pictures(names)
+    assert "flowers/Tulpen weiß/Ä 日本.png,1," in Path("table.csv").read_text(encoding="utf-8")
+
+
+RED = Image.new("RGB", (8, 6), (200, 0, 0))
+ROTATED = Image.Exif()
+ROTATED[274] = 6  # orientation: to be turned by a quarter
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        encoded(RED, "JPEG"),
+        encoded(RED.convert("CMYK"), "JPEG"),
+        encoded(RED.convert("L"), "JPEG"),
+        encoded(RED, "JPEG", exif=ROTATED),
+        encoded(RED.convert("P"), "PNG"),
+        encoded(RED.convert("RGBA"), "PNG"),
+        encoded(Image.new("I;16", (8, 6), 40000), "PNG"),
+        encoded(RED.resize((1, 1)), "BMP"),
+        encoded(RED, "GIF", save_all=True, append_images=[RED.rotate(180), RED.convert("L")]),
+        encoded(RED, "WEBP"),
+        encoded(RED, "TIFF"),
+    ],
+    ids="rgb cmyk grey rotated palette alpha 16-bit one-pixel animated webp tiff".split(),  # noqa: SIM905
+)
+def test_kinds_of_images_that_are_taken(content, split_archive):
+    members = pictures(ANIMALS) | {ANIMALS[0]: content}
+    split_archive("animals", zipped(members))
+    assert images() == members
+
+
+LOOKS = "AVIF, BMP, GIF, JPEG, JPEG2000, PNG, PPM, TIFF, WEBP"
+GRAINY = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "mistake"),
+    [
+        (b"", "empty"),
+        (b"only text", f"not one of {LOOKS}"),
+        (b"<html>not found</html>", f"not one of {LOOKS}"),
+        (POSTSCRIPT, f"not one of {LOOKS}"),
+        (encoded(GRAINY, "JPEG")[:-500], "image file is truncated ("),
+        (
+            encoded(Image.new("1", (10000, 9000)), "PNG"),
+            "Image size (90000000 pixels) exceeds limit of 89478485 pixels, could be decompression bomb DOS attack.",
+        ),
+    ],
+    ids="empty text html postscript truncated huge".split(),  # noqa: SIM905
+)
+def test_files_that_are_no_whole_images(content, mistake, failure, tmp_path):
+    members = pictures(ANIMALS) | {ANIMALS[0]: content}
+    message = failure("animals", zipped(members))
+    assert message.startswith(f"1 of 6 files in the class folders are not whole images: {ANIMALS[0]} ({mistake}")
+    assert message.endswith(f"); mend the archive, or leave them out and correct {tmp_path}/small.yaml")
+
+
+def test_many_mistakes_are_counted_and_the_first_ones_named(failure, tmp_path):
+    members = pictures(FLOWERS) | dict.fromkeys([*FLOWERS[:6], "flowers/tulips/list.txt"], b"")
+    shown = ", ".join(f"{name} (empty)" for name in FLOWERS[:5])
+    assert failure("flowers", tarred(members)) == (
+        f"7 of 10 files in the class folders are not whole images: {shown} and 2 more; "
+        f"mend the archive, or leave them out and correct {tmp_path}/small.yaml"
+    )
+
+
+def test_counts_that_differ_from_the_manifest(failure, tmp_path):
+    members = pictures(ANIMALS)
+    members["animals/train/dogs/wrong folder.png"] = members.pop("animals/validation/dogs/c.png")
+    assert failure("animals", zipped(members)) == (
+        f"the numbers of images differ from {tmp_path}/small.yaml (training dogs: 3 in animals/train/dogs, "
+        "2 expected; validation dogs: 0 in animals/validation/dogs, 1 expected); "
+        "correct the manifest or fetch another copy"
+    )
+
+
+def test_images_of_both_parts_are_warned_of(split_archive, capfd):
+    members = dict.fromkeys(ANIMALS, picture(7)) | {ANIMALS[5]: picture(8)}
+    split_archive("animals", zipped(members))
+    assert capfd.readouterr().err == (
+        "warning: raw/archive: 1 validation images are training images too, byte for byte, "
+        "e.g. animals/validation/cats/c.png and animals/train/dogs/b.png\n"
+    )
+    assert Path("table.csv").read_text() == SHIPPED_TABLE
+
+
+def special(kind, target=""):
+    info = tarfile.TarInfo("animals/x")
+    info.type, info.linkname = kind, target
+    return info
+
+
+def zipped_link():
+    info = zipfile.ZipInfo("animals/x")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+def encrypted():
+    archive = bytearray(zipped(pictures(ANIMALS)))
+    archive[archive.index(b"PK\x01\x02") + 8] |= 1  # the first member's flags in the central directory
+    return bytes(archive)
+
+
+OUTSIDE = "points outside its folder (an absolute path, '..' or a backslash)"
+NO_TEXT = "has a name that is no text (control characters, or not UTF-8)"
+TOO_LONG = "has a name too long for file systems (255 bytes, 1024 with its folders)"
+SPECIAL = "'animals/x' is a link or a device, not a file"
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize(
+    ("name", "danger"),
+    [
+        ("../x.png", f"'../x.png' {OUTSIDE}"),
+        ("animals/train/cats/../../../../x.png", f"'animals/train/cats/../../../../x.png' {OUTSIDE}"),
+        ("/tmp/x.png", f"'/tmp/x.png' {OUTSIDE}"),
+        ("animals\\train\\x.png", f"'animals\\train\\x.png' {OUTSIDE}"),
+        ("C:/x.png", f"'C:/x.png' {OUTSIDE}"),
+        ("animals/x\ny.png", f"'animals/x\\ny.png' {NO_TEXT}"),
+        ("animals/" + "ä" * 128, f"'animals/{'ä' * 128}' {TOO_LONG}"),
+        ("a/" * 513, f"{'a/' * 127}... {TOO_LONG}".replace("a/", "'a/", 1)),
+        (ANIMALS[3], f"'{ANIMALS[3]}' is there twice"),
+        (f"./{ANIMALS[3]}", f"'./{ANIMALS[3]}' is there twice"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_are_unsafe(pack, name, danger, failure):
+    archive = pack([*pictures(ANIMALS).items(), (name, b"")])
+    assert failure("animals", archive) == f"{danger}; pack the archive again without it"
+
+
+@pytest.mark.parametrize(
+    ("archive", "danger"),
+    [
+        (tarred([(special(tarfile.SYMTYPE, "/etc/passwd"), b"")]), SPECIAL),
+        (tarred([(special(tarfile.LNKTYPE, ANIMALS[0]), b"")]), SPECIAL),
+        (tarred([(special(tarfile.CHRTYPE), b"")]), SPECIAL),
+        (tarred([(special(tarfile.FIFOTYPE), b"")]), SPECIAL),
+        (zipped([(zipped_link(), b"/etc/passwd")]), SPECIAL),
+        (tarred({"animals/\udcff.png": b""}), f"'animals/\\udcff.png' {NO_TEXT}"),
+        (encrypted(), f"'{ANIMALS[0]}' is encrypted"),
+    ],
+    ids="symbolic-link hard-link device pipe zipped-link not-utf-8 encrypted".split(),  # noqa: SIM905
+)
+def test_members_that_are_unsafe(archive, danger, failure):
+    assert failure("animals", archive) == f"{danger}; pack the archive again without it"
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_file_that_is_a_folder_too(pack, failure):
+    archive = pack(pictures(ANIMALS) | {"animals/train": b""})
+    assert failure("animals", archive) == f"{ANIMALS[0]} lies inside a file; pack the archive again without it"
+
+
+BOMB = "unpacks to far more than 6 images; check the archive"
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_archives_of_too_many_members(pack, failure):
+    assert failure("animals", pack({f"animals/{number}": b"" for number in range(601)})) == BOMB
+
+
+@pytest.mark.parametrize("name", ["animals/train/cats/a.png", "elsewhere"])
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_archives_of_too_many_bytes(pack, name, failure, monkeypatch):
+    monkeypatch.setattr(split, "BYTES_PER_IMAGE", 1000)
+    assert failure("animals", pack([(name, bytes(10**6))])) == BOMB
+
+
+@pytest.mark.parametrize("name", [ANIMALS[0], ANIMALS[-1]])
+def test_images_of_too_many_bytes(name, failure, monkeypatch):
+    monkeypatch.setattr(split, "BYTES_PER_IMAGE", 1000)
+    members = pictures(ANIMALS) | {name: encoded(GRAINY, "PNG")}
+    assert failure("animals", zipped(members)) == BOMB
+
+
+def test_a_header_that_is_a_bomb(failure):
+    info = tarfile.TarInfo("animals/x")
+    info.pax_headers = {"comment": "x" * 2**21}
+    assert failure("animals", tarred([(info, b"")])) == (
+        "is damaged or cut short (a header of 2097664 bytes); fetch it again"
+    )
+
+
+def test_zeros_after_the_end_that_are_a_bomb(failure, monkeypatch):
+    monkeypatch.setattr(split, "BYTES_PER_IMAGE", 2**16)
+    archive = tarred(pictures(ANIMALS)) + gzip.compress(bytes(10**6), 1)
+    most = 2 * max(6 * 2**16, 100 * len(archive))
+    assert failure("animals", archive) == (
+        f"is damaged or cut short (unpacks to more than {most} bytes); fetch it again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("archive", "what"),
+    [
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><html>", "is an HTML page"),
+        (b"7z\xbc\xaf\x27\x1c", "is of another format"),
+    ],
+)
+def test_files_that_are_no_archives(archive, what, failure):
+    assert failure("animals", archive) == f"{what}, not a zip or a gzipped tar archive; fetch the archive itself"
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.9, 0.999])
+def test_archives_that_are_cut_short(pack, share, failure):
+    archive = pack(pictures(ANIMALS))
+    message = failure("animals", archive[: max(4, int(share * len(archive)))])
+    assert message.startswith("is damaged or cut short (")
+    assert message.endswith("); fetch it again")
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_archives_with_a_damaged_member(pack, failure):
+    archive = bytearray(pack(pictures(ANIMALS)))
+    archive[len(archive) // 4] ^= 0xFF
+    assert failure("animals", bytes(archive)).startswith("is damaged or cut short (")
+
+
+def test_a_table_of_before_does_not_outlive_a_failure(split_archive):
+    split_archive("animals", zipped(pictures(ANIMALS)))
+    with pytest.raises(ThawError):
+        split_archive("animals", zipped(pictures(ANIMALS[1:])))
+    assert not Path("table.csv").exists()
+
+
+@pytest.mark.parametrize("names", [[], ["a.zip", "b.zip"]])
+def test_the_archive_stands_alone_in_its_folder(names, small_manifest, write_manifest):
+    Path("raw").mkdir()
+    for name in names:
+        Path("raw", name).write_bytes(zipped(pictures(ANIMALS)))
+    arguments = ["--source", str(write_manifest(small_manifest)), "--dataset", "animals", "--archive", "raw"]
+    with pytest.raises(ThawError) as caught:
+        split.main([*arguments, "--images", "images", "--split", "table.csv"])
+    assert str(caught.value) == (f"raw: holds {len(names)} files, not one archive alone; run the download stage again")
