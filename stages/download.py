@@ -48,11 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     source = manifest.load(options.source)
     download = source.download(options.name)
-    try:
-        obtain(download, source.path, options.out, options.work, _mirror())
-    except OSError as error:
-        cause = error.strerror or " ".join(str(error).split())
-        raise ThawError(f"{error.filename or options.out}: {cause}; make room or mend it, then run again") from None
+    obtain(download, source.path, options.out, options.work, _mirror())
 
 
 def _mirror() -> Path | None:

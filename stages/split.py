@@ -25,12 +25,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Literal, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from stages.lib import manifest
 from stages.lib.command import ThawError, run
-from stages.lib.files import folder_written_whole, written_whole
+from stages.lib.files import folder_written_whole, only_file, written_whole
+from stages.lib.image_file import FORMATS, upright_rgb
 from stages.lib.manifest import DrawnDataset, Place, ShippedDataset
 
 Dataset = ShippedDataset | DrawnDataset
@@ -48,7 +49,6 @@ SHOWN = 5  # how many of many mistakes one line names
 # What file managers leave behind.
 JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 # Pillow reads more, but by decoders rarely tried, and some (EPS) start other programs.
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 # What Python's readers raise on damaged archives, besides an OSError without a cause in the file system.
 DAMAGE = (
     zipfile.BadZipFile,
@@ -103,11 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     source = manifest.load(options.source)
     dataset = source.dataset(options.dataset)
-    try:
-        split(dataset, source.path, _one_file(options.archive), options.images, options.split)
-    except OSError as error:
-        cause = error.strerror or " ".join(str(error).split())
-        raise ThawError(f"{error.filename or options.images}: {cause}; make room or mend it, then run again") from None
+    split(dataset, source.path, only_file(options.archive), options.images, options.split)
 
 
 def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Path) -> None:
@@ -126,13 +122,6 @@ def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Pa
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows(rows)
-
-
-def _one_file(folder: Path) -> Path:
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    if len(files) != 1:
-        raise ThawError(f"{folder}: holds {len(files)} files, not one archive alone; run the download stage again")
-    return files[0]
 
 
 def extract(archive: Path, places: list[Place], folder: Path) -> list[Found]:
@@ -323,8 +312,7 @@ def _mistake(content: bytes) -> str | None:
     if not content:
         return "empty"
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            ImageOps.exif_transpose(image).convert("RGB")
+        upright_rgb(io.BytesIO(content))
     except UnidentifiedImageError:
         return f"not one of {', '.join(FORMATS)}"
     except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to

@@ -387,10 +387,3 @@ def test_without_a_network_the_command_prints_one_line(fetch, monkeypatch, capfd
         "set THAW_MIRROR=FOLDER to a folder that holds animals.zip, or `source: data/embedded.yaml` in params.yaml\n",
     )
     assert not Path("out").exists()
-
-
-def test_a_place_that_cannot_be_written(fetch, tmp_path):
-    (tmp_path / "work").write_bytes(b"a file in the way")
-    with pytest.raises(ThawError) as caught:
-        fetch({"address": "https://127.0.0.1:1/animals.zip"})
-    assert str(caught.value) == "work/download: Not a directory; make room or mend it, then run again"

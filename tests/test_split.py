@@ -414,4 +414,4 @@ def test_the_archive_stands_alone_in_its_folder(names, small_manifest, write_man
     arguments = ["--source", str(write_manifest(small_manifest)), "--dataset", "animals", "--archive", "raw"]
     with pytest.raises(ThawError) as caught:
         split.main([*arguments, "--images", "images", "--split", "table.csv"])
-    assert str(caught.value) == (f"raw: holds {len(names)} files, not one archive alone; run the download stage again")
+    assert str(caught.value) == (f"raw: holds {len(names)} files, not the one downloaded; run `dvc repro download`")

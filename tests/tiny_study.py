@@ -95,10 +95,5 @@ def _save_weights(path: Path) -> None:
     noise = np.random.default_rng(1).uniform(-1, 1, size=(32, *shape)).astype(np.float32)
     for _ in range(20):
         backbone(noise, training=True)
-    backbone.save_weights(path.with_suffix(".weights.h5"))
-    _as_applications_file(backbone, path)
-
-
-def _as_applications_file(backbone: keras.Model, path: Path) -> None:
-    """`keras.applications` takes a path that ends in `.h5` for the legacy layout, which only a whole model is saved in."""
+    # `keras.applications` reads a path that ends in `.h5` in the legacy layout, which only a whole model is saved in.
     backbone.save(path)

@@ -21,14 +21,6 @@ def load(spec: Backbone, weights: Path) -> keras.Model:
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); fetch them again") from None
 
 
-def weights_file(folder: Path) -> Path:
-    """The one file that `download@weights` put into `folder`."""
-    files = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    if len(files) != 1:
-        raise ThawError(f"{folder}: holds {len(files)} files instead of one; run `dvc repro download@weights`")
-    return files[0]
-
-
 def cut_layer(backbone: keras.Model, from_layer: int) -> keras.Layer:
     """The last layer below `from_layer` whose output every path from below to above crosses.
 

@@ -9,11 +9,18 @@ class ThawError(Exception):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a `ThawError` becomes one line on stderr and exit code 1."""
+    """Run a stage's `main`; a `ThawError` or `OSError` becomes one line on stderr and exit code 1."""
     try:
         main()
     except ThawError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _stop(str(error))
+    except OSError as error:  # a full disk, a file that may not be read: what no stage can mend
+        cause = error.strerror or " ".join(str(error).split())
+        _stop(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again")
     except KeyboardInterrupt:
         sys.exit(130)  # the shell's code for Ctrl-C; what is finished is kept
+
+
+def _stop(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stages.lib.command import ThawError
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -43,6 +45,14 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def only_file(folder: Path) -> Path:
+    """The one file that the `download` stage put into `folder`; raises ThawError where there is not one."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    if len(found) != 1:
+        raise ThawError(f"{folder}: holds {len(found)} files, not the one downloaded; run `dvc repro download`")
+    return found[0]
 
 
 def sha256(path: Path) -> str:

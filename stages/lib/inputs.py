@@ -63,7 +63,7 @@ def read(arguments: argparse.Namespace, params: Params) -> Inputs:
         manifest=manifest.load(arguments.source),
         table=arguments.split,
         parts=pictures.read_split(arguments.split, arguments.images),
-        weights=backbones.weights_file(arguments.weights),
+        weights=files.only_file(arguments.weights),
         store_folder=arguments.store,
         params=params,
     )

@@ -55,6 +55,7 @@ class Copy(Section):
     name: str | None = None
     bytes: Annotated[int, Field(ge=1)] | None = None
     sha256: str | None = None
+    note: str | None = None  # what a reader of results must know of this copy
 
     @property
     def file_name(self) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stages.lib.command import ThawError
+from stages.lib.image_file import upright_rgb
 
 PARTS = ("training", "validation")
 DECODED_AT_ONCE = 64  # bounds the memory held; larger is no faster
@@ -53,8 +54,7 @@ def decoded(path: Path, size: int) -> np.ndarray:
     Bilinear without anti-aliasing, aspect ratio not kept: what Keras's `image_dataset_from_directory` does.
     """
     try:
-        with Image.open(path) as image:
-            upright = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        upright = np.asarray(upright_rgb(path))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ThawError(f"{path}: cannot be decoded ({error}); run `dvc repro split` again") from None
     return cv2.resize(upright, (size, size), interpolation=cv2.INTER_LINEAR)

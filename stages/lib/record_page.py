@@ -43,7 +43,7 @@ def compose(page: Page, study: list[Variant], downloads: Mapping[str, Path]) -> 
     sections = [
         _introduction(page),
         _the_run(page, study),
-        _the_inputs(downloads),
+        _the_inputs(page, downloads),
         _final_values(page, study),
         _by_share(page, study),
         _epochs_needed(page, study),
@@ -92,12 +92,20 @@ def _distinct(study: list[Variant], key: str) -> str:
     return "; ".join(dict.fromkeys(told))
 
 
-def _the_inputs(downloads: Mapping[str, Path]) -> list[str]:
+def _the_inputs(page: Page, downloads: Mapping[str, Path]) -> list[str]:
+    digests = {path.name: files.sha256(path) for path in downloads.values()}
     rows = [
-        (name, f"`{path.name}`", f"{path.stat().st_size:,}", f"`{files.sha256(path)}`")
+        (name, f"`{path.name}`", f"{path.stat().st_size:,}", f"`{digests[path.name]}`")
         for name, path in downloads.items()
     ]
-    return ["The files that it read:", "", *_table(["input", "file", "bytes", "SHA-256"], rows)]
+    notes = [
+        f"`{copy.file_name}`: {copy.note}"
+        for download in page.source.downloads.values()
+        for copy in download.copies
+        if copy.note and copy.sha256 in digests.values()
+    ]
+    table = _table(["input", "file", "bytes", "SHA-256"], rows)
+    return ["The files that it read:", "", *table, *(line for note in notes for line in (note, ""))]
 
 
 def _final_values(page: Page, study: list[Variant]) -> list[str]:

@@ -1,0 +1,121 @@
+"""Flips and rotations: drawn by seed and epoch, and applied as numpy and Keras would."""
+
+import numpy as np
+import pytest
+
+from stages.lib import augmentation
+from stages.lib.augmentation import Augmentation
+from stages.lib.params import Augment
+
+ALL = slice(None)
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, size=(3, 9, 9, 3), dtype=np.uint8)
+
+
+def turned(pictures: np.ndarray, degrees: float, flip: bool = False) -> np.ndarray:
+    """All `pictures` turned by `degrees`, mirrored first where `flip` says so."""
+    count = len(pictures)
+    return augmentation.applied(pictures, Augmentation(np.full(count, flip), np.full(count, float(degrees))), ALL)
+
+
+def test_a_draw_is_a_pure_function_of_seed_and_epoch():
+    augment = Augment(flip=True, rotation=0.2)
+    one = augmentation.draw(50, seed=1, epoch=4, augment=augment)
+    same = augmentation.draw(50, seed=1, epoch=4, augment=augment)
+    np.testing.assert_array_equal(one.flips, same.flips)
+    np.testing.assert_array_equal(one.degrees, same.degrees)
+    for seed, epoch in [(1, 5), (2, 4)]:
+        other = augmentation.draw(50, seed=seed, epoch=epoch, augment=augment)
+        assert not np.array_equal(one.flips, other.flips)
+        assert not np.isin(one.degrees, other.degrees).any()
+
+
+def test_half_the_pictures_are_mirrored_and_all_turned_within_the_limit():
+    drawn = augmentation.draw(10_000, seed=1, epoch=1, augment=Augment(flip=True, rotation=0.2))
+    assert drawn.flips.dtype == bool
+    # 10,000 fair coins: a standard deviation of 50; uniform on ±72 degrees: one of 72 / sqrt(3) / 100 = 0.42.
+    assert abs(drawn.flips.sum() - 5000) < 5 * 50
+    assert abs(drawn.degrees.mean()) < 5 * 0.42
+    assert -72 <= drawn.degrees.min() < -71.5
+    assert 71.5 < drawn.degrees.max() <= 72
+
+
+def test_without_flip_none_is_mirrored_and_without_rotation_none_is_turned():
+    drawn = augmentation.draw(200, seed=1, epoch=1, augment=Augment(flip=False, rotation=0.0))
+    assert not drawn.flips.any()
+    assert not drawn.degrees.any()
+
+
+def test_flips_do_not_depend_on_the_rotation_drawn():
+    some, other = (augmentation.draw(200, 1, 1, Augment(flip=True, rotation=limit)) for limit in (0.0, 0.5))
+    np.testing.assert_array_equal(some.flips, other.flips)
+
+
+def test_neither_flip_nor_turn_leaves_the_pixels_as_they_are(noise):
+    result = turned(noise, 0)
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, noise)
+
+
+def test_a_flip_mirrors_left_and_right(noise):
+    np.testing.assert_array_equal(turned(noise, 0, flip=True), noise[:, :, ::-1])
+
+
+@pytest.mark.parametrize(("degrees", "quarters"), [(90, 1), (180, 2), (270, 3), (-90, -1), (360, 0)])
+@pytest.mark.parametrize("size", [8, 9])
+def test_quarter_turns_are_numpy_s_counterclockwise(noise, size, degrees, quarters):
+    pictures = noise[:, :size, :size]
+    expected = np.rot90(pictures, quarters, axes=(1, 2))
+    np.testing.assert_array_equal(turned(pictures, degrees), expected)
+
+
+def test_a_picture_is_mirrored_before_it_is_turned(noise):
+    np.testing.assert_array_equal(turned(noise, 90, flip=True), np.rot90(noise[:, :, ::-1], axes=(1, 2)))
+
+
+def test_each_picture_has_its_own_flip_and_turn(noise):
+    each = Augmentation(np.array([False, True, True]), np.array([90.0, 0.0, 180.0]))
+    expected = [np.rot90(noise[0]), noise[1, :, ::-1], np.rot90(noise[2, :, ::-1], 2)]
+    np.testing.assert_array_equal(augmentation.applied(noise, each, ALL), expected)
+
+
+def test_rows_choose_pictures_and_their_augmentation_alike(noise):
+    each = Augmentation(np.array([False, True, True]), np.array([90.0, 0.0, 180.0]))
+    whole = augmentation.applied(noise, each, ALL)
+    parts = [augmentation.applied(noise, each, rows) for rows in (slice(0, 2), slice(2, 4))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("degrees", [-72, -33.3, 10, 45, 71])
+def test_a_turn_is_keras_s_random_rotation(degrees):
+    from stages.lib.keras_quietly import keras
+
+    pictures = smooth_pictures(size=40)
+    share = degrees / 360
+    layer = keras.layers.RandomRotation((share, share), data_format="channels_last")
+    expected = keras.ops.convert_to_numpy(layer(pictures.astype(np.float32), training=True))
+    print(np.abs(turned(pictures, degrees) - expected).max(), steepest(pictures))
+    # OpenCV rounds coordinates to 1/32 pixel: at most 1/64 off along each axis, times the steepest slope.
+    np.testing.assert_allclose(turned(pictures, degrees), expected, atol=2 * steepest(pictures) / 64 + 0.01)
+
+
+def smooth_pictures(size: int) -> np.ndarray:
+    """Waves of several lengths and directions, without any symmetry; uint8 (2, size, size, 3)."""
+    rows, columns = np.mgrid[:size, :size] / size
+    waves = [np.sin(7 * rows + 3 * columns * k + k) for k in range(1, 7)]
+    return (
+        np.stack(waves, axis=-1)
+        .reshape(size, size, 2, 3)
+        .transpose(2, 0, 1, 3)
+        .__mul__(120)
+        .__add__(127)
+        .astype(np.uint8)
+    )
+
+
+def steepest(pictures: np.ndarray) -> float:
+    """The largest difference between neighbouring pixels."""
+    return max(np.abs(np.diff(pictures.astype(float), axis=axis)).max() for axis in (1, 2))
