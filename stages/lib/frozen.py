@@ -47,8 +47,9 @@ def _xnnpack(model: keras.Model) -> FrozenPart:
         warnings.simplefilter("ignore")  # tf.lite is announced to move to a package of its own
         interpreter = tf.lite.Interpreter(model_content=converted, num_threads=_usable_cores())
         runner = interpreter.get_signature_runner("serving_default")
-    (pixels_name,) = runner.get_input_details()
-    # The signature sorts its outputs by name, which keeps the model's order: output_0, output_1.
+        (pixels_name,) = runner.get_input_details()
+        runner(**{pixels_name: np.zeros(model.input_shape, np.float32)})  # the first call announces the kernels
+    # The signature's outputs sort by name into the model's order: output_0, output_1.
     activations_name, pooled_name = sorted(runner.get_output_details())
 
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
