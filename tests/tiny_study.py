@@ -35,6 +35,11 @@ def inputs(folder: Path, params: Params) -> Inputs:
     )
 
 
+def pictures_only(folder: Path) -> dict[str, pictures.Part]:
+    """The data set alone, without manifest and weights."""
+    return pictures.read_split(_pictures(folder / "images"), folder / "images")
+
+
 def params(**changes: object) -> Params:
     """The repository's params, small, with `changes` such as fine={"batch_norm": "moving"} laid over them."""
     content = params_file.load().model_dump() | PARAMS

@@ -1,0 +1,125 @@
+"""The store of activations: computed once, checked when read, kept apart by what made them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_study
+
+from stages.lib import augmentation, feature_store
+from stages.lib.feature_store import FeatureStore
+from stages.lib.manifest import Backbone
+from stages.lib.params import Params
+
+SIZE = 16  # pixels: the pictures are scaled down, so that a test takes no time
+
+
+class Counting:
+    """A frozen part that is easy to foretell, the pixels' means, and counts how often it ran."""
+
+    def __init__(self) -> None:
+        self.built = 0
+        self.pictures = 0
+
+    def build(self):
+        self.built += 1
+        return self.run
+
+    def run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.pictures += len(pixels)
+        return pixels[:, ::8, ::8, :1] / 255, pixels.mean(axis=(1, 2))
+
+
+def store(folder: Path, params: Params, frozen: Counting) -> FeatureStore:
+    study = tiny_study.pictures_only(folder)
+    return FeatureStore(folder / "store", study, SIZE, params, frozen.build)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_an_entry_holds_the_frozen_part_of_each_augmented_picture(tmp_path, dtype):
+    params = tiny_study.params(features={"dtype": dtype})
+    held = store(tmp_path, params, Counting())
+    entry = held.training(2)
+    assert isinstance(entry.activations, np.memmap)
+    assert (entry.activations.shape, entry.activations.dtype) == ((40, 2, 2, 1), np.dtype(dtype))
+    assert (entry.pooled.shape, entry.pooled.dtype) == ((40, 3), np.dtype("float32"))
+    pictures = held._pictures("training")
+    drawn = augmentation.draw(len(pictures), params.seed, 2, params.augment)
+    augmented = augmentation.applied(pictures, drawn, slice(None))
+    np.testing.assert_allclose(entry.pooled, augmented.mean(axis=(1, 2)), rtol=1e-6)
+    np.testing.assert_array_equal(entry.activations, (augmented[:, ::8, ::8, :1] / 255).astype(dtype))
+
+
+def test_validation_pictures_are_not_augmented(tmp_path):
+    held = store(tmp_path, tiny_study.params(), Counting())
+    np.testing.assert_allclose(held.validation().pooled, held._pictures("validation").mean(axis=(1, 2)), rtol=1e-6)
+
+
+def test_what_is_there_is_not_computed_again(tmp_path):
+    first = Counting()
+    store(tmp_path, tiny_study.params(), first).training(1)
+    second = Counting()
+    held = store(tmp_path, tiny_study.params(), second)
+    held.training(1)
+    assert (first.built, first.pictures, second.built) == (1, 40, 0)
+    held.training(2)
+    assert (second.built, second.pictures) == (1, 40)
+
+
+@pytest.mark.parametrize("file", ["activations.npy", "pooled.npy"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_a_damaged_entry_is_noticed_and_computed_again(tmp_path, file, damage):
+    path = tmp_path / "store" / "epoch-0001" / file
+    store(tmp_path, tiny_study.params(), Counting()).training(1)
+    good = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(good[:-3] if damage == "cut" else good[:-1] + bytes([good[-1] ^ 1]))
+    again = Counting()
+    store(tmp_path, tiny_study.params(), again).training(1)
+    assert again.pictures == 40
+    assert path.read_bytes() == good
+
+
+def test_an_interrupted_entry_leaves_nothing_that_passes_as_good(tmp_path):
+    class Interrupted(Counting):
+        def run(self, pixels):
+            if self.pictures > 10:
+                raise KeyboardInterrupt
+            return super().run(pixels)
+
+    with pytest.raises(KeyboardInterrupt):
+        store(tmp_path, tiny_study.params(), Interrupted()).training(1)
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["pictures-training"]
+
+
+BACKBONE = Backbone(name="MobileNetV2", arguments={"alpha": 0.35}, image_size=64)
+
+
+def fingerprint(pictures="a", weights="b", backbone=BACKBONE, cut="c", **changes) -> str:
+    return feature_store.fingerprint(pictures, weights, backbone, cut, tiny_study.params(**changes))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pictures": "other"},
+        {"weights": "other"},
+        {"cut": "other"},
+        {"backbone": BACKBONE.model_copy(update={"image_size": 96})},
+        {"seed": 4},
+        {"augment": {"rotation": 0.1}},
+        {"features": {"dtype": "float32"}},
+        {"features": {"engine": "keras"}},
+    ],
+)
+def test_the_fingerprint_changes_with_what_decides_the_activations(change):
+    assert fingerprint(**change) != fingerprint()
+
+
+@pytest.mark.parametrize(
+    "change", [{"batch_size": 4}, {"fine": {"learning_rate": 1.0}}, {"head": {"dropout": 0.5}}, {"budget": {"x": 3}}]
+)
+def test_the_fingerprint_does_not_change_with_anything_else(change):
+    assert fingerprint(**change) == fingerprint()

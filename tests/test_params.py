@@ -1,0 +1,164 @@
+"""`params.yaml`: what is accepted, and the one line that each mistake gives."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.lib import params
+from stages.lib.command import ThawError
+
+GOOD = """
+source: data/photos.yaml
+budget: {animals: 4}
+schedule: {dataset: animals, transfer: 0, fine: 3}
+seed: 1
+batch_size: 32
+augment: {flip: true, rotation: 0.2}
+features: {engine: xnnpack, dtype: float16, batch_size: 8}
+head: {dropout: 0.2}
+transfer: {optimizer: adam, learning_rate: 1.0e-4}
+fine: {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, batch_norm: batch}
+"""
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[..., Path]:
+    """Write a good params.yaml with one key, such as `fine.from_layer`, set to another value; None removes it."""
+
+    def write(key: str, value: Any) -> Path:
+        content = yaml.safe_load(GOOD)
+        *sections, last = key.split(".")
+        section = content
+        for name in sections:
+            section = section[name]
+        if value is None:
+            del section[last]
+        else:
+            section[last] = value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    return write
+
+
+def test_the_repository_s_params_are_good():
+    loaded = params.load()
+    assert loaded.schedule.dataset in loaded.budget
+
+
+def test_every_key_is_read(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(GOOD)
+    assert params.load(path).model_dump() == yaml.safe_load(GOOD)
+
+
+@pytest.mark.parametrize("number", ["1e-05", "1E-05", "1.0e-5", "1.e-5", "0.00001", "+1e-05", ".1e-4"])
+def test_small_numbers_are_read_in_every_way_of_writing(tmp_path, number):
+    path = tmp_path / "params.yaml"
+    path.write_text(GOOD.replace("1.0e-5", number))
+    assert params.load(path).fine.learning_rate == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("schedule.transfer", 5),
+        ("schedule.fine", 500),
+        ("seed", 0),
+        ("seed", 2**32 - 1),
+        ("batch_size", 1),
+        ("augment.rotation", 0),
+        ("augment.rotation", 0.5),
+        ("augment.flip", False),
+        ("features.engine", "keras"),
+        ("features.dtype", "float32"),
+        ("head.dropout", 0),
+        ("transfer.optimizer", "sgd"),
+        ("transfer.learning_rate", 1),
+        ("fine.from_layer", 1),
+        ("fine.batch_norm", "moving"),
+    ],
+)
+def test_a_good_value_is_taken(changed, key, value):
+    loaded = params.load(changed(key, value)).model_dump()
+    for name in key.split("."):
+        loaded = loaded[name]
+    assert loaded == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("sed", 1, "unknown key 'sed'; did you mean 'seed'?"),
+        ("fine.learnig_rate", 1e-5, "unknown key 'fine.learnig_rate'; did you mean 'learning_rate'?"),
+        ("head.xyz", 1, "unknown key 'head.xyz'; known here: dropout"),
+        ("seed", None, "missing key 'seed'; add it"),
+        ("fine.from_layer", None, "missing key 'fine.from_layer'; add it"),
+        ("schedule.fine", -1, "schedule.fine: Input should be greater than or equal to 0, not -1"),
+        ("schedule.fine", 1.5, "schedule.fine: Input should be a valid integer, not 1.5"),
+        ("schedule.fine", 3.0, "schedule.fine: Input should be a valid integer, not 3.0"),
+        ("schedule.transfer", "ten", "schedule.transfer: Input should be a valid integer, not 'ten'"),
+        ("schedule.transfer", True, "schedule.transfer: Input should be a valid integer, not True"),
+        ("schedule.fine", 0, "schedule: transfer and fine are both 0; give at least one phase an epoch"),
+        ("schedule", [1, 2], "schedule: must be a mapping of keys"),
+        ("budget.animals", 0, "budget.animals: Input should be greater than or equal to 1, not 0"),
+        ("budget", 31, "budget: Input should be a valid dictionary, not 31"),
+        ("seed", -1, "seed: Input should be greater than or equal to 0, not -1"),
+        ("seed", 2**32, "seed: Input should be less than 4294967296, not 4294967296"),
+        ("seed", "1", "seed: Input should be a valid integer, not '1'"),
+        ("batch_size", 0, "batch_size: Input should be greater than or equal to 1, not 0"),
+        ("augment.rotation", 0.6, "augment.rotation: Input should be less than or equal to 0.5, not 0.6"),
+        ("augment.rotation", -0.1, "augment.rotation: Input should be greater than or equal to 0, not -0.1"),
+        ("augment.flip", 1, "augment.flip: Input should be a valid boolean, not 1"),
+        ("augment.flip", "yes", "augment.flip: Input should be a valid boolean, not 'yes'"),
+        ("features.dtype", "float8", "features.dtype: Input should be 'float16' or 'float32', not 'float8'"),
+        ("features.engine", "cuda", "features.engine: Input should be 'xnnpack' or 'keras', not 'cuda'"),
+        ("features.batch_size", 0, "features.batch_size: Input should be greater than or equal to 1, not 0"),
+        ("head.dropout", 1, "head.dropout: Input should be less than 1, not 1"),
+        ("head.dropout", float("nan"), "head.dropout: Input should be less than 1, not nan"),
+        ("transfer.optimizer", "Adam", "transfer.optimizer: Input should be 'adam', 'rmsprop' or 'sgd', not 'Adam'"),
+        ("transfer.learning_rate", 0, "transfer.learning_rate: Input should be greater than 0, not 0"),
+        ("transfer.learning_rate", "1e-4x", "transfer.learning_rate: Input should be a valid number, not '1e-4x'"),
+        ("fine.learning_rate", float("inf"), "fine.learning_rate: Input should be a finite number, not inf"),
+        ("fine.from_layer", 0, "fine.from_layer: Input should be greater than or equal to 1, not 0"),
+        ("fine.batch_norm", "frozen", "fine.batch_norm: Input should be 'batch' or 'moving', not 'frozen'"),
+        ("source", 1, "source: Input should be a valid string, not 1"),
+    ],
+)
+def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message):
+    path = changed(key, value)
+    with pytest.raises(ThawError) as error:
+        params.load(path)
+    assert str(error.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("seed: [1", "cannot be read as YAML (while parsing a flow sequence"),
+        ("", "must be a mapping of keys"),
+        ("- 1\n- 2\n", "must be a mapping of keys"),
+        ("seed: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
+    ],
+)
+def test_a_file_that_is_no_mapping_gives_one_line(tmp_path, content, message):
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    with pytest.raises(ThawError) as error:
+        params.load(path)
+    assert str(error.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_gives_one_line(tmp_path):
+    with pytest.raises(ThawError) as error:
+        params.load(tmp_path / "params.yaml")
+    assert str(error.value) == f"{tmp_path / 'params.yaml'}: no such file; name an existing one"
+
+
+def test_a_schedule_counts_its_epochs():
+    assert params.Schedule(dataset="animals", transfer=20, fine=11).epochs == 31

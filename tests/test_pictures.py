@@ -1,0 +1,160 @@
+"""Pictures of every kind decoded upright to RGB, resized as TensorFlow does, and read by the split table."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.lib import pictures
+from stages.lib.command import ThawError
+
+SIZE = 12
+
+# What each EXIF orientation does to the pixels stored, to show them upright.
+ORIENTATIONS = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: np.rot90(stored, 2),
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(stored, 2).transpose(1, 0, 2),
+    8: lambda stored: np.rot90(stored),
+}
+
+
+def noise(height: int = SIZE, width: int = SIZE, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, size=(height, width, channels), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", ["RGB.png", "RGB.jpg", "RGB.webp", "L.png", "L.jpg", "P.png", "P.gif", "1.png"])
+def test_a_screen_s_picture_is_pillow_s_rgb(tmp_path, name):
+    check_against_pillow(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["LA.png", "RGBA.png", "CMYK.jpg", "CMYK.tif", "YCbCr.jpg"])
+def test_a_picture_with_alpha_or_for_print_is_pillow_s_rgb(tmp_path, name):
+    check_against_pillow(tmp_path / name)
+
+
+def check_against_pillow(path: Path) -> None:
+    """Save noise in the mode that is the stem of the file's name, and decode it."""
+    Image.fromarray(noise()).convert(path.stem).save(path)
+    with Image.open(path) as image:
+        expected = np.asarray(image.convert("RGB"))
+    result = pictures.decoded(path, SIZE)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_grey_is_the_same_in_all_channels(tmp_path):
+    grey = noise(channels=1)
+    Image.fromarray(grey[..., 0]).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(pictures.decoded(tmp_path / "grey.png", SIZE), np.repeat(grey, 3, axis=2))
+
+
+def test_a_palette_s_colours_are_looked_up(tmp_path):
+    indices = noise(channels=1)[..., 0] % 3
+    palette = np.array([[255, 0, 0], [0, 128, 0], [10, 20, 30]], np.uint8)
+    image = Image.fromarray(indices)
+    image.putpalette(palette.tobytes())
+    image.save(tmp_path / "palette.png")
+    np.testing.assert_array_equal(pictures.decoded(tmp_path / "palette.png", SIZE), palette[indices])
+
+
+@pytest.mark.parametrize(
+    ("ink", "colour"),
+    [((0, 0, 0, 0), (255, 255, 255)), ((255, 0, 0, 0), (0, 255, 255)), ((0, 255, 255, 0), (255, 0, 0))],
+)
+def test_cyan_magenta_and_yellow_are_ink(tmp_path, ink, colour):
+    Image.new("CMYK", (SIZE, SIZE), ink).save(tmp_path / "ink.tif")
+    np.testing.assert_array_equal(pictures.decoded(tmp_path / "ink.tif", SIZE), np.full((SIZE, SIZE, 3), colour))
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_camera_s_orientation_is_followed(tmp_path, orientation):
+    stored = noise()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "turned.png", exif=exif)
+    expected = ORIENTATIONS[orientation](stored)
+    np.testing.assert_array_equal(pictures.decoded(tmp_path / "turned.png", SIZE), expected)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 25), (7, 11), (12, 31), (160, 160)])
+def test_resizing_is_tensorflow_s_bilinear(tmp_path, height, width):
+    import tensorflow as tf
+
+    pixels = noise(height, width)
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    expected = tf.image.resize(pixels, (SIZE, SIZE), method="bilinear", antialias=False).numpy()
+    result = pictures.decoded(tmp_path / "noise.png", SIZE)
+    assert result.shape == (SIZE, SIZE, 3)
+    # OpenCV rounds to whole grey levels, and its weights to 1/2048.
+    np.testing.assert_allclose(result.astype(float), expected, atol=1)
+
+
+def test_a_broken_file_gives_one_line(tmp_path):
+    whole = tmp_path / "whole.jpg"
+    Image.fromarray(noise(64, 64)).save(whole)
+    broken = {"cut.jpg": whole.read_bytes()[:-900], "text.jpg": b"no picture", "empty.png": b""}
+    for name, content in broken.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(ThawError) as error:
+            pictures.decoded(path, SIZE)
+        message = str(error.value)
+        assert message.startswith(f"{path}: cannot be decoded (")
+        assert message.endswith("; run `dvc repro split` again")
+        assert "\n" not in message
+
+
+def test_a_missing_file_gives_one_line(tmp_path):
+    with pytest.raises(ThawError, match=r"gone\.png: cannot be decoded \(.*No such file.*\); run `dvc repro split`"):
+        pictures.decoded(tmp_path / "gone.png", SIZE)
+
+
+def test_many_pictures_keep_their_order(tmp_path):
+    count = 2 * pictures.DECODED_AT_ONCE + 3
+    paths = [tmp_path / f"{number}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (3, 3), (number, number, number)).save(path)
+    shades = [int(picture[0, 0, 0]) for picture in pictures.decode_all(paths, 3)]
+    assert shades == list(range(count))
+
+
+def split_of(folder: Path) -> Path:
+    """A table of three training pictures and one of validation, with their files below `folder`."""
+    folder.mkdir()
+    rows = [("a.png", 0, "training"), ("b.png", 1, "training"), ("c.png", 1, "training"), ("d.png", 1, "validation")]
+    for number, (path, _, _) in enumerate(rows):
+        Image.new("RGB", (2, 2), (number, 0, 0)).save(folder / path)
+    table = folder.with_suffix(".csv")
+    table.write_text("path,label,part\n" + "".join(f"{path},{label},{part}\n" for path, label, part in rows))
+    return table
+
+
+def test_the_split_table_gives_paths_and_labels(tmp_path):
+    folder = tmp_path / "images"
+    parts = pictures.read_split(split_of(folder), folder)
+    assert list(parts) == ["training", "validation"]
+    assert parts["training"].paths == [folder / "a.png", folder / "b.png", folder / "c.png"]
+    assert parts["validation"].paths == [folder / "d.png"]
+    assert [part.labels.tolist() for part in parts.values()] == [[0, 1, 1], [1]]
+    assert parts["training"].labels.dtype == np.int64
+    assert [len(part) for part in parts.values()] == [3, 1]
+
+
+def test_the_digest_follows_the_table_and_every_picture(tmp_path):
+    folder = tmp_path / "images"
+    table = split_of(folder)
+    parts = pictures.read_split(table, folder)
+    digests = [pictures.digest(table, parts), pictures.digest(table, parts)]
+    assert digests[0] == digests[1]
+    for name in ("c.png", "d.png"):
+        Image.new("RGB", (2, 2), (99, 99, 99)).save(folder / name)
+        digests.append(pictures.digest(table, parts))
+    table.write_text(table.read_text().replace("a.png,0", "a.png,1"))
+    digests.append(pictures.digest(table, parts))
+    assert len(set(digests)) == 4

@@ -1,0 +1,76 @@
+"""The graph in dvc.yaml: its grid, and that each stage depends on exactly the code that it runs."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE["stages"].items()}
+GRID = {
+    "cats_dogs": [(30, 1), (20, 11), (10, 21), (0, 31)],
+    "roses_tulips": [(50, 1), (40, 11), (30, 21), (20, 31), (10, 41), (0, 51)],
+}  # the paper's
+VARIANTS = [f"{dataset}-{transfer}-{fine}" for dataset, grid in GRID.items() for transfer, fine in grid]
+
+
+def imported(module: str, seen: set[str]) -> set[str]:
+    """The files of `module` and of all that it imports from this repository."""
+    path = Path(*module.split(".")).with_suffix(".py")
+    if str(path) in seen or not (ROOT / path).exists():
+        return seen
+    seen.add(str(path))
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "stages":
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                imported(name, seen)
+    return seen
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_the_modules_that_it_imports(name):
+    declared = {path for path in STAGES[name]["deps"] if path.startswith("stages/")}
+    assert declared == imported(f"stages.{name}", set())
+
+
+def test_the_grid_is_the_paper_s_and_the_trial():
+    expected = {
+        f"{dataset}-{transfer}-{fine}": {"dataset": dataset, "transfer": transfer, "fine": fine}
+        for dataset, grid in GRID.items()
+        for transfer, fine in grid
+    }
+    assert PIPELINE["stages"]["train"]["foreach"] == expected | {"trial": "${schedule}"}
+
+
+def test_every_variant_spends_its_data_set_s_budget():
+    for dataset, grid in GRID.items():
+        assert {transfer + fine for transfer, fine in grid} == {PARAMS["budget"][dataset]}
+
+
+@pytest.mark.parametrize("name", ["summarize", "figures"])
+def test_all_variants_are_summarized_and_drawn(name):
+    words = STAGES[name]["cmd"].split()
+    start = words.index("--variants") + 1
+    assert words[start : start + 11] == [*VARIANTS, "trial"]
+    for variant in [*VARIANTS, "trial"]:
+        assert f"plots/{variant}.csv" in STAGES[name]["deps"]
+
+
+def test_the_trial_is_no_variant_of_the_grid():
+    trial = PARAMS["schedule"]
+    assert (trial["transfer"], trial["fine"]) not in GRID[trial["dataset"]]
+
+
+def test_dvc_reads_the_graph():
+    listed = subprocess.run(
+        ["dvc", "stage", "list", "--name-only"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    names = listed.stdout.split()
+    assert [name for name in names if name.startswith("train@")] == [f"train@{name}" for name in [*VARIANTS, "trial"]]
+    assert {f"{stage}@{dataset}" for stage in ("download", "split", "features", "transfer") for dataset in GRID} <= set(
+        names
+    )

@@ -1,0 +1,103 @@
+"""Training that was interrupted, lengthened or branched off ends as if it had run at once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_study
+from test_reference import values
+
+from stages import train
+from stages.lib import backbone as backbones
+from stages.lib import training, transfer_phase
+from stages.lib.inputs import Inputs
+from stages.lib.params import Schedule
+from stages.lib.training import Data
+from stages.lib.transfer_phase import TransferPhase
+
+TRANSFER = 1
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study whose transfer phase is trained to epoch TRANSFER."""
+    folder = tmp_path_factory.mktemp("resume")
+    study = tiny_study.inputs(folder, tiny_study.params())
+    data = data_of(study)
+    phase = TransferPhase()
+    phase.extend(TRANSFER, data.channels, data, study.params)
+    phase.write(folder / "transfer")
+    return folder
+
+
+def data_of(study: Inputs) -> Data:
+    return Data(study.store(fingerprint(study)), study.parts, study.params)
+
+
+def fingerprint(study: Inputs) -> str:
+    return study.fingerprint(backbones.cut_layer(study.backbone(), study.params.fine.from_layer))
+
+
+def run(folder: Path, fine: int, work: Path, **changes) -> tuple[list[np.ndarray], list[dict]]:
+    """Weights and history of the schedule (TRANSFER, fine)."""
+    study = tiny_study.inputs(folder, tiny_study.params(**changes))
+    schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine)
+    model, rows = train.trained(study, schedule, fingerprint(study), folder / "transfer", work)
+    return model.get_weights(), rows
+
+
+def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.ndarray], list[dict]]) -> None:
+    np.testing.assert_array_equal(values(one[1]), values(other[1]))
+    for left, right in zip(one[0], other[0], strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_an_interrupted_fine_phase_goes_on_from_its_last_epoch(folder, tmp_path, monkeypatch):
+    whole = run(folder, 3, tmp_path / "whole")
+    trained_epochs = []
+    run_epoch = training.run_epoch
+
+    def stopping(model, batches, validation, seed, epoch):
+        if epoch == 3 and len(trained_epochs) == 1:
+            trained_epochs.append("interrupted")
+            raise KeyboardInterrupt
+        trained_epochs.append(epoch)
+        return run_epoch(model, batches, validation, seed, epoch)
+
+    monkeypatch.setattr(training, "run_epoch", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, 3, tmp_path / "work")
+    assert_same(run(folder, 3, tmp_path / "work"), whole)
+    assert trained_epochs == [2, "interrupted", 3, 4]
+
+
+def test_a_longer_schedule_goes_on_from_a_shorter_one(folder, tmp_path):
+    run(folder, 1, tmp_path / "work")
+    assert_same(run(folder, 2, tmp_path / "work"), run(folder, 2, tmp_path / "whole"))
+
+
+def test_a_shorter_schedule_and_other_params_start_afresh(folder, tmp_path):
+    run(folder, 2, tmp_path / "work")
+    assert_same(run(folder, 1, tmp_path / "work"), run(folder, 1, tmp_path / "whole"))
+    faster = {"fine": {"learning_rate": 1e-3}}
+    assert_same(run(folder, 2, tmp_path / "work", **faster), run(folder, 2, tmp_path / "faster", **faster))
+
+
+def test_a_damaged_checkpoint_is_passed_over(folder, tmp_path):
+    whole = run(folder, 1, tmp_path / "work")
+    (checkpoint,) = (tmp_path / "work").iterdir()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    assert_same(run(folder, 1, tmp_path / "work"), whole)
+
+
+def test_a_transfer_phase_extends_itself_beyond_what_is_held(folder, tmp_path):
+    study = tiny_study.inputs(folder, tiny_study.params())
+    data = data_of(study)
+    at_once = TransferPhase()
+    at_once.extend(3, data.channels, data, study.params)
+    extended = transfer_phase.read(folder / "transfer")
+    extended.extend(3, data.channels, data, study.params)
+    assert len(at_once.rows) == len(extended.rows) == 3
+    np.testing.assert_array_equal(values(at_once.rows), values(extended.rows))
+    for one, other in zip(at_once.states[3], extended.states[3], strict=True):
+        np.testing.assert_array_equal(one, other)
