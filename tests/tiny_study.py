@@ -1,8 +1,9 @@
 """A study small enough for tests: drawn noise in two classes, and a backbone with weights of its own."""
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import keras
 import numpy as np
 import pandas as pd
 import yaml
@@ -11,6 +12,7 @@ from PIL import Image
 from stages.lib import manifest, pictures
 from stages.lib import params as params_file
 from stages.lib.inputs import Inputs
+from stages.lib.keras_quietly import keras
 from stages.lib.params import Params
 
 IMAGE_SIZE = 64
@@ -23,8 +25,7 @@ def inputs(folder: Path, params: Params) -> Inputs:
     source = _manifest(folder)
     table = _pictures(folder / "images")
     weights = folder / "weights.h5"
-    if not weights.exists():
-        _save_weights(weights)
+    weights.write_bytes(weights_content())
     return Inputs(
         manifest=manifest.load(source),
         table=table,
@@ -89,8 +90,9 @@ def _picture(random: np.random.Generator, label: int) -> np.ndarray:
     return np.kron(coarse, np.ones((10, 10, 1))).astype(np.uint8)
 
 
-def _save_weights(path: Path) -> None:
-    """Seeded weights whose moving statistics fit the network, so that activations neither die nor explode."""
+@cache
+def weights_content() -> bytes:
+    """A file of seeded weights whose moving statistics fit the network: activations neither die nor explode."""
     keras.utils.set_random_seed(0)
     shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
     backbone = keras.applications.MobileNetV2(input_shape=shape, alpha=0.35, include_top=False, weights=None)
@@ -101,4 +103,6 @@ def _save_weights(path: Path) -> None:
     for _ in range(20):
         backbone(noise, training=True)
     # `keras.applications` reads a path that ends in `.h5` in the legacy layout, which only a whole model is saved in.
-    backbone.save(path)
+    with TemporaryDirectory() as folder:
+        backbone.save(Path(folder) / "weights.h5")
+        return (Path(folder) / "weights.h5").read_bytes()
