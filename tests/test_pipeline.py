@@ -68,7 +68,11 @@ def test_the_trial_is_no_variant_of_the_grid():
 
 def test_dvc_reads_the_graph():
     listed = subprocess.run(
-        ["dvc", "stage", "list", "--name-only"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "dvc", "stage", "list", "--name-only"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     names = listed.stdout.split()
     assert [name for name in names if name.startswith("train@")] == [f"train@{name}" for name in [*VARIANTS, "trial"]]

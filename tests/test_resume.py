@@ -38,10 +38,10 @@ def fingerprint(study: Inputs) -> str:
     return study.fingerprint(backbones.cut_layer(study.backbone(), study.params.fine.from_layer))
 
 
-def run(folder: Path, fine: int, work: Path, **changes) -> tuple[list[np.ndarray], list[dict]]:
-    """Weights and history of the schedule (TRANSFER, fine)."""
+def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.ndarray], list[dict]]:
+    """Weights and history of the schedule (TRANSFER, fine_epochs)."""
     study = tiny_study.inputs(folder, tiny_study.params(**changes))
-    schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine)
+    schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
     model, rows = train.trained(study, schedule, fingerprint(study), folder / "transfer", work)
     return model.get_weights(), rows
 

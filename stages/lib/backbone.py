@@ -1,6 +1,9 @@
 """The pre-trained backbone: loaded, cut below the first unfrozen layer, and put together again."""
 
+import zipfile
 from pathlib import Path
+
+import h5py
 
 from stages.lib.command import ThawError
 from stages.lib.keras_quietly import keras
@@ -12,11 +15,13 @@ def load(spec: Backbone, weights: Path) -> keras.Model:
 
     Input: float (n, size, size, 3) in [-1, 1]. Raises ThawError where the weights do not fit.
     """
+    if not h5py.is_hdf5(weights):  # of Keras's other formats, one may hold code
+        raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} (no HDF5 file); fetch them again")
     build = getattr(keras.applications, spec.name)
     shape = (spec.image_size, spec.image_size, 3)
     try:
         return build(input_shape=shape, include_top=False, weights=str(weights), **spec.arguments)
-    except (ValueError, OSError, KeyError, TypeError) as error:
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         cause = " ".join(str(error).split())
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); fetch them again") from None
 
