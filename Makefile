@@ -1,9 +1,11 @@
 # Everything runs in .venv, made from requirements.txt when it is missing or older.
 PYTHON ?= python3
+# How many variants train at once: one a core, or one on a GPU, whose memory TensorFlow takes whole.
+JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESSORS_ONLN)
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro test lint record requirements clean-features
+.PHONY: help setup repro test lint bench bench-full record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -16,7 +18,11 @@ $(VENV)/ready: requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	touch $@
 
+# Variants train side by side, a process each, the longest first; `dvc repro` alone takes them one by one.
 repro: setup  ## run the study: download, split, features, transfer, train, summarize, figures
+	dvc repro transfer
+	dvc repro --dry | sed -n "s/^Running stage '\(train@[^']*\)'.*/\1/p" | sort -t- -k3 -nr \
+		| xargs -r -n 1 -P $(JOBS) dvc --wait-for-lock repro --single-item
 	dvc repro
 
 test: setup lint  ## run the tests
@@ -25,6 +31,14 @@ test: setup lint  ## run the tests
 lint: setup  ## check format and style
 	ruff format --check .
 	ruff check .
+
+BENCH = python -m tests.bench --source data/photos.yaml --jobs $(JOBS) --work work/bench
+
+bench: setup  ## measure the guide's way and the pipeline's on a fifth of the photographs, a few minutes
+	$(BENCH) --share 0.2 --rounds 3 --out docs/bench
+
+bench-full: setup  ## the same on all photographs, most of an hour
+	$(BENCH) --share 1 --rounds 3 --out docs/bench/full
 
 record: setup  ## write the finished run of the photographs into docs/paper
 	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --histories plots \

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.lib import backbone as backbones
-from stages.lib import files, fine_phase, inputs, params, records, transfer_phase
+from stages.lib import files, fine_phase, inputs, params, records, training, transfer_phase
 from stages.lib.command import run
 from stages.lib.inputs import Inputs
 from stages.lib.keras_quietly import keras
@@ -20,6 +20,7 @@ from stages.lib.training import Data, Row
 def main() -> None:
     arguments = _arguments()
     study = inputs.read(arguments, params.load())
+    training.use_threads(study.params.threads)
     schedule = Schedule(dataset=arguments.dataset, transfer=arguments.transfer, fine=arguments.fine)
     fingerprint = records.read_json(arguments.features)["fingerprint"]
     model, rows = trained(study, schedule, fingerprint, arguments.transfer_phase, arguments.work)

@@ -6,7 +6,7 @@ Reads the stored activations; writes the head, its optimizer and the history of 
 import argparse
 from pathlib import Path
 
-from stages.lib import inputs, params, records
+from stages.lib import inputs, params, records, training
 from stages.lib.command import run
 from stages.lib.training import Data
 from stages.lib.transfer_phase import TransferPhase
@@ -15,6 +15,7 @@ from stages.lib.transfer_phase import TransferPhase
 def main() -> None:
     arguments = _arguments()
     study = inputs.read(arguments, params.load())
+    training.use_threads(study.params.threads)
     store = study.store(records.read_json(arguments.features)["fingerprint"])
     data = Data(store, study.parts, study.params)
     phase = TransferPhase()

@@ -16,11 +16,12 @@ budget: {animals: 4}
 schedule: {dataset: animals, transfer: 0, fine: 3}
 seed: 1
 batch_size: 32
+threads: 1
 augment: {flip: true, rotation: 0.2}
 features: {engine: xnnpack, dtype: float16, batch_size: 8}
 head: {dropout: 0.2}
 transfer: {optimizer: adam, learning_rate: 1.0e-4}
-fine: {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, batch_norm: batch}
+fine: {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, engine: fused, batch_norm: batch}
 """
 
 
@@ -110,6 +111,7 @@ def test_a_good_value_is_taken(changed, key, value):
         ("seed", -1, "seed: Input should be greater than or equal to 0, not -1"),
         ("seed", 2**32, "seed: Input should be less than 4294967296, not 4294967296"),
         ("seed", "1", "seed: Input should be a valid integer, not '1'"),
+        ("threads", 0, "threads: Input should be greater than or equal to 1, not 0"),
         ("batch_size", 0, "batch_size: Input should be greater than or equal to 1, not 0"),
         ("augment.rotation", 0.6, "augment.rotation: Input should be less than or equal to 0.5, not 0.6"),
         ("augment.rotation", -0.1, "augment.rotation: Input should be greater than or equal to 0, not -0.1"),

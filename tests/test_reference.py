@@ -146,4 +146,5 @@ def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_pa
 
 
 def params_of(batch_norm: str, engine: str, dtype: str) -> Params:
-    return tiny_study.params(fine={"batch_norm": batch_norm}, features={"engine": engine, "dtype": dtype})
+    fine = {"batch_norm": batch_norm, "engine": "keras" if engine == "keras" else "fused"}
+    return tiny_study.params(fine=fine, features={"engine": engine, "dtype": dtype})

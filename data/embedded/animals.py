@@ -56,7 +56,7 @@ class Coat:
 
 
 CAT = Furry(
-    ears=("pointed", "pointed", "pointed", "pointed", "half"),
+    ears=("pointed",),
     ear_size=(0.5, 0.72),
     face=(1.05, 1.25),
     muzzle=(0.2, 0.32),
@@ -70,7 +70,7 @@ CAT = Furry(
     eyes=((45.0, 60.0), (80.0, 130.0), (190.0, 210.0)),
 )
 DOG = Furry(
-    ears=("floppy", "floppy", "floppy", "half", "pointed"),
+    ears=("floppy", "floppy", "floppy", "half"),
     ear_size=(0.5, 0.75),
     face=(0.82, 1.02),
     muzzle=(0.36, 0.52),

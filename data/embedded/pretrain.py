@@ -1,7 +1,9 @@
 """Trains MobileNetV2 to tell drawn things apart, none of the study's; writes the weights without the top."""
 
 import argparse
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import tensorflow as tf
 import yaml
 
 from data.embedded.scenes import Setting, classes, picture
+from stages.lib.batch_normalization import fused
+from stages.lib.batches import dataset
 from stages.lib.command import run
 from stages.lib.files import written_whole
 
@@ -27,7 +31,7 @@ def main() -> None:
     params = yaml.safe_load(arguments.params.read_text())
     pretrain = params["pretrain"]
     count = pretrain["images"] + pretrain["validation_images"]
-    pictures, labels = drawn(params, count)
+    pictures, labels = draw_all(params, count)
     keras.utils.set_random_seed(params["seed"])
     held_out = np.arange(len(labels)) % count >= pretrain["images"]
     # Pictures of any size, because training begins with smaller ones; the weights do not depend on it.
@@ -35,7 +39,7 @@ def main() -> None:
         input_shape=(None, None, 3), alpha=pretrain["alpha"], include_top=False, weights=None
     )
     train(backbone, (pictures[~held_out], labels[~held_out]), (pictures[held_out], labels[held_out]), params)
-    recalibrate(backbone, pictures[~held_out], pretrain["batch_size"], params["seed"])
+    shrink_kernels(backbone, pretrain["kernel_scale"])
     with written_whole(arguments.weights) as beside:
         save(backbone, beside)
 
@@ -47,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def drawn(params: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_all(params: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray]:
     """`count` pictures of each class, class after class: uint8 (n, size, size, 3), and labels, int64."""
     tasks = [(label, number, params) for label in range(len(classes())) for number in range(count)]
     with ProcessPoolExecutor() as pool:
@@ -75,41 +79,33 @@ def resized(pictures: np.ndarray, size: int) -> np.ndarray:
     return np.stack([cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA) for pixels in pictures])
 
 
-class Batches(keras.utils.PyDataset):
-    """Shuffled batches of pictures, mirrored and turned at random."""
+def batches(pictures: np.ndarray, labels: np.ndarray, pretrain: dict[str, Any], seed: int) -> tf.data.Dataset:
+    """Batches in another order each time they are read, each picture mirrored and turned at random."""
+    random = np.random.default_rng(seed)
+    size = pretrain["batch_size"]
+    steps = len(labels) // size
 
-    def __init__(self, pictures: np.ndarray, labels: np.ndarray, params: dict[str, Any]) -> None:
-        super().__init__(workers=1, max_queue_size=8)
-        self._pictures = pictures
-        self._labels = labels
-        self._size = params["pretrain"]["batch_size"]
-        self._rotation = params["pretrain"]["rotation"]
-        self._random = np.random.default_rng(params["seed"])
-        self._order = self._random.permutation(len(labels))
+    def read() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for rows in random.permutation(len(labels))[: steps * size].reshape(steps, size):
+            turned = np.stack([augmented(pictures[row], pretrain["rotation"], random) for row in rows])
+            yield rescaled(turned), labels[rows, np.newaxis]
 
-    def __len__(self) -> int:
-        return len(self._labels) // self._size
+    return dataset(read, steps, pictures.shape[1:])
 
-    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._order[step * self._size : (step + 1) * self._size]
-        turned = np.stack([self._augmented(self._pictures[row]) for row in rows])
-        return rescaled(turned), self._labels[rows]
 
-    def on_epoch_end(self) -> None:
-        self._order = self._random.permutation(len(self._labels))
-
-    def _augmented(self, pixels: np.ndarray) -> np.ndarray:
-        mirrored = pixels[:, ::-1] if self._random.random() < 0.5 else pixels
-        degrees = 360 * self._random.uniform(-self._rotation, self._rotation)
-        size = pixels.shape[0]
-        matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), degrees, 1.0)
-        return cv2.warpAffine(np.ascontiguousarray(mirrored), matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
+def augmented(pixels: np.ndarray, rotation: float, random: np.random.Generator) -> np.ndarray:
+    """The picture mirrored or not, and turned by up to `rotation` of a full turn."""
+    mirrored = pixels[:, ::-1] if random.random() < 0.5 else pixels
+    degrees = 360 * random.uniform(-rotation, rotation)
+    size = pixels.shape[0]
+    matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), degrees, 1.0)
+    return cv2.warpAffine(np.ascontiguousarray(mirrored), matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
 
 
 def train(backbone: keras.Model, training: Data, validation: Data, params: dict[str, Any]) -> None:
     """Train the backbone under a classifier of all classes, which is then dropped."""
     pretrain = params["pretrain"]
-    model = _classifier(backbone, pretrain)
+    model = fused(_classifier(backbone, pretrain))
     steps = len(training[1]) // pretrain["batch_size"]
     model.compile(
         optimizer=_optimizer(steps, pretrain),
@@ -118,9 +114,9 @@ def train(backbone: keras.Model, training: Data, validation: Data, params: dict[
         jit_compile=False,  # XLA trains depthwise convolutions several times slower on a CPU
     )
     for part in pretrain["rounds"]:
-        batches = Batches(resized(training[0], part["size"]), training[1], params)
+        drawn = batches(resized(training[0], part["size"]), training[1], pretrain, params["seed"])
         checked = (rescaled(resized(validation[0], part["size"])), validation[1])
-        model.fit(batches, validation_data=checked, epochs=part["epochs"], verbose=2)
+        model.fit(drawn, shuffle=False, validation_data=checked, epochs=part["epochs"], verbose=2)
 
 
 def _classifier(backbone: keras.Model, pretrain: dict[str, Any]) -> keras.Model:
@@ -153,12 +149,18 @@ def _smoothed_loss(smoothing: float) -> keras.losses.Loss:
     return loss
 
 
-def recalibrate(backbone: keras.Model, pictures: np.ndarray, batch_size: int, seed: int) -> None:
-    """Take batch normalisation's moving statistics anew, from upright pictures and the final weights."""
-    forward = tf.function(lambda pixels: backbone(pixels, training=True))
-    order = np.random.default_rng(seed).permutation(len(pictures))
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        forward(rescaled(pictures[order[start : start + batch_size]]))
+def shrink_kernels(backbone: keras.Model, scale: float) -> None:
+    """Multiply kernels of 1 by 1 by `scale`, and adapt the batch normalisation after them: the function stays.
+
+    Only what is left of the function's dependence on `epsilon` is moved into gamma.
+    """
+    for layer, normalisation in pairwise(backbone.layers):
+        if isinstance(normalisation, keras.layers.BatchNormalization) and layer.kernel.shape[:2] == (1, 1):
+            gamma, beta, mean, variance = normalisation.get_weights()
+            epsilon = normalisation.epsilon
+            gamma *= np.sqrt((scale**2 * variance + epsilon) / (scale**2 * (variance + epsilon)))
+            layer.set_weights([scale * weight for weight in layer.get_weights()])
+            normalisation.set_weights([gamma, beta, scale * mean, scale**2 * variance])
 
 
 def save(backbone: keras.Model, path: Path) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from stages.lib import backbone as backbones
 from stages.lib import files, state
+from stages.lib.batch_normalization import fused
 from stages.lib.keras_quietly import keras
 from stages.lib.params import Params
 from stages.lib.state import State
 from stages.lib.training import Data, FineTuned, Row, compile_model, epochs
 
 # What a change of would change the training.
-MODULES = ("backbone", "fine_phase", "randomness", "state", "training")
+MODULES = ("backbone", "batch_normalization", "batches", "fine_phase", "randomness", "state", "training")
 
 
 def train(
@@ -23,16 +24,23 @@ def train(
 
     After each epoch the state is written to `checkpoint`, and training goes on from there if it exists.
     """
-    cut = backbones.cut_layer(backbone, params.fine.from_layer)
-    backbones.unfreeze(backbone, params.fine.from_layer)
-    model = FineTuned(backbones.top_part(backbone, cut), head, params.fine.batch_norm)
-    # Compiled after unfreezing: Keras collects the trainable variables when it compiles.
-    compile_model(model, params.fine.optimizer, params.fine.learning_rate)
+    model = fine_tuned(backbone, head, params)
     rows = _resumed(model, checkpoint, numbers)
     for row in epochs(model, "fine", "activations", data, numbers[len(rows) :], params.seed):
         rows.append(row)
         state.write(checkpoint, rows, state.captured(model))
     return rows
+
+
+def fine_tuned(backbone: keras.Model, head: keras.Model, params: Params) -> FineTuned:
+    """The top of `backbone`, unfrozen, under `head`: compiled for the fine phase, sharing their layers."""
+    cut = backbones.cut_layer(backbone, params.fine.from_layer)
+    backbones.unfreeze(backbone, params.fine.from_layer)
+    top = backbones.top_part(backbone, cut)
+    model = FineTuned(fused(top) if params.fine.engine == "fused" else top, head, params.fine.batch_norm)
+    # Compiled after unfreezing: Keras collects the trainable variables when it compiles.
+    compile_model(model, params.fine.optimizer, params.fine.learning_rate)
+    return model
 
 
 def _resumed(model: keras.Model, checkpoint: Path, numbers: range) -> list[Row]:
@@ -51,7 +59,7 @@ def checkpoint_path(folder: Path, features: str, transfer_epochs: int, head: Sta
         "features": features,
         "transfer_epochs": transfer_epochs,
         "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head],
-        "params": params.model_dump(include={"seed", "batch_size", "head", "fine"}),
+        "params": params.model_dump(include={"seed", "batch_size", "threads", "head", "fine"}),
         "modules": [files.sha256(here / f"{name}.py") for name in MODULES],
         "libraries": {name: version(name) for name in ("tensorflow", "keras")},
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.lib import backbone as backbones
-from stages.lib.keras_quietly import keras, messages_held_back
+from stages.lib.keras_quietly import keras, messages_held_back, tf
 from stages.lib.params import Features
 
 FrozenPart = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -40,8 +40,6 @@ def _keras(model: keras.Model) -> FrozenPart:
 
 def _xnnpack(model: keras.Model) -> FrozenPart:
     """XNNPACK's float32 kernels, by way of TensorFlow Lite: batch normalisation folded, no oneDNN layout changes."""
-    import tensorflow as tf
-
     converted = _converted(model)
     with warnings.catch_warnings(), messages_held_back():
         warnings.simplefilter("ignore")  # tf.lite is announced to move to a package of its own
@@ -66,8 +64,6 @@ def _usable_cores() -> int:
 
 
 def _converted(model: keras.Model) -> bytes:
-    import tensorflow as tf
-
     with tempfile.TemporaryDirectory() as folder, messages_held_back():
         saved = str(Path(folder) / "frozen")
         model.export(saved, verbose=False)

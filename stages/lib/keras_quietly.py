@@ -1,4 +1,4 @@
-"""Keras, imported without the start-up messages of TensorFlow that a user can do nothing about.
+"""Keras and TensorFlow, imported without the start-up messages of TensorFlow that a user can do nothing about.
 
 They come from C++ before any log level is read, so the process's stderr is set aside meanwhile. Where the
 import fails, they are shown: then they may say why.
@@ -34,5 +34,6 @@ def messages_held_back() -> Iterator[None]:
 
 with messages_held_back():
     import keras
+    import tensorflow as tf
 
-__all__ = ["keras", "messages_held_back"]
+__all__ = ["keras", "messages_held_back", "tf"]

@@ -57,6 +57,7 @@ class Fine(Section):
     from_layer: Annotated[int, Field(ge=1)]
     optimizer: Literal["adam", "rmsprop", "sgd"]
     learning_rate: LearningRate
+    engine: Literal["fused", "keras"]
     batch_norm: Literal["batch", "moving"]
 
 
@@ -68,6 +69,7 @@ class Params(Section):
     schedule: Schedule
     seed: Seed
     batch_size: Annotated[int, Field(ge=1)]
+    threads: Annotated[int, Field(ge=1)]
     augment: Augment
     features: Features
     head: Head

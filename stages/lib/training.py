@@ -11,14 +11,21 @@ from collections.abc import Iterator
 import numpy as np
 from tqdm import tqdm
 
+from stages.lib.batches import batches
 from stages.lib.command import ThawError
 from stages.lib.feature_store import FeatureStore
-from stages.lib.keras_quietly import keras
+from stages.lib.keras_quietly import keras, tf
 from stages.lib.params import Params
 from stages.lib.pictures import Part
 from stages.lib.randomness import Stream, generator, order
 
 Row = dict[str, float | int | str]
+
+
+def use_threads(count: int) -> None:
+    """Let TensorFlow compute on `count` threads; to be called before it computes anything."""
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 def build_head(channels: int, dropout: float, seed: int) -> keras.Model:
@@ -63,31 +70,12 @@ def compile_model(model: keras.Model, optimizer: str, learning_rate: float) -> N
     )
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of (inputs float32, labels float32 (n, 1)) in a given order, read from a memory-mapped array."""
-
-    def __init__(self, inputs: np.ndarray, labels: np.ndarray, batch_size: int, rows: np.ndarray) -> None:
-        super().__init__()
-        self._inputs = inputs
-        self._labels = labels
-        self._batch_size = batch_size
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._rows) / self._batch_size)
-
-    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self._rows[step * self._batch_size : (step + 1) * self._batch_size]
-        return self._inputs[rows].astype(np.float32), self._labels[rows, np.newaxis].astype(np.float32)
-
-
-def run_epoch(model: keras.Model, training: Batches, validation: Batches, seed: int, epoch: int) -> Row:
+def run_epoch(model: keras.Model, training: tf.data.Dataset, validation: tf.data.Dataset, seed: int, epoch: int) -> Row:
     """Train `epoch` and evaluate; returns accuracy, loss, val_accuracy and val_loss (floats).
 
     Raises ThawError where a value is not finite.
     """
     reset_dropout(model, seed, epoch)
-    # shuffle=False: `fit` would otherwise shuffle the batches of a PyDataset by a state of its own.
     fitted = model.fit(training, shuffle=False, verbose=0).history
     validated = model.evaluate(validation, verbose=0, return_dict=True)
     row = {name: fitted[name][-1] for name in ("accuracy", "loss")} | {
@@ -115,12 +103,12 @@ class Data:
         self._parts = parts
         self._params = params
 
-    def training(self, epoch: int, field: str) -> Batches:
+    def training(self, epoch: int, field: str) -> tf.data.Dataset:
         """Epoch `epoch`'s training batches of `field`: `activations` or `pooled`."""
         rows = order(len(self._parts["training"]), self._params.seed, epoch)
         return self._batches("training", getattr(self._store.training(epoch), field), rows)
 
-    def validation(self, field: str) -> Batches:
+    def validation(self, field: str) -> tf.data.Dataset:
         rows = np.arange(len(self._parts["validation"]))
         return self._batches("validation", getattr(self._store.validation(), field), rows)
 
@@ -129,8 +117,8 @@ class Data:
         """The width of the pooled output."""
         return self._store.validation().pooled.shape[1]
 
-    def _batches(self, part: str, inputs: np.ndarray, rows: np.ndarray) -> Batches:
-        return Batches(inputs, self._parts[part].labels, self._params.batch_size, rows)
+    def _batches(self, part: str, inputs: np.ndarray, rows: np.ndarray) -> tf.data.Dataset:
+        return batches(inputs, self._parts[part].labels, self._params.batch_size, rows)
 
 
 def epochs(model: keras.Model, phase: str, field: str, data: Data, numbers: range, seed: int) -> Iterator[Row]:

@@ -1,0 +1,214 @@
+"""Benchmark: the guide's way and the pipeline's, epoch by epoch in turn, on the same photographs.
+
+Writes what it measured as `measured.json`, and the whole study's cost reckoned from it as `README.md`.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from tqdm import tqdm
+
+from stages.lib import files, manifest, params, records
+from stages.lib.command import run
+from stages.lib.pictures import PARTS
+from tests.bench import report
+
+STAGE_EPOCHS = 2  # that a stage runs when what it takes beside its epochs is measured
+DVC_STAGES = 10
+MEGABYTE = 1e6
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of getrusage's ru_maxrss
+
+
+class Worker:
+    """A process that does the work it is sent the name of, and answers with the seconds that took."""
+
+    def __init__(self, *command: str) -> None:
+        python = [sys.executable, "-m", *command]
+        self._process = subprocess.Popen(python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ready_seconds = self._answer()
+        self.epochs: dict[str, list[float]] = {}
+
+    def begin(self, work: str) -> None:
+        self._process.stdin.write(f"{work}\n")
+        self._process.stdin.flush()
+
+    def end(self, work: str) -> None:
+        self.epochs.setdefault(work, []).append(self._answer())
+
+    def do(self, work: str) -> None:
+        self.begin(work)
+        self.end(work)
+
+    def finish(self) -> dict[str, Any]:
+        """What was measured; the first epoch of each work stands apart, because it builds and traces."""
+        self._process.stdin.close()
+        _, _, usage = os.wait4(self._process.pid, 0)
+        return {
+            "ready_seconds": self.ready_seconds,
+            "first_epoch_seconds": {work: seconds[0] for work, seconds in self.epochs.items()},
+            "epoch_seconds": {work: seconds[1:] for work, seconds in self.epochs.items()},
+            "peak_megabytes": usage.ru_maxrss * RSS_UNIT / MEGABYTE,
+        }
+
+    def _answer(self) -> float:
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"benchmark: {self._process.args[2]} ended early; its message is above")
+        return float(line)
+
+
+def main() -> None:
+    arguments = _arguments()
+    weights = fetched(arguments, "weights")
+    measured: dict[str, Any] = {"share_of_images": arguments.share, "rounds": arguments.rounds, "jobs": arguments.jobs}
+    measured["datasets"] = {}
+    for dataset in params.load().budget:
+        measured["datasets"][dataset] = of_dataset(arguments, dataset, weights)
+    measured["limits"] = limits(arguments, dataset)
+    measured["dvc_seconds"] = dvc_seconds(arguments.work / "dvc")
+    measured["machine"] = records.machine()
+    measured["versions"] = records.versions()
+    report.write(measured, arguments.out)
+    print((arguments.out / "README.md").read_text())
+
+
+def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> dict[str, Any]:
+    """All measurements on one data set's photographs."""
+    images, whole = arguments.work / "images" / dataset, arguments.work / "splits" / f"{dataset}.csv"
+    split_seconds = stage_seconds(
+        *("split", "--source", arguments.source, "--dataset", dataset, "--archive", fetched(arguments, dataset).parent),
+        *("--images", images, "--split", whole),
+    )
+    folder = arguments.work / "subset" / dataset
+    shutil.rmtree(folder, ignore_errors=True)
+    counts = subset(pd.read_csv(whole), arguments.share, images, folder)
+    guide = Worker(
+        *("tests.bench.guide", "--training", str(folder / "training"), "--validation", str(folder / "validation")),
+        *("--weights", str(weights), "--size", str(manifest.load(arguments.source).backbone.image_size)),
+    )
+    # As many fine phases side by side as `make repro` trains variants; the rest is done by one process.
+    pipelines = [
+        Worker("tests.bench.pipeline", *map(str, inputs_of(arguments, dataset))) for _ in range(arguments.jobs)
+    ]
+    for _ in tqdm(range(1 + arguments.rounds), desc=dataset, unit=" round", disable=None):
+        pipelines[0].do("features")
+        guide.do("transfer")
+        pipelines[0].do("transfer")
+        guide.do("fine")
+        for pipeline in pipelines:
+            pipeline.begin("fine")
+        for pipeline in pipelines:
+            pipeline.end("fine")
+    measured = {"guide": guide.finish(), "pipeline": pipelines[0].finish()}
+    for pipeline in pipelines[1:]:
+        measured["pipeline"]["epoch_seconds"]["fine"] += pipeline.finish()["epoch_seconds"]["fine"]
+    return {
+        **counts,
+        "split_seconds": split_seconds,
+        **measured,
+        "stage_epochs": STAGE_EPOCHS,
+        "stage_seconds": stages(inputs_of(arguments, dataset), folder),
+    }
+
+
+def inputs_of(arguments: argparse.Namespace, dataset: str) -> list[object]:
+    """The paths that every stage on networks reads, as its command line names them; `subset` made what they name."""
+    folder = arguments.work / "subset" / dataset
+    return [
+        *("--source", arguments.source, "--images", arguments.work / "images" / dataset),
+        *("--split", folder / "split.csv", "--weights", arguments.work / "raw/weights", "--store", folder / "store"),
+    ]
+
+
+def subset(rows: pd.DataFrame, share: float, images: Path, folder: Path) -> dict[str, Any]:
+    """Choose `share` of each part's and class's images: a split table, and links in folders as the guide reads them."""
+    grouped = rows.groupby(["part", "label"])
+    chosen = rows[grouped.cumcount() < share * grouped["path"].transform("size")]
+    records.write_table(chosen, folder / "split.csv")
+    for row in chosen.itertuples():
+        link = folder / row.part / str(row.label) / Path(row.path).name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to((images / row.path).absolute())
+    return {
+        name: {part: int((table["part"] == part).sum()) for part in PARTS}
+        for name, table in (("images", chosen), ("all_images", rows))
+    }
+
+
+def stages(read: Sequence[object], folder: Path) -> dict[str, float]:
+    """Wall time of each stage on networks, run as DVC runs it, with STAGE_EPOCHS epochs and features not yet there."""
+    store = ("--store", folder / "fresh")  # the last of two counts
+    features = ("--features", folder / "features.json")
+    epochs = ("--epochs", STAGE_EPOCHS)
+    return {
+        "features": stage_seconds("features", *read, *store, *epochs, "--out", features[1]),
+        "transfer": stage_seconds("transfer", *read, *store, *features, *epochs, "--out", folder / "transfer"),
+        "train": stage_seconds(
+            *("train", *read, *store, *features, "--dataset", folder.name, "--transfer", 0, "--fine", STAGE_EPOCHS),
+            *("--transfer-phase", folder / "transfer", "--work", folder / "work", "--model", folder / "model"),
+            *("--history", folder / "history.csv", "--metrics", folder / "metrics.json"),
+        ),
+    }
+
+
+def fetched(arguments: argparse.Namespace, name: str) -> Path:
+    """The download `name`, fetched on the first run."""
+    folder = arguments.work / "raw" / name
+    if not folder.exists():
+        stage_seconds("download", "--source", arguments.source, "--name", name, "--out", folder)
+    return files.only_file(folder)
+
+
+def stage_seconds(stage: str, *arguments: object) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", f"stages.{stage}", *map(str, arguments)], check=True)
+    return time.perf_counter() - started
+
+
+def limits(arguments: argparse.Namespace, dataset: str) -> dict[str, Any]:
+    """Rates of the network's parts beside this machine's best at matrix products."""
+    command = [sys.executable, "-m", "tests.bench.probe", *map(str, inputs_of(arguments, dataset))]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def dvc_seconds(folder: Path) -> dict[str, float]:
+    """What DVC takes beside a stage's command: for one more stage of a run, and for a run of one stage."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    copies = {f"copy{n}": {"cmd": f"cp in out{n}", "deps": ["in"], "outs": [f"out{n}"]} for n in range(DVC_STAGES)}
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": copies}))
+    (folder / "in").write_text("content")
+
+    def dvc(*command: str) -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=folder, check=True)
+        return time.perf_counter() - started
+
+    dvc("init", "--quiet", "--no-scm")
+    single = dvc("repro", "--quiet", "--single-item", "copy0")
+    return {"a_run_of_one_stage": single, "a_stage_more": (dvc("repro", "--quiet") - single) / (DVC_STAGES - 1)}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--source", type=Path, required=True, help="manifest of the photographs")
+    parser.add_argument("--share", type=float, required=True, help="share of the images to take, 1 for all")
+    parser.add_argument("--rounds", type=int, required=True, help="measured epochs of each kind")
+    parser.add_argument("--jobs", type=int, required=True, help="variants trained at once")
+    parser.add_argument("--work", type=Path, required=True, help="folder of downloads and images, kept")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

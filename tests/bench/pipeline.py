@@ -1,0 +1,77 @@
+"""The pipeline's way, epoch by epoch, through the functions of its stages.
+
+A process of its own, so that its memory is its own. For each line read, `features`, `transfer` or `fine`, it does the
+next epoch of that work and writes its seconds; the first line it writes is the seconds of decoding all pictures and
+passing the validation pictures through the frozen part, once for a data set.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+from stages.lib import backbone as backbones
+from stages.lib import fine_phase, inputs, state, training, transfer_phase
+from stages.lib import params as params_file
+from stages.lib.inputs import Inputs
+from stages.lib.training import Data
+
+MANY = 1000  # epochs; more than a benchmark takes
+
+
+def main() -> None:
+    arguments = _arguments()
+    study = inputs.read(arguments, params_file.load())
+    cut = backbones.cut_layer(study.backbone(), study.params.fine.from_layer)
+    store = study.store(study.fingerprint(cut))
+    data = Data(store, study.parts, study.params)
+    answer(seconds_of(store.validation))
+    works = {
+        "features": (store.training(epoch) for epoch in count(1)),
+        "transfer": transfer(study, data),
+        "fine": fine(study, data, arguments.store / f"checkpoint-{os.getpid()}.npz"),
+    }
+    for line in sys.stdin:
+        work = works[line.strip()]
+        answer(seconds_of(lambda work=work: next(work)))
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def transfer(study: Inputs, data: Data) -> Iterator[None]:
+    """Epochs of the transfer phase, the head kept after each."""
+    head = transfer_phase.compiled_head(data.channels, study.params)
+    for _ in training.epochs(head, "transfer", "pooled", data, range(1, MANY), study.params.seed):
+        yield state.captured(head)
+
+
+def fine(study: Inputs, data: Data, checkpoint: Path) -> Iterator[None]:
+    """Epochs of the fine phase, a checkpoint after each."""
+    head = training.build_head(data.channels, study.params.head.dropout, study.params.seed)
+    model = fine_phase.fine_tuned(study.backbone(), head, study.params)
+    rows = []
+    for row in training.epochs(model, "fine", "activations", data, range(1, MANY), study.params.seed):
+        rows.append(row)
+        state.write(checkpoint, rows, state.captured(model))
+        yield
+
+
+def answer(seconds: float) -> None:
+    print(seconds, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    inputs.add_arguments(parser)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

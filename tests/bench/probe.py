@@ -1,0 +1,114 @@
+"""How near to the machine's limit the network's two parts run; writes one json object.
+
+Multiply-adds are counted from the layers' shapes, two floating-point operations each; a training step counts three
+times a forward pass (He and Sun, "Convolutional Neural Networks at Constrained Time Cost", 2014, count likewise: one
+forward, and one backward each for inputs and weights).
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from stages.lib import backbone as backbones
+from stages.lib import batches, fine_phase, frozen, inputs, training
+from stages.lib import params as params_file
+from stages.lib.inputs import Inputs
+from stages.lib.keras_quietly import keras, tf
+from stages.lib.params import Features
+
+ROUNDS = 5  # of all measurements, one after the other; medians are reported
+SIDE = 2048  # of the square matrices multiplied: large enough for the library's best rate
+FROZEN_IMAGES = 256
+STEPS = 8
+BATCH = 32  # Keras's default for a forward pass
+
+
+def main() -> None:
+    arguments = _arguments()
+    study = inputs.read(arguments, params_file.load())
+    backbone = study.backbone()
+    cut = backbones.cut_layer(backbone, study.params.fine.from_layer)
+    works = {"matrix product": matrix_product(), **frozen_network(study, backbone, cut), **top(study, backbone, cut)}
+    seconds = {name: [] for name in works}
+    for _ in range(ROUNDS + 1):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - started)
+    medians = {name: float(np.median(times[1:])) for name, times in seconds.items()}  # the first one traces
+    images = {name: STEPS * BATCH if name.startswith("top") else FROZEN_IMAGES for name in works}
+    del images["matrix product"]
+    below = multiply_adds(keras.Model(backbone.input, cut.output))
+    answer = {
+        "matrix_product_gflops": 2 * SIDE**3 / medians["matrix product"] / 1e9,
+        "whole_network_gflop_an_image": 2 * multiply_adds(backbone) / 1e9,
+        "top_gflop_an_image": 2 * (multiply_adds(backbone) - below) / 1e9,
+        "images_a_second": {name: count / medians[name] for name, count in images.items()},
+    }
+    print(json.dumps(answer))
+
+
+def matrix_product() -> Callable[[], object]:
+    square = tf.random.stateless_normal((SIDE, SIDE), (0, 0))
+    return lambda: tf.matmul(square, square).numpy()
+
+
+def frozen_network(study: Inputs, backbone: keras.Model, cut: keras.Layer) -> dict[str, Callable[[], object]]:
+    """Pixels to the activations at the cut and on to the pooled output, as `features` computes them."""
+    size = study.manifest.backbone.image_size
+    pixels = np.random.default_rng(0).uniform(0, 255, (FROZEN_IMAGES, size, size, 3)).astype(np.float32)
+
+    def work(features: Features) -> Callable[[], object]:
+        run = frozen.build(backbone, cut, features)
+        size = features.batch_size
+        return lambda: [run(pixels[start : start + size]) for start in range(0, FROZEN_IMAGES, size)]
+
+    return {
+        "frozen network, Keras": work(
+            study.params.features.model_copy(update={"engine": "keras", "batch_size": BATCH})
+        ),
+        "frozen network, XNNPACK": work(study.params.features),
+    }
+
+
+def top(study: Inputs, backbone: keras.Model, cut: keras.Layer) -> dict[str, Callable[[], object]]:
+    """Steps of training and of validation on made-up activations; one model for each engine of the fine phase."""
+    random = np.random.default_rng(0)
+    activations = random.normal(size=(STEPS * BATCH, *cut.output.shape[1:])).astype(np.float32)
+    rows = np.arange(len(activations))
+    steps = batches.batches(activations, random.integers(0, 2, len(rows)), BATCH, rows)
+    models = {}
+    for engine in ("keras", "fused"):
+        params = study.params.model_copy(update={"fine": study.params.fine.model_copy(update={"engine": engine})})
+        head = training.build_head(backbone.output_shape[-1], params.head.dropout, params.seed)
+        models[engine] = fine_phase.fine_tuned(study.backbone(), head, params)
+    return {
+        "top, training step, Keras": lambda: models["keras"].fit(steps, shuffle=False, verbose=0),
+        "top, training step, fused": lambda: models["fused"].fit(steps, shuffle=False, verbose=0),
+        "top, forward": lambda: models["fused"].evaluate(steps, verbose=0),
+    }
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Multiply-adds of one image's forward pass through the convolutions: all but a few hundredths of the whole."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            total += math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size)
+        elif isinstance(layer, keras.layers.Conv2D):
+            total += math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size) * layer.input.shape[-1]
+    return total
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    inputs.add_arguments(parser)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

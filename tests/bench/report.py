@@ -1,0 +1,116 @@
+"""The whole study's cost, reckoned from what was measured, and the page that shows the sum."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+
+from stages.lib import params, records
+from tests.bench.page import page
+
+PIPELINE_FILE = Path("dvc.yaml")
+STAGES_A_DATASET = ("download", "split", "features", "transfer")
+
+Schedules = list[tuple[int, int]]
+
+
+def write(measured: dict[str, Any], folder: Path) -> None:
+    """Write `measured.json`, with the study's cost in it, and `README.md`."""
+    content = measured | {"study": study(measured)}
+    content["study_ratio"] = content["study"]["guide"]["total"] / content["study"]["pipeline"]["total"]
+    records.write_json(content, folder / "measured.json")
+    records.write_text(page(content), folder / "README.md")
+
+
+def study(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Seconds of the study's variants (the trial left out) in both ways, by what they go to."""
+    jobs = measured["jobs"]
+    costs: dict[str, dict[str, float]] = {"guide": {}, "pipeline": {}}
+    trainings = []
+    for dataset, schedules in grid().items():
+        numbers = measured["datasets"][dataset]
+        _add(costs["guide"], guide(numbers, schedules))
+        _add(costs["pipeline"], shared(numbers, params.load().budget[dataset]))
+        start, epoch = starts(numbers)["train"], scaled_epochs(numbers, "pipeline")["fine"]
+        trainings += [start + fine * epoch for _, fine in schedules]
+        _add(costs["pipeline"], {"start": len(schedules) * start / jobs})
+        _add(costs["pipeline"], {"fine": sum(fine for _, fine in schedules) * epoch / jobs})
+    costs["pipeline"]["idle"] = makespan(trainings, jobs) - sum(trainings) / jobs
+    dvc = measured["dvc_seconds"]
+    costs["pipeline"]["dvc"] = (
+        len(STAGES_A_DATASET) * len(grid()) * dvc["a_stage_more"] + len(trainings) * dvc["a_run_of_one_stage"] / jobs
+    )
+    for cost in costs.values():
+        cost["total"] = sum(cost.values())
+    return costs
+
+
+def makespan(seconds: list[float], jobs: int) -> float:
+    """When the last of the tasks ends, the longest begun first, each by whichever job is free first."""
+    ends = [0.0] * jobs
+    for task in sorted(seconds, reverse=True):
+        ends[ends.index(min(ends))] += task
+    return max(ends)
+
+
+def grid() -> dict[str, Schedules]:
+    """The transfer and fine epochs of each variant in dvc.yaml, by data set."""
+    found: dict[str, Schedules] = {}
+    for name, item in yaml.safe_load(PIPELINE_FILE.read_text())["stages"]["train"]["foreach"].items():
+        if name != "trial":
+            found.setdefault(item["dataset"], []).append((item["transfer"], item["fine"]))
+    return found
+
+
+def guide(numbers: dict[str, Any], schedules: Schedules) -> dict[str, float]:
+    """Every variant starts by itself and runs all its epochs over all images."""
+    measured = numbers["guide"]
+    epoch = scaled_epochs(numbers, "guide")
+    first = {
+        phase: measured["first_epoch_seconds"][phase] - median(measured["epoch_seconds"][phase]) for phase in epoch
+    }
+    ran = {"transfer": [count for count, _ in schedules], "fine": [count for _, count in schedules]}
+    return {
+        "start": len(schedules) * measured["ready_seconds"]
+        + sum(first[phase] for phase, counts in ran.items() for count in counts if count),
+        **{phase: sum(counts) * epoch[phase] for phase, counts in ran.items()},
+    }
+
+
+def shared(numbers: dict[str, Any], budget: int) -> dict[str, float]:
+    """What all variants of a data set share: features and the transfer phase, to its budget of epochs."""
+    epoch, start = scaled_epochs(numbers, "pipeline"), starts(numbers)
+    return {
+        "start": start["features"] + start["transfer"],
+        "split": numbers["split_seconds"],
+        "decode": numbers["pipeline"]["ready_seconds"] * scale(numbers),
+        "features": budget * epoch["features"],
+        "transfer": budget * epoch["transfer"],
+    }
+
+
+def starts(numbers: dict[str, Any]) -> dict[str, float]:
+    """What each stage takes beside its epochs: imports, the network, tracing, writing the model."""
+    epoch = {work: median(seconds) for work, seconds in numbers["pipeline"]["epoch_seconds"].items()}
+    epochs, walls = numbers["stage_epochs"], numbers["stage_seconds"]
+    return {
+        "features": walls["features"] - numbers["pipeline"]["ready_seconds"] - epochs * epoch["features"],
+        "transfer": walls["transfer"] - epochs * epoch["transfer"],
+        "train": walls["train"] - epochs * epoch["fine"],
+    }
+
+
+def scaled_epochs(numbers: dict[str, Any], way: str) -> dict[str, float]:
+    """Median seconds of an epoch over all images: what was measured, times the images there are to those taken."""
+    return {work: median(seconds) * scale(numbers) for work, seconds in numbers[way]["epoch_seconds"].items()}
+
+
+def scale(numbers: dict[str, Any]) -> float:
+    """All images to those taken; parts and classes are taken in the same share."""
+    return sum(numbers["all_images"].values()) / sum(numbers["images"].values())
+
+
+def _add(total: dict[str, float], more: dict[str, float]) -> None:
+    for name, seconds in more.items():
+        total[name] = total.get(name, 0.0) + seconds
