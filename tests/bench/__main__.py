@@ -30,12 +30,16 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of getrusage's ru_m
 
 
 class Worker:
-    """A process that does the work it is sent the name of, and answers with the seconds that took."""
+    """A process that does the work it is sent the name of, and answers with the seconds that took.
 
-    def __init__(self, *command: str) -> None:
-        python = [sys.executable, "-m", *command]
-        self._process = subprocess.Popen(python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ready_seconds = self._answer()
+    Its first answer is to nothing asked: `first_line` says what these seconds are.
+    """
+
+    def __init__(self, first_line: str, module: str, *arguments: object) -> None:
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._first_line = first_line
+        self.first_seconds = self._answer()
         self.epochs: dict[str, list[float]] = {}
 
     def begin(self, work: str) -> None:
@@ -54,7 +58,7 @@ class Worker:
         self._process.stdin.close()
         _, _, usage = os.wait4(self._process.pid, 0)
         return {
-            "ready_seconds": self.ready_seconds,
+            self._first_line: self.first_seconds,
             "first_epoch_seconds": {work: seconds[0] for work, seconds in self.epochs.items()},
             "epoch_seconds": {work: seconds[1:] for work, seconds in self.epochs.items()},
             "peak_megabytes": usage.ru_maxrss * RSS_UNIT / MEGABYTE,
@@ -92,13 +96,15 @@ def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> di
     folder = arguments.work / "subset" / dataset
     shutil.rmtree(folder, ignore_errors=True)
     counts = subset(pd.read_csv(whole), arguments.share, images, folder)
+    size = manifest.load(arguments.source).backbone.image_size
     guide = Worker(
-        *("tests.bench.guide", "--training", str(folder / "training"), "--validation", str(folder / "validation")),
-        *("--weights", str(weights), "--size", str(manifest.load(arguments.source).backbone.image_size)),
+        "ready_seconds",
+        *("tests.bench.guide", "--training", folder / "training", "--validation", folder / "validation"),
+        *("--weights", weights, "--size", size),
     )
     # As many fine phases side by side as `make repro` trains variants; the rest is done by one process.
     pipelines = [
-        Worker("tests.bench.pipeline", *map(str, inputs_of(arguments, dataset))) for _ in range(arguments.jobs)
+        Worker("decode_seconds", "tests.bench.pipeline", *inputs_of(arguments, dataset)) for _ in range(arguments.jobs)
     ]
     for _ in tqdm(range(1 + arguments.rounds), desc=dataset, unit=" round", disable=None):
         pipelines[0].do("features")

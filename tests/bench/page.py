@@ -11,8 +11,8 @@ WORKS = {
 COSTS = {
     "start": "starting processes, building and tracing networks, writing models",
     "split": "extracting and checking the images",
-    "decode": "decoding; validation images through the frozen part",
-    "features": "features",
+    "decode": "decoding",
+    "features": "the frozen part",
     "transfer": "transfer epochs",
     "fine": "fine epochs",
     "idle": "jobs without a variant left to train",

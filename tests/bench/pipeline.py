@@ -1,8 +1,8 @@
 """The pipeline's way, epoch by epoch, through the functions of its stages.
 
 A process of its own, so that its memory is its own. For each line read, `features`, `transfer` or `fine`, it does the
-next epoch of that work and writes its seconds; the first line it writes is the seconds of decoding all pictures and
-passing the validation pictures through the frozen part, once for a data set.
+next epoch of that work and writes its seconds; the first line it writes is the seconds of decoding all pictures, which
+is done once for a data set.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from stages.lib import backbone as backbones
-from stages.lib import fine_phase, inputs, state, training, transfer_phase
+from stages.lib import fine_phase, inputs, pictures, state, training, transfer_phase
 from stages.lib import params as params_file
 from stages.lib.inputs import Inputs
 from stages.lib.training import Data
@@ -25,10 +25,13 @@ MANY = 1000  # epochs; more than a benchmark takes
 def main() -> None:
     arguments = _arguments()
     study = inputs.read(arguments, params_file.load())
+    training.use_threads(study.params.threads)
     cut = backbones.cut_layer(study.backbone(), study.params.fine.from_layer)
     store = study.store(study.fingerprint(cut))
     data = Data(store, study.parts, study.params)
-    answer(seconds_of(store.validation))
+    paths = [path for part in study.parts.values() for path in part.paths]
+    answer(seconds_of(lambda: list(pictures.decode_all(paths, study.manifest.backbone.image_size))))
+    store.validation()
     works = {
         "features": (store.training(epoch) for epoch in count(1)),
         "transfer": transfer(study, data),

@@ -31,7 +31,7 @@ def study(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
     for dataset, schedules in grid().items():
         numbers = measured["datasets"][dataset]
         _add(costs["guide"], guide(numbers, schedules))
-        _add(costs["pipeline"], shared(numbers, params.load().budget[dataset]))
+        _add(costs["pipeline"], shared(numbers, budgets()[dataset]))
         start, epoch = starts(numbers)["train"], scaled_epochs(numbers, "pipeline")["fine"]
         trainings += [start + fine * epoch for _, fine in schedules]
         _add(costs["pipeline"], {"start": len(schedules) * start / jobs})
@@ -63,6 +63,11 @@ def grid() -> dict[str, Schedules]:
     return found
 
 
+def budgets() -> dict[str, int]:
+    """How many epochs `features` and `transfer` hold of each data set."""
+    return params.load().budget
+
+
 def guide(numbers: dict[str, Any], schedules: Schedules) -> dict[str, float]:
     """Every variant starts by itself and runs all its epochs over all images."""
     measured = numbers["guide"]
@@ -84,21 +89,28 @@ def shared(numbers: dict[str, Any], budget: int) -> dict[str, float]:
     return {
         "start": start["features"] + start["transfer"],
         "split": numbers["split_seconds"],
-        "decode": numbers["pipeline"]["ready_seconds"] * scale(numbers),
-        "features": budget * epoch["features"],
+        "decode": numbers["pipeline"]["decode_seconds"] * scale(numbers),
+        "features": (budget + validation_share(numbers)) * epoch["features"],
         "transfer": budget * epoch["transfer"],
     }
 
 
 def starts(numbers: dict[str, Any]) -> dict[str, float]:
     """What each stage takes beside its epochs: imports, the network, tracing, writing the model."""
-    epoch = {work: median(seconds) for work, seconds in numbers["pipeline"]["epoch_seconds"].items()}
+    measured = numbers["pipeline"]
+    epoch = {work: median(seconds) for work, seconds in measured["epoch_seconds"].items()}
     epochs, walls = numbers["stage_epochs"], numbers["stage_seconds"]
+    features = measured["decode_seconds"] + (epochs + validation_share(numbers)) * epoch["features"]
     return {
-        "features": walls["features"] - numbers["pipeline"]["ready_seconds"] - epochs * epoch["features"],
+        "features": walls["features"] - features,
         "transfer": walls["transfer"] - epochs * epoch["transfer"],
         "train": walls["train"] - epochs * epoch["fine"],
     }
+
+
+def validation_share(numbers: dict[str, Any]) -> float:
+    """Validation images to training images: what the frozen part takes for them, in epochs of `features`."""
+    return numbers["images"]["validation"] / numbers["images"]["training"]
 
 
 def scaled_epochs(numbers: dict[str, Any], way: str) -> dict[str, float]:

@@ -1,0 +1,76 @@
+"""The sum of the benchmark, by hand: one data set of small round numbers."""
+
+import pytest
+
+from tests.bench import page, report
+
+NUMBERS = {
+    "images": {"training": 10, "validation": 5},
+    "all_images": {"training": 20, "validation": 10},
+    "split_seconds": 7.0,
+    "guide": {
+        "ready_seconds": 3.0,
+        "first_epoch_seconds": {"transfer": 14.0, "fine": 25.0},
+        "epoch_seconds": {"transfer": [9.0, 10.0, 30.0], "fine": [20.0, 20.0, 20.0]},
+        "peak_megabytes": 500.0,
+    },
+    "pipeline": {
+        "decode_seconds": 2.0,
+        "first_epoch_seconds": {"features": 1.0, "transfer": 1.0, "fine": 9.0},
+        "epoch_seconds": {"features": [1.0], "transfer": [0.5], "fine": [4.0]},
+        "peak_megabytes": 400.0,
+    },
+    "stage_epochs": 2,
+    "stage_seconds": {"features": 14.5, "transfer": 5.0, "train": 18.0},
+}
+SCHEDULES = [(2, 1), (0, 3)]
+
+
+def test_the_guide_s_way_is_every_epoch_of_every_variant_over_all_images():
+    # Twice the images: 20 s a transfer epoch, 40 s a fine one. The first epochs take 4 s and 5 s more.
+    assert report.guide(NUMBERS, SCHEDULES) == {"start": 2 * 3 + 4 + 5 + 5, "transfer": 2 * 20, "fine": 4 * 40}
+
+
+def test_stages_start_in_what_their_epochs_leave():
+    # features: 14.5 - 2 of decoding - 2.5 epochs, validation's half an epoch among them.
+    assert report.starts(NUMBERS) == {"features": 10.0, "transfer": 4.0, "train": 10.0}
+
+
+def test_what_variants_share_is_counted_once():
+    assert report.shared(NUMBERS, budget=3) == {
+        "start": 14.0,
+        "split": 7.0,
+        "decode": 4.0,
+        "features": (3 + 0.5) * 2,  # 3 epochs of training images, and validation's once
+        "transfer": 3 * 1.0,
+    }
+
+
+def test_variants_are_trained_side_by_side(monkeypatch):
+    monkeypatch.setattr(report, "grid", lambda: {"pairs": SCHEDULES})
+    monkeypatch.setattr(report, "budgets", lambda: {"pairs": 3})
+    dvc = {"a_run_of_one_stage": 2.0, "a_stage_more": 0.5}
+    costs = report.study({"jobs": 2, "datasets": {"pairs": NUMBERS}, "dvc_seconds": dvc})
+    # Trainings of 10 + 8 and 10 + 24 seconds on two cores: the second ends at 34, of which 26 are the mean.
+    assert costs["pipeline"]["start"] == 14 + 10
+    assert costs["pipeline"]["fine"] == 16
+    assert costs["pipeline"]["idle"] == 8
+    assert costs["pipeline"]["dvc"] == 4 * 0.5 + 2 * 2.0 / 2
+    assert costs["pipeline"]["total"] == pytest.approx(14 + 10 + 7 + 4 + 7 + 3 + 16 + 8 + 4)
+    assert costs["guide"]["total"] == 20 + 40 + 160
+
+
+def test_tasks_go_to_the_first_free_job_the_longest_first():
+    assert report.makespan([2, 2, 2, 3, 3], jobs=2) == 7  # 3 + 2 + 2 beside 3 + 2
+    assert report.makespan([1, 5], jobs=4) == 5
+
+
+def test_the_grid_is_dvc_yaml_s():
+    assert report.grid()["cats_dogs"] == [(30, 1), (20, 11), (10, 21), (0, 31)]
+    assert report.budgets() == {"cats_dogs": 31, "roses_tulips": 51}
+
+
+def test_the_page_shows_epochs_of_all_images():
+    table = page.epoch_table("pairs", NUMBERS)
+    assert "| transfer epoch | 20.0 | 1.0 | 20.0 |" in table
+    assert "| fine epoch | 40.0 | 8.0 | 5.0 |" in table
