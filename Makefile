@@ -5,7 +5,7 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro test lint bench bench-full record requirements clean-features
+.PHONY: help setup extra repro test lint bench bench-full record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -18,6 +18,12 @@ $(VENV)/ready: requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	touch $@
 
+extra: $(VENV)/extra  ## add to .venv what a cluster or another backend of Keras takes
+
+$(VENV)/extra: $(VENV)/ready requirements-extra.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-extra.txt
+	touch $@
+
 # Variants train side by side, a process each, the longest first; `dvc repro` alone takes them one by one.
 repro: setup  ## run the study: download, split, features, transfer, train, summarize, figures
 	dvc repro transfer
@@ -25,7 +31,7 @@ repro: setup  ## run the study: download, split, features, transfer, train, summ
 		| xargs -r -n 1 -P $(JOBS) dvc --wait-for-lock repro --single-item
 	dvc repro
 
-test: setup lint  ## run the tests
+test: extra lint  ## run the tests
 	python -m pytest
 
 lint: setup  ## check format and style
@@ -44,8 +50,11 @@ record: setup  ## write the finished run of the photographs into docs/paper
 	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --histories plots \
 		--params params.yaml --raw data/raw --out docs/paper
 
-requirements: setup  ## pin requirements.in anew in requirements.txt (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
+PIN = uv pip compile --universal --python-version 3.11 --generate-hashes --no-header
+
+requirements:  ## pin requirements.in and requirements-extra.in anew (needs uv)
+	$(PIN) requirements.in -o requirements.txt
+	$(PIN) requirements-extra.in -o requirements-extra.txt
 
 clean-features:  ## delete the stored activations; they are computed again when needed
 	rm -rf data/features/*/
