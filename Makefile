@@ -5,7 +5,7 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup extra repro test lint bench bench-full record requirements clean-features
+.PHONY: help setup extra repro test lint bench bench-full faults record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -45,6 +45,9 @@ bench: setup  ## measure the guide's way and the pipeline's on a fifth of the ph
 
 bench-full: setup  ## the same on all photographs, most of an hour
 	$(BENCH) --share 1 --rounds 3 --out docs/bench/full
+
+faults: setup  ## try the faults again and write what happened into docs/faults.md
+	python -m pytest -m faults --fault-table docs/faults.md
 
 record: setup  ## write the finished run of the photographs into docs/paper
 	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --histories plots \

@@ -1,4 +1,4 @@
-"""What several test files start from: a small manifest with one data set of each kind of split."""
+"""What several test files start from: a small manifest, and the table of the faults that they tried."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from fault_table import FaultTable
+
+FAULTS = pytest.StashKey[FaultTable]()
 
 SMALL_MANIFEST = """
 title: small things
@@ -28,6 +31,38 @@ datasets:
     images: {roses: 5, tulips: 4}
 backbone: {name: MobileNetV2, arguments: {alpha: 0.35}, image_size: 96}
 """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fault-table", type=Path, metavar="PATH", help="write the page of faults, if no test fails")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FAULTS] = FaultTable()
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m faults` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "fault" in getattr(item, "fixturenames", ()):
+            item.add_marker("faults")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    path = session.config.getoption("--fault-table")
+    if path and exitstatus == pytest.ExitCode.OK:
+        tried = [item for item in session.items if item.get_closest_marker("faults")]
+        tests = [item.path.relative_to(session.config.rootpath).as_posix() for item in tried]
+        session.config.stash[FAULTS].write(path, tests)
+
+
+@pytest.fixture(scope="session")
+def fault(pytestconfig: pytest.Config) -> Callable[[str, str, int, str], None]:
+    """Count a fault for the page: `fault(kind, name, tries, outcome)`, once the test has seen the outcome.
+
+    The tries of equal faults add up. A test that asks for it is marked `faults` by that.
+    """
+    return pytestconfig.stash[FAULTS].add
 
 
 @pytest.fixture
