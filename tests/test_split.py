@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from stages import split
+from stages.lib import archive as archives
 from stages.lib.command import ThawError
 
 ANIMALS = [
@@ -343,13 +344,13 @@ def test_archives_of_too_many_members(pack, failure):
 @pytest.mark.parametrize("name", ["animals/train/cats/a.png", "elsewhere"])
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_archives_of_too_many_bytes(pack, name, failure, monkeypatch):
-    monkeypatch.setattr(split, "BYTES_PER_IMAGE", 1000)
+    monkeypatch.setattr(archives, "BYTES_PER_IMAGE", 1000)
     assert failure("animals", pack([(name, bytes(10**6))])) == BOMB
 
 
 @pytest.mark.parametrize("name", [ANIMALS[0], ANIMALS[-1]])
 def test_images_of_too_many_bytes(name, failure, monkeypatch):
-    monkeypatch.setattr(split, "BYTES_PER_IMAGE", 1000)
+    monkeypatch.setattr(archives, "BYTES_PER_IMAGE", 1000)
     members = pictures(ANIMALS) | {name: encoded(GRAINY, "PNG")}
     assert failure("animals", zipped(members)) == BOMB
 
@@ -363,7 +364,7 @@ def test_a_header_that_is_a_bomb(failure):
 
 
 def test_zeros_after_the_end_that_are_a_bomb(failure, monkeypatch):
-    monkeypatch.setattr(split, "BYTES_PER_IMAGE", 2**16)
+    monkeypatch.setattr(archives, "BYTES_PER_IMAGE", 2**16)
     archive = tarred(pictures(ANIMALS)) + gzip.compress(bytes(10**6), 1)
     most = 2 * max(6 * 2**16, 100 * len(archive))
     assert failure("animals", archive) == (
