@@ -15,7 +15,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from stages.lib import manifest
+from stages.lib import params, settings
 from stages.lib.command import ThawError, run
 from stages.lib.files import folder_written_whole, sha256, written_whole
 from stages.lib.manifest import Copy, Download
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder for the one file")
     parser.add_argument("--work", type=Path, default=Path("work/download"), help="keeps what arrived so far")
     options = parser.parse_args(arguments)
-    source = manifest.load(options.source)
+    source = settings.read(options.source, params.load())
     download = source.download(options.name)
     obtain(download, source.path, options.out, options.work, _mirror())
 

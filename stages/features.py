@@ -12,8 +12,9 @@ from stages.lib.command import run
 
 
 def main() -> None:
+    settings = params.load()  # before the command line, which repeats some of it
     arguments = _arguments()
-    data = inputs.read(arguments, params.load())
+    data = inputs.read(arguments, settings)
     cut = backbones.cut_layer(data.backbone(), data.params.fine.from_layer)
     fingerprint = data.fingerprint(cut)
     store = data.store(fingerprint)

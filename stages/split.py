@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from stages.lib import manifest
+from stages.lib import params, settings
 from stages.lib.archive import Found, extract
 from stages.lib.command import ThawError, run
 from stages.lib.files import folder_written_whole, only_file, written_whole
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", type=Path, required=True, help="the folder for the images")
     parser.add_argument("--split", type=Path, required=True, help="the table of path, label and part")
     options = parser.parse_args(arguments)
-    source = manifest.load(options.source)
+    source = settings.read(options.source, params.load())
     dataset = source.dataset(options.dataset)
     split(dataset, source.path, only_file(options.archive), options.images, options.split)
 

@@ -18,8 +18,9 @@ from stages.lib.training import Data, Row
 
 
 def main() -> None:
+    settings = params.load()  # before the command line, which repeats some of it
     arguments = _arguments()
-    study = inputs.read(arguments, params.load())
+    study = inputs.read(arguments, settings)
     training.use_threads(study.params.threads)
     schedule = Schedule(dataset=arguments.dataset, transfer=arguments.transfer, fine=arguments.fine)
     fingerprint = records.read_json(arguments.features)["fingerprint"]

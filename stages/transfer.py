@@ -13,8 +13,9 @@ from stages.lib.transfer_phase import TransferPhase
 
 
 def main() -> None:
+    settings = params.load()  # before the command line, which repeats some of it
     arguments = _arguments()
-    study = inputs.read(arguments, params.load())
+    study = inputs.read(arguments, settings)
     training.use_threads(study.params.threads)
     store = study.store(records.read_json(arguments.features)["fingerprint"])
     data = Data(store, study.parts, study.params)

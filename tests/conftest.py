@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from fault_table import FaultTable
+from fault_table import FaultTable, name_of
 
+ROOT = Path(__file__).parent.parent
 FAULTS = pytest.StashKey[FaultTable]()
 
 SMALL_MANIFEST = """
@@ -30,6 +31,12 @@ datasets:
     split: {folder: flowers, validation_share: 0.4, seed: 1}
     images: {roses: 5, tulips: 4}
 backbone: {name: MobileNetV2, arguments: {alpha: 0.35}, image_size: 96}
+"""
+SMALL_PARAMS = """
+source: small.yaml
+budget: {animals: 4, flowers: 3}
+schedule: {dataset: flowers, transfer: 0, fine: 3}
+batch_size: 4
 """
 
 
@@ -66,6 +73,22 @@ def fault(pytestconfig: pytest.Config) -> Callable[[str, str, int, str], None]:
 
 
 @pytest.fixture
+def told(
+    fault: Callable[[str, str, int, str], None], request: pytest.FixtureRequest, tmp_path: Path
+) -> Callable[..., None]:
+    """Count this test as a fault: `told(kind, message)`, once it has seen the ThawError with that message.
+
+    The fault's name is the test's, where none is given as `name`.
+    """
+
+    def tell(kind: str, message: str, name: str | None = None) -> None:
+        assert len(message.splitlines()) == 1
+        fault(kind, name or name_of(request.node), 1, f"error: {message}".replace(f"{tmp_path}/", ""))
+
+    return tell
+
+
+@pytest.fixture
 def small_manifest() -> dict[str, Any]:
     """The content of a small manifest, for a test to change."""
     return yaml.safe_load(SMALL_MANIFEST)
@@ -77,6 +100,24 @@ def write_manifest(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
 
     def write(content: dict[str, Any]) -> Path:
         path = tmp_path / "small.yaml"
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def small_params() -> dict[str, Any]:
+    """The repository's params.yaml, fitted to the small manifest, for a test to change."""
+    return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8")) | yaml.safe_load(SMALL_PARAMS)
+
+
+@pytest.fixture
+def write_params(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
+    """Write the content of a `params.yaml` to the test's folder."""
+
+    def write(content: dict[str, Any]) -> Path:
+        path = tmp_path / "params.yaml"
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return path
 

@@ -1,9 +1,14 @@
 """The page of faults (docs/faults.md): what the tests did to Thaw, how many times, and what Thaw did."""
 
+import html
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
+
+LONGEST_CELL = 240  # characters of a message that a row repeats
 
 INTRODUCTION = """\
 # Faults, and what happens
@@ -56,5 +61,13 @@ class FaultTable:
         return "\n".join([f"## {kind}\n", "| fault | times tried | what happened |", "| --- | --- | --- |", *rows, ""])
 
 
+def name_of(test: pytest.Function) -> str:
+    """The fault that a test tries, from its name and the names of its parameters."""
+    sentence = test.originalname.removeprefix("test_").replace("_", " ")
+    return f"{sentence} ({test.callspec.id})" if hasattr(test, "callspec") else sentence
+
+
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    line = " ".join(text.split())
+    line = line if len(line) <= LONGEST_CELL else f"{line[:LONGEST_CELL]}…"
+    return html.escape(line, quote=False).replace("|", "\\|")

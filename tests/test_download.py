@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import shutil
 import ssl
 import subprocess
 import threading
@@ -103,8 +104,9 @@ def server(certificate, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def surroundings(tmp_path, monkeypatch):
+def surroundings(tmp_path, monkeypatch, small_params, write_params):
     monkeypatch.chdir(tmp_path)
+    write_params(small_params)
     monkeypatch.delenv("THAW_MIRROR", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
@@ -122,13 +124,14 @@ def fetch(small_manifest, write_manifest):
 
 
 @pytest.fixture
-def failure(fetch):
+def failure(fetch, told):
     """The message of a fetch that fails, with what all of them end with cut off; nothing stands at `out`."""
 
     def failed_fetch(*copies):
         with pytest.raises(ThawError) as caught:
             fetch(*copies)
         assert not Path("out").exists()
+        told("downloads", str(caught.value))
         message, remedy = str(caught.value).split("; set THAW_MIRROR=FOLDER to a folder that holds ")
         assert remedy.endswith(", or `source: data/embedded.yaml` in params.yaml")
         assert "\n" not in message
@@ -145,6 +148,7 @@ def test_a_path_is_relative_to_the_manifest(fetch, tmp_path, monkeypatch):
     (tmp_path / "embedded").mkdir()
     (tmp_path / "embedded/animals.zip").write_bytes(CONTENT)
     (tmp_path / "elsewhere").mkdir()
+    shutil.copy("params.yaml", "elsewhere")
     monkeypatch.chdir(tmp_path / "elsewhere")
     fetch({"path": "embedded/animals.zip", "sha256": DIGEST, "bytes": len(CONTENT)})
     assert files("out") == {"animals.zip": CONTENT}

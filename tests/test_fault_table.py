@@ -44,7 +44,7 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 def test_the_page_has_a_section_a_kind_and_a_row_a_fault():
     table = FaultTable()
     table.add("archives", "a bomb", 1, "refused")
-    table.add("params", "a | in a key\nand a new line", 40, "one line")
+    table.add("params", "a | in <a> key\nand a new line", 40, "one line")
     table.add("archives", "a link", 2, "refused")
     table.add("archives", "a bomb", 3, "refused")
     assert table.page(["tests/b.py", "tests/a.py", "tests/b.py"]).splitlines()[2:] == [
@@ -58,7 +58,7 @@ def test_the_page_has_a_section_a_kind_and_a_row_a_fault():
         "## params",
         "",
         *PAGE.splitlines()[9:11],
-        "| a \\| in a key and a new line | 40 | one line |",
+        "| a \\| in &lt;a&gt; key and a new line | 40 | one line |",
     ]
 
 

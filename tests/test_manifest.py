@@ -23,13 +23,19 @@ def change(content, keys, value):
         content[last] = value
 
 
-def message(path):
-    with pytest.raises(ThawError) as caught:
-        manifest.load(path)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.startswith(f"{path}: ")
-    return text.removeprefix(f"{path}: ")
+@pytest.fixture
+def message(told):
+    """The message of a manifest that is refused, without the file in front."""
+
+    def refused(path, name=None):
+        with pytest.raises(ThawError) as caught:
+            manifest.load(path)
+        text = str(caught.value)
+        told("manifests", text, name)
+        assert text.startswith(f"{path}: ")
+        return text.removeprefix(f"{path}: ")
+
+    return refused
 
 
 def test_places_of_both_kinds_of_split(small_manifest, write_manifest):
@@ -218,9 +224,45 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("keys", "value", "expected"), MISTAKES)
-def test_mistakes_are_named(keys, value, expected, small_manifest, write_manifest):
+def test_mistakes_are_named(keys, value, expected, small_manifest, write_manifest, message):
     change(small_manifest, keys, value)
-    assert message(write_manifest(small_manifest)) == expected
+    name = f"no {keys}" if value is REMOVED else f"{keys}: {value!r}"
+    assert message(write_manifest(small_manifest), name) == expected
+
+
+@pytest.mark.parametrize("key", ["title", "datasets.animals.title", "datasets.animals.classes.cats"])
+@pytest.mark.parametrize("text", ["two\nlines", "bell\a", "turned\u202e", "not\ud800"])
+def test_texts_that_are_no_line_are_refused(key, text, small_manifest, write_manifest, message):
+    change(small_manifest, key, text)
+    assert message(write_manifest(small_manifest), f"{key}: {text!r}").startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize("place", [{"path": "a/{}/b.zip"}, {"address": "https://example.org/{}/b.zip"}])
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("%0A", "must be a text of one line, without control characters"),
+        ("%00", "must be a text of one line, without control characters"),
+        ("a" * 201, "must have at most 1024 bytes, 200 between two '/'"),
+        ("a/" * 600, "must have at most 1024 bytes, 200 between two '/'"),
+    ],
+    ids=["new line", "zero", "long part", "long"],
+)
+def test_ways_that_no_file_system_takes_are_refused(place, text, cause, small_manifest, write_manifest, message):
+    ((key, form),) = place.items()
+    small_manifest["downloads"]["animals"]["copies"] = [{key: form.format(text)}]
+    assert message(write_manifest(small_manifest)).startswith(f"downloads.animals.copies.0.{key}: {cause}, not ")
+
+
+def test_what_has_no_end_is_cut_off_where_it_is_repeated(small_manifest, write_manifest, message):
+    small_manifest["x" * 10**5] = 1
+    assert len(message(write_manifest(small_manifest))) < 1100
+
+
+def test_a_number_too_long_to_print(tmp_path, message):
+    path = tmp_path / "small.yaml"
+    path.write_text(f"title: 0x{'f' * 5000}")
+    assert message(path) == "title: Input should be a valid string, not a number of thousands of digits"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +276,7 @@ def test_mistakes_are_named(keys, value, expected, small_manifest, write_manifes
         "",
     ],
 )
-def test_addresses_of_other_schemes_are_refused(address, small_manifest, write_manifest):
+def test_addresses_of_other_schemes_are_refused(address, small_manifest, write_manifest, message):
     small_manifest["downloads"]["animals"]["copies"] = [{"address": address}]
     assert message(write_manifest(small_manifest)) == (
         f"downloads.animals.copies.0.address: must be an address https://HOST/... or file:///..., not {address!r}"
@@ -242,14 +284,14 @@ def test_addresses_of_other_schemes_are_refused(address, small_manifest, write_m
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b.zip", "../a.zip", "a\\b.zip", "a\nb.zip", "a\0b"])
-def test_names_that_are_no_plain_file_names_are_refused(name, small_manifest, write_manifest):
+def test_names_that_are_no_plain_file_names_are_refused(name, small_manifest, write_manifest, message):
     small_manifest["downloads"]["animals"]["copies"] = [{"name": name, "sha256": DIGEST}]
     assert message(write_manifest(small_manifest)) == (
         "downloads.animals.copies.0: must be a plain file name, without folders and without a dot in front"
     )
 
 
-def test_names_that_are_too_long_are_refused(small_manifest, write_manifest):
+def test_names_that_are_too_long_are_refused(small_manifest, write_manifest, message):
     small_manifest["downloads"]["animals"]["copies"] = [{"name": "ä" * 101, "sha256": DIGEST}]
     assert message(write_manifest(small_manifest)) == (
         "downloads.animals.copies.0: must be a file name of at most 200 bytes"
@@ -257,7 +299,7 @@ def test_names_that_are_too_long_are_refused(small_manifest, write_manifest):
 
 
 @pytest.mark.parametrize("folder", ["", "/etc", "..", "a/../b", "a\\b", "a\nb"])
-def test_folders_that_could_lead_elsewhere_are_refused(folder, small_manifest, write_manifest):
+def test_folders_that_could_lead_elsewhere_are_refused(folder, small_manifest, write_manifest, message):
     small_manifest["datasets"]["flowers"]["classes"]["roses"] = folder
     assert message(write_manifest(small_manifest)) == (
         "datasets.flowers.classes.roses: must be a plain folder with '/' between its parts, without '..', "
@@ -266,14 +308,14 @@ def test_folders_that_could_lead_elsewhere_are_refused(folder, small_manifest, w
 
 
 @pytest.mark.parametrize("name", ["two words", "../animals", "-animals", "", "ä"])
-def test_data_sets_need_names_that_folders_can_have(name, small_manifest, write_manifest):
+def test_data_sets_need_names_that_folders_can_have(name, small_manifest, write_manifest, message):
     small_manifest["datasets"][name] = small_manifest["datasets"]["animals"]
     assert message(write_manifest(small_manifest)) == (
         f"datasets.{name}: String should match pattern '^[A-Za-z0-9][A-Za-z0-9_-]*$', not {name!r}"
     )
 
 
-def test_no_data_set_takes_the_name_of_the_weights(small_manifest, write_manifest):
+def test_no_data_set_takes_the_name_of_the_weights(small_manifest, write_manifest, message):
     small_manifest["datasets"]["weights"] = small_manifest["datasets"]["animals"]
     assert message(write_manifest(small_manifest)) == (
         "datasets: 'weights' is the name of the backbone's download; choose another"
@@ -289,21 +331,28 @@ def test_no_data_set_takes_the_name_of_the_weights(small_manifest, write_manifes
         ("title: !!python/name:os.system", "cannot be read as YAML (could not determine a constructor"),
         ("[" * 2000, "cannot be read as YAML (maximum recursion depth exceeded"),
         ("title: [", "cannot be read as YAML (while parsing a flow node"),
+        ("title: !!int ''", "cannot be read as YAML (string index out of range)"),
+        ("title: !!bool x", "cannot be read as YAML ('x')"),
+        ("title: !!timestamp x", "cannot be read as YAML ('NoneType' object has no attribute 'groupdict')"),
+        ("a: 1\n'a': 2", "cannot be read as YAML (the key 'a' stands in line 1 and in 2); mend the file"),
+        ("a: {b: {c: 1, d: 2,\n c: 3}}", "cannot be read as YAML (the key 'c' stands in line 1 and in 2)"),
+        ("title: a\ndownloads: &a {animals: *a}", "missing key 'downloads.animals.copies'; add it"),
     ],
+    ids="empty list no-date name recursion open no-int no-bool no-timestamp twice twice-below cycle".split(),  # noqa: SIM905
 )
-def test_files_that_are_no_manifest(text, expected, tmp_path):
+def test_files_that_are_no_manifest(text, expected, tmp_path, message):
     path = tmp_path / "wrong.yaml"
     path.write_text(text, encoding="utf-8")
     assert message(path).startswith(expected)
 
 
-def test_bytes_that_are_no_text(tmp_path):
+def test_bytes_that_are_no_text(tmp_path, message):
     path = tmp_path / "wrong.yaml"
     path.write_bytes(b"title: \xff\xfe")
     assert message(path).startswith("cannot be read as YAML ('utf-8' codec can't decode byte 0xff")
 
 
-def test_a_missing_manifest(tmp_path):
+def test_a_missing_manifest(tmp_path, message):
     assert message(tmp_path / "none.yaml") == "no such file; name an existing one"
 
 

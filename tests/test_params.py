@@ -131,11 +131,12 @@ def test_a_good_value_is_taken(changed, key, value):
         ("source", 1, "source: Input should be a valid string, not 1"),
     ],
 )
-def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message):
+def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message, told):
     path = changed(key, value)
     with pytest.raises(ThawError) as error:
         params.load(path)
     assert str(error.value) == f"{path}: {message}"
+    told("params", str(error.value), f"no {key}" if value is None else f"{key}: {value!r}")
 
 
 @pytest.mark.parametrize(
@@ -145,15 +146,21 @@ def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message
         ("", "must be a mapping of keys"),
         ("- 1\n- 2\n", "must be a mapping of keys"),
         ("seed: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
+        (GOOD + "seed: 2\n", "cannot be read as YAML (the key 'seed' stands in line 5 and in 13); mend the file"),
+        (
+            GOOD.replace("fine: 3", "fine: 3, fine: 4"),
+            "cannot be read as YAML (the key 'fine' stands in line 4 and in 4); mend the file",
+        ),
     ],
+    ids=["open bracket", "empty", "list", "python object", "key twice", "key twice in a section"],
 )
-def test_a_file_that_is_no_mapping_gives_one_line(tmp_path, content, message):
+def test_a_file_that_is_no_mapping_gives_one_line(tmp_path, content, message, told):
     path = tmp_path / "params.yaml"
     path.write_text(content)
     with pytest.raises(ThawError) as error:
         params.load(path)
     assert str(error.value).startswith(f"{path}: {message}")
-    assert "\n" not in str(error.value)
+    told("params", str(error.value))
 
 
 def test_a_missing_file_gives_one_line(tmp_path):

@@ -54,6 +54,16 @@ def test_grey_is_the_same_in_all_channels(tmp_path):
     np.testing.assert_array_equal(pictures.decoded(tmp_path / "grey.png", SIZE), np.repeat(grey, 3, axis=2))
 
 
+@pytest.mark.parametrize("depth", ["16-bit.png", "16-bit.tif", "16-bit.pgm"])
+def test_the_upper_half_of_16_bits_counts(tmp_path, depth):
+    greys = np.random.default_rng(0).integers(0, 2**16, size=(SIZE, SIZE), dtype=np.uint16)
+    if depth.endswith("pgm"):
+        (tmp_path / depth).write_bytes(b"P5 %d %d 65535\n" % (SIZE, SIZE) + greys.astype(">u2").tobytes())
+    else:
+        Image.fromarray(greys).save(tmp_path / depth)
+    np.testing.assert_array_equal(pictures.decoded(tmp_path / depth, SIZE)[..., 0], greys // 256)
+
+
 def test_a_palette_s_colours_are_looked_up(tmp_path):
     indices = noise(channels=1)[..., 0] % 3
     palette = np.array([[255, 0, 0], [0, 128, 0], [10, 20, 30]], np.uint8)

@@ -64,8 +64,9 @@ def tarred(members):
 
 
 @pytest.fixture(autouse=True)
-def surroundings(tmp_path, monkeypatch):
+def surroundings(tmp_path, monkeypatch, small_params, write_params):
     monkeypatch.chdir(tmp_path)
+    write_params(small_params)
 
 
 @pytest.fixture
@@ -83,16 +84,16 @@ def split_archive(small_manifest, write_manifest):
 
 
 @pytest.fixture
-def failure(split_archive, tmp_path):
+def failure(split_archive, tmp_path, told):
     """The message of a split that fails, without the archive's name in front; nothing of it may be left."""
 
     def failed_split(dataset, archive):
         with pytest.raises(ThawError) as caught:
             split_archive(dataset, archive)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["raw", "small.yaml"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["params.yaml", "raw", "small.yaml"]
         assert [path.name for path in Path("raw").iterdir()] == ["archive"]
         message = str(caught.value)
-        assert "\n" not in message
+        told("archives", message)
         assert message.startswith("raw/archive: ")
         return message.removeprefix("raw/archive: ")
 
@@ -199,13 +200,15 @@ ROTATED[274] = 6  # orientation: to be turned by a quarter
         encoded(RED, "GIF", save_all=True, append_images=[RED.rotate(180), RED.convert("L")]),
         encoded(RED, "WEBP"),
         encoded(RED, "TIFF"),
+        encoded(RED.resize((70000, 1)), "PNG"),
     ],
-    ids="rgb cmyk grey rotated palette alpha 16-bit one-pixel animated webp tiff".split(),  # noqa: SIM905
+    ids="rgb cmyk grey rotated palette alpha 16-bit one-pixel animated webp tiff long".split(),  # noqa: SIM905
 )
-def test_kinds_of_images_that_are_taken(content, split_archive):
+def test_kinds_of_images_that_are_taken(content, split_archive, fault, request):
     members = pictures(ANIMALS) | {ANIMALS[0]: content}
     split_archive("animals", zipped(members))
     assert images() == members
+    fault("images", f"an image of another kind ({request.node.callspec.id})", 1, "taken as it is")
 
 
 LOOKS = "AVIF, BMP, GIF, JPEG, JPEG2000, PNG, PPM, TIFF, WEBP"
@@ -221,12 +224,13 @@ POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\ns
         (b"<html>not found</html>", f"not one of {LOOKS}"),
         (POSTSCRIPT, f"not one of {LOOKS}"),
         (encoded(GRAINY, "JPEG")[:-500], "image file is truncated ("),
+        (encoded(RED.convert("F"), "TIFF"), "has 32 bits a pixel; save it with 8 or 16"),
         (
             encoded(Image.new("1", (10000, 9000)), "PNG"),
             "Image size (90000000 pixels) exceeds limit of 89478485 pixels, could be decompression bomb DOS attack.",
         ),
     ],
-    ids="empty text html postscript truncated huge".split(),  # noqa: SIM905
+    ids="empty text html postscript truncated 32-bit huge".split(),  # noqa: SIM905
 )
 def test_files_that_are_no_whole_images(content, mistake, failure, tmp_path):
     members = pictures(ANIMALS) | {ANIMALS[0]: content}
@@ -303,6 +307,7 @@ SPECIAL = "'animals/x' is a link or a device, not a file"
         (ANIMALS[3], f"'{ANIMALS[3]}' is there twice"),
         (f"./{ANIMALS[3]}", f"'./{ANIMALS[3]}' is there twice"),
     ],
+    ids="parent ancestors absolute backslash drive new-line long-name long-path twice twice-spelt".split(),  # noqa: SIM905
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_names_that_are_unsafe(pack, name, danger, failure):
@@ -379,6 +384,7 @@ def test_zeros_after_the_end_that_are_a_bomb(failure, monkeypatch):
         (b"<!DOCTYPE html><html>", "is an HTML page"),
         (b"7z\xbc\xaf\x27\x1c", "is of another format"),
     ],
+    ids=["empty", "html", "7z"],
 )
 def test_files_that_are_no_archives(archive, what, failure):
     assert failure("animals", archive) == f"{what}, not a zip or a gzipped tar archive; fetch the archive itself"

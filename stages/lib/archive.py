@@ -123,7 +123,7 @@ def _danger(entry: Entry) -> str | None:
         return "has a negative size"
     if entry.path.is_absolute() or ".." in entry.path.parts or "\\" in entry.name or entry.name[1:2] == ":":
         return "points outside its folder (an absolute path, '..' or a backslash)"
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in entry.name):
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in entry.name):
         return "has a name that is no text (control characters, or not UTF-8)"
     longest = max((len(part.encode()) for part in entry.path.parts), default=0)
     if longest > LONGEST_NAME or len(entry.name.encode()) > LONGEST_PATH:

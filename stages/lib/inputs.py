@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.lib import backbone as backbones
-from stages.lib import feature_store, files, frozen, manifest, pictures
+from stages.lib import feature_store, files, frozen, pictures, settings
 from stages.lib.feature_store import FeatureStore
 from stages.lib.frozen import FrozenPart
 from stages.lib.keras_quietly import keras
@@ -60,7 +60,7 @@ class Inputs:
 def read(arguments: argparse.Namespace, params: Params) -> Inputs:
     """Read what the command line names; raises ThawError."""
     return Inputs(
-        manifest=manifest.load(arguments.source),
+        manifest=settings.read(arguments.source, params),
         table=arguments.split,
         parts=pictures.read_split(arguments.split, arguments.images),
         weights=files.only_file(arguments.weights),

@@ -14,6 +14,7 @@ from stages.lib.validation import Section
 
 WEIGHTS = "weights"  # the download that is the backbone's
 LONGEST_NAME = 200  # bytes; file systems take 255, and a file still being written adds to its name
+LONGEST_PATH = 1024  # bytes
 
 Item = TypeVar("Item")
 
@@ -24,6 +25,22 @@ def _file_name(name: str) -> str:
     if len(name.encode()) > LONGEST_NAME:
         raise ValueError(f"must be a file name of at most {LONGEST_NAME} bytes")
     return name
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be a text of one line, without control characters")
+    return text
+
+
+def _way(text: str) -> str:
+    """An address or a path that can be shown in one line, and that a file system can be asked for."""
+    parts = unquote(text).split("/")
+    if not all(map(str.isprintable, parts)):
+        raise ValueError("must be a text of one line, without control characters")
+    if len(text.encode()) > LONGEST_PATH or max(len(part.encode()) for part in parts) > LONGEST_NAME:
+        raise ValueError(f"must have at most {LONGEST_PATH} bytes, {LONGEST_NAME} between two '/'")
+    return text
 
 
 def _folder(text: str) -> str:
@@ -39,19 +56,20 @@ def _scalar(value: object) -> object:
     return value
 
 
-Title = Annotated[str, Field(min_length=1)]
+Title = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 # Names become names of folders, stages and variants.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
 Folder = Annotated[str, AfterValidator(_folder)]
 ImageCount = Annotated[int, Field(ge=1, le=10**9)]  # at most: so that a share of it is a number
 ClassCounts = dict[str, ImageCount]
+Way = Annotated[str, AfterValidator(_way)]
 
 
 class Copy(Section):
     """A known copy of a download: where it is, or only its name, by which THAW_MIRROR may hold it."""
 
-    address: str | None = None  # https:// or file://
-    path: str | None = None  # relative to the manifest's folder
+    address: Way | None = None  # https:// or file://
+    path: Way | None = None  # relative to the manifest's folder
     name: str | None = None
     bytes: Annotated[int, Field(ge=1)] | None = None
     sha256: str | None = None
@@ -118,6 +136,10 @@ class Dataset(Section):
         """The expected numbers of images, a mapping for each part that the manifest counts."""
         raise NotImplementedError
 
+    def training_images(self) -> int:
+        """How many images the training part has."""
+        raise NotImplementedError
+
     @model_validator(mode="after")
     def _classes_fit(self) -> "Dataset":
         if len(self.classes) < 2:
@@ -150,6 +172,9 @@ class ShippedDataset(Dataset):
     def counts(self) -> list[ClassCounts]:
         return [self.images.training, self.images.validation]
 
+    def training_images(self) -> int:
+        return sum(self.images.training.values())
+
     def places(self) -> list[Place]:
         parts: list[tuple[Literal["training", "validation"], str, ClassCounts]] = [
             ("training", self.split.training, self.images.training),
@@ -180,6 +205,9 @@ class DrawnDataset(Dataset):
 
     def counts(self) -> list[ClassCounts]:
         return [self.images]
+
+    def training_images(self) -> int:
+        return sum(images - self.split.validation_images(images) for images in self.images.values())
 
     def places(self) -> list[Place]:
         return [

@@ -11,6 +11,8 @@ import yaml
 
 from stages.lib.command import ThawError
 
+LONGEST_MESSAGE = 1000  # characters: a message may repeat a key or a value, and they have no limit
+
 
 class Section(pydantic.BaseModel):
     """A mapping of a YAML file: every key known, every value of the declared type, nothing changed later."""
@@ -19,7 +21,20 @@ class Section(pydantic.BaseModel):
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also takes `1e-05`, as DVC writes it, for the number it is in YAML 1.2."""
+    """PyYAML's safe loader, which refuses a key that stands twice: it would silently take the last one.
+
+    It also takes `1e-05`, as DVC writes it, for the number it is in YAML 1.2.
+    """
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise yaml.YAMLError(f"the key {key.value!r} stands in line {lines[key.value]} and in {line}")
+            lines[key.value] = line
+        return node
 
 
 _Loader.add_implicit_resolver(
@@ -38,12 +53,12 @@ def load(path: Path, section: type[SectionType]) -> SectionType:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise ThawError(f"{path}: no such file; name an existing one") from None
-    except (ValueError, RecursionError, yaml.YAMLError, OSError) as error:  # ValueError: no UTF-8, no date
+    except Exception as error:  # PyYAML raises whatever a value leads it to that is not what its tag says
         raise ThawError(f"{path}: cannot be read as YAML ({_one_line(error)}); mend the file") from None
     try:
         return section.model_validate(content)
     except pydantic.ValidationError as error:
-        raise ThawError(f"{path}: {_first_mistake(error, section, content)}") from None
+        raise ThawError(f"{path}: {_one_line(_first_mistake(error, section, content))}") from None
 
 
 def _first_mistake(error: pydantic.ValidationError, section: type[Section], content: object) -> str:
@@ -59,9 +74,9 @@ def _first_mistake(error: pydantic.ValidationError, section: type[Section], cont
         return f"unknown key '{key}'; {hint}"
     message = "must be a mapping of keys" if mistake["type"] == "model_type" else mistake["msg"]
     given = mistake.get("input")
-    shown = f", not {given!r}" if isinstance(given, str | int | float | bool) else ""
+    shown = f", not {_shown(given)}" if isinstance(given, str | int | float | bool) else ""
     where = f"{key}: " if key else ""
-    return f"{where}{_one_line(message.removeprefix('Value error, '))}{shown}"
+    return f"{where}{message.removeprefix('Value error, ')}{shown}"
 
 
 def _written_keys(location: tuple[int | str, ...], content: Any) -> list[str]:
@@ -89,5 +104,15 @@ def _known_keys(annotation: object, location: tuple[int | str, ...]) -> list[str
     return _known_keys(tagged[0] if tagged else inner[-1], location[1:])
 
 
+def _shown(value: str | float | bool) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python prints no integer beyond some thousand digits
+        return "a number of thousands of digits"
+
+
 def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
+    """The text in one printable line of bounded length."""
+    line = " ".join(str(text).split())
+    printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return printable if len(printable) <= LONGEST_MESSAGE else f"{printable[:LONGEST_MESSAGE]}..."
