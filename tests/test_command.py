@@ -11,6 +11,8 @@ from stages.lib.command import ThawError, run
     ("error", "code", "line"),
     [
         (ThawError("params.yaml: seed: too low; raise it"), 1, "error: params.yaml: seed: too low; raise it\n"),
+        (ThawError("a\n  b\r\x1b[1mc\u2028d é\ud800"), 1, "error: a b \\x1b[1mc d é\\ud800\n"),
+        (ThawError(f"file: {'x' * 9000}; mend it"), 1, f"error: file: {'x' * 994} ... {'x' * 491}; mend it\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "models/a.keras"),
             1,

@@ -231,7 +231,7 @@ def test_mistakes_are_named(keys, value, expected, small_manifest, write_manifes
 
 
 @pytest.mark.parametrize("key", ["title", "datasets.animals.title", "datasets.animals.classes.cats"])
-@pytest.mark.parametrize("text", ["two\nlines", "bell\a", "turned\u202e", "not\ud800"])
+@pytest.mark.parametrize("text", ["two\nlines", "bell\a", "turned\u202e"])
 def test_texts_that_are_no_line_are_refused(key, text, small_manifest, write_manifest, message):
     change(small_manifest, key, text)
     assert message(write_manifest(small_manifest), f"{key}: {text!r}").startswith(f"{key}: ")
@@ -256,7 +256,7 @@ def test_ways_that_no_file_system_takes_are_refused(place, text, cause, small_ma
 
 def test_what_has_no_end_is_cut_off_where_it_is_repeated(small_manifest, write_manifest, message):
     small_manifest["x" * 10**5] = 1
-    assert len(message(write_manifest(small_manifest))) < 1100
+    assert len(message(write_manifest(small_manifest))) < 2000
 
 
 def test_a_number_too_long_to_print(tmp_path, message):
@@ -331,6 +331,7 @@ def test_no_data_set_takes_the_name_of_the_weights(small_manifest, write_manifes
         ("title: !!python/name:os.system", "cannot be read as YAML (could not determine a constructor"),
         ("[" * 2000, "cannot be read as YAML (maximum recursion depth exceeded"),
         ("title: [", "cannot be read as YAML (while parsing a flow node"),
+        ('title: "\\ud800"', "cannot be read as YAML ('utf-8' codec can't encode character '\\ud800' in position 0"),
         ("title: !!int ''", "cannot be read as YAML (string index out of range)"),
         ("title: !!bool x", "cannot be read as YAML ('x')"),
         ("title: !!timestamp x", "cannot be read as YAML ('NoneType' object has no attribute 'groupdict')"),
@@ -338,7 +339,7 @@ def test_no_data_set_takes_the_name_of_the_weights(small_manifest, write_manifes
         ("a: {b: {c: 1, d: 2,\n c: 3}}", "cannot be read as YAML (the key 'c' stands in line 1 and in 2)"),
         ("title: a\ndownloads: &a {animals: *a}", "missing key 'downloads.animals.copies'; add it"),
     ],
-    ids="empty list no-date name recursion open no-int no-bool no-timestamp twice twice-below cycle".split(),  # noqa: SIM905
+    ids="empty list no-date name recursion open surrogate no-int no-bool no-timestamp twice twice-below cycle".split(),  # noqa: SIM905
 )
 def test_files_that_are_no_manifest(text, expected, tmp_path, message):
     path = tmp_path / "wrong.yaml"

@@ -3,9 +3,14 @@
 import sys
 from collections.abc import Callable
 
+LONGEST_LINE = 2000  # characters: a message repeats names and values of others, which have no limit
+
 
 class ThawError(Exception):
-    """A mistake in the inputs, told in one line: the file or key, the cause, the remedy."""
+    """A mistake in the inputs, told in one printable line: the file or key, the cause, the remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_one_line(message))
 
 
 def run(main: Callable[[], None]) -> None:
@@ -19,6 +24,13 @@ def run(main: Callable[[], None]) -> None:
         _stop(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again")
     except KeyboardInterrupt:
         sys.exit(130)  # the shell's code for Ctrl-C; what is finished is kept
+
+
+def _one_line(message: str) -> str:
+    """The message in one printable line; what is too long gives way in the middle, before the remedy."""
+    line = " ".join(each.strip() for each in message.splitlines())
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 4 :]}"
 
 
 def _stop(message: str) -> None:

@@ -11,8 +11,6 @@ import yaml
 
 from stages.lib.command import ThawError
 
-LONGEST_MESSAGE = 1000  # characters: a message may repeat a key or a value, and they have no limit
-
 
 class Section(pydantic.BaseModel):
     """A mapping of a YAML file: every key known, every value of the declared type, nothing changed later."""
@@ -25,6 +23,11 @@ class _Loader(yaml.SafeLoader):
 
     It also takes `1e-05`, as DVC writes it, for the number it is in YAML 1.2.
     """
+
+    def compose_scalar_node(self, anchor: str | None) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        node.value.encode()  # half a surrogate pair is no text, and pydantic fails over it
+        return node
 
     def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -58,7 +61,7 @@ def load(path: Path, section: type[SectionType]) -> SectionType:
     try:
         return section.model_validate(content)
     except pydantic.ValidationError as error:
-        raise ThawError(f"{path}: {_one_line(_first_mistake(error, section, content))}") from None
+        raise ThawError(f"{path}: {_first_mistake(error, section, content)}") from None
 
 
 def _first_mistake(error: pydantic.ValidationError, section: type[Section], content: object) -> str:
@@ -112,7 +115,4 @@ def _shown(value: str | float | bool) -> str:
 
 
 def _one_line(text: object) -> str:
-    """The text in one printable line of bounded length."""
-    line = " ".join(str(text).split())
-    printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
-    return printable if len(printable) <= LONGEST_MESSAGE else f"{printable[:LONGEST_MESSAGE]}..."
+    return " ".join(str(text).split())
