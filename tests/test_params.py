@@ -107,6 +107,7 @@ def test_a_good_value_is_taken(changed, key, value):
         ("schedule.fine", 0, "schedule: transfer and fine are both 0; give at least one phase an epoch"),
         ("schedule", [1, 2], "schedule: must be a mapping of keys"),
         ("budget.animals", 0, "budget.animals: Input should be greater than or equal to 1, not 0"),
+        ("budget", {}, "budget: Dictionary should have at least 1 item after validation, not 0"),
         ("budget", 31, "budget: Input should be a valid dictionary, not 31"),
         ("seed", -1, "seed: Input should be greater than or equal to 0, not -1"),
         ("seed", 2**32, "seed: Input should be less than 4294967296, not 4294967296"),

@@ -30,7 +30,6 @@ MISTAKES = [
         {"budget": {"animals": 4}},
         "params.yaml: schedule.dataset: there is no 'flowers' under budget; known are animals",
     ),
-    ({"budget": {}}, "params.yaml: schedule.dataset: there is no 'flowers' under budget; known are "),
     (
         {"batch_size": 5},
         "params.yaml: batch_size: 5 is more than the 4 training images of 'animals' in {path}; lower it",

@@ -65,7 +65,7 @@ class Params(Section):
     """All of `params.yaml`."""
 
     source: str
-    budget: dict[str, Annotated[int, Field(ge=1)]]
+    budget: Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)]
     schedule: Schedule
     seed: Seed
     batch_size: Annotated[int, Field(ge=1)]

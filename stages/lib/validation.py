@@ -39,6 +39,15 @@ class _Loader(yaml.SafeLoader):
             lines[key.value] = line
         return node
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception:  # whatever a value leads to that is not what its tag says
+            line, kind = node.start_mark.line + 1, node.tag.rpartition(":")[2]
+            raise yaml.YAMLError(f"{node.value!r} in line {line} is no {kind}") from None
+
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
@@ -53,11 +62,12 @@ def load(path: Path, section: type[SectionType]) -> SectionType:
     Raises ThawError with the file, the key, the cause and, for an unknown key, the nearest known one.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except FileNotFoundError:
         raise ThawError(f"{path}: no such file; name an existing one") from None
-    except Exception as error:  # PyYAML raises whatever a value leads it to that is not what its tag says
-        raise ThawError(f"{path}: cannot be read as YAML ({_one_line(error)}); mend the file") from None
+    except (ValueError, RecursionError, yaml.YAMLError, OSError) as error:  # ValueError: no UTF-8
+        cause = _one_line(error).replace('in "<unicode string>", ', "in ")
+        raise ThawError(f"{path}: cannot be read as YAML ({cause}); mend the file") from None
     try:
         return section.model_validate(content)
     except pydantic.ValidationError as error:
