@@ -3,104 +3,31 @@
 import errno
 import hashlib
 import shutil
-import ssl
-import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import https_server
 import pytest
+from https_server import ETAG
 
 from stages import download
 from stages.lib.command import ThawError, run
 
 CONTENT = bytes(range(256)) * 4000  # about a megabyte
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
-ETAG = '"one"'
 HTML = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `content` under every path; each request first takes one fault off the list."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = CONTENT
-        self.headers = {"ETag": ETAG}
-        self.knows_ranges = True
-        self.faults = []  # "break": half an answer; "redirect"; or a status
-        self.ranges = []  # what each request asked for
-
-    def address(self, name):
-        return f"https://127.0.0.1:{self.server_address[1]}/{name}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        self.server.ranges.append(asked)
-        fault = self.server.faults.pop(0) if self.server.faults else None
-        if fault == "redirect":
-            self._answer(302, b"", {"Location": "http://127.0.0.1:1/elsewhere"})
-        elif isinstance(fault, int):
-            self._answer(fault, b"sorry", {})
-        elif asked and self._may_continue():
-            self._answer_range(int(asked.removeprefix("bytes=").removesuffix("-")), fault)
-        else:
-            self._answer(200, self.server.content, self.server.headers, fault)
-
-    def _may_continue(self):
-        version = self.headers.get("If-Range")
-        return self.server.knows_ranges and version in (None, *self.server.headers.values())
-
-    def _answer_range(self, start, fault):
-        size = len(self.server.content)
-        if start >= size:
-            self._answer(416, b"", {"Content-Range": f"bytes */{size}"})
-        else:
-            span = {"Content-Range": f"bytes {start}-{size - 1}/{size}"}
-            self._answer(206, self.server.content[start:], self.server.headers | span, fault)
-
-    def _answer(self, status, body, headers, fault=None):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if fault == "break" else body)
-        self.close_connection = True
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificate")
-    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(
-        ["openssl", "req", *kind, *subject, "-keyout", "key.pem", "-out", "certificate.pem"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    return folder / "certificate.pem", folder / "key.pem"
+    return https_server.make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture
 def server(certificate, monkeypatch):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
     monkeypatch.setattr(download, "WAITS", (0, 0))
-    with Server() as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with https_server.serving(CONTENT, certificate) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """How a stage's command ends: quietly, or with one line that names the cause and the remedy."""
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -14,7 +15,11 @@ class ThawError(Exception):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage's `main`; a `ThawError` or `OSError` becomes one line on stderr and exit code 1."""
+    """Run a stage's `main`; a `ThawError` or `OSError` becomes one line on stderr and exit code 1.
+
+    Ctrl-C and SIGTERM end it quietly with the shell's codes, 130 and 143; what is finished is kept.
+    """
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         main()
     except ThawError as error:
@@ -23,7 +28,11 @@ def run(main: Callable[[], None]) -> None:
         cause = error.strerror or " ".join(str(error).split())
         _stop(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again")
     except KeyboardInterrupt:
-        sys.exit(130)  # the shell's code for Ctrl-C; what is finished is kept
+        sys.exit(128 + signal.SIGINT)
+
+
+def _terminated(number: int, _frame: object) -> None:
+    sys.exit(128 + number)  # raises: what is half-written is removed on the way out
 
 
 def _one_line(message: str) -> str:

@@ -4,10 +4,12 @@ A store is one folder for one fingerprint of all that made it:
     pictures-training/, pictures-validation/    the pictures, decoded and resized, uint8
     epoch-0001/, epoch-0002/, …                 augmented training pictures' activations, row i for picture i
     clean-validation/                           validation pictures' activations, not augmented
-An entry is complete when its folder exists, because it is written beside and renamed.
+An entry is complete when its folder exists, because it is written beside and renamed. One process at a time
+computes, on all cores; another that needs the store waits for it.
 """
 
 import hashlib
+import io
 import json
 import sys
 import zlib
@@ -34,6 +36,7 @@ ENTRY_FILES = ("activations.npy", "pooled.npy")
 PICTURES_FILE = "pictures.npy"
 
 CHECKSUMS = "checksums.json"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,15 @@ class FeatureStore:
 
     def _entry(self, name: str, part: str, epoch: int | None) -> Entry:
         folder = self._folder / name
-        if not _is_sound(folder):
-            with files.folder_written_whole(folder) as beside:
-                self._compute(beside, f"{name} of {self._folder.parent.name}", part, epoch)
+        if not _is_sound(folder, ENTRY_FILES):
+            with files.held(self._folder / LOCK):
+                self._compute_unless_there(folder, f"{name} of {self._folder.parent.name}", part, epoch)
         return Entry(*(np.load(folder / file, mmap_mode="r") for file in ENTRY_FILES))
+
+    def _compute_unless_there(self, folder: Path, title: str, part: str, epoch: int | None) -> None:
+        if not _is_sound(folder, ENTRY_FILES):  # another process may have computed it while this one waited
+            with files.folder_written_whole(folder) as beside:
+                self._compute(beside, title, part, epoch)
 
     def _compute(self, folder: Path, title: str, part: str, epoch: int | None) -> None:
         writers = None
@@ -133,7 +141,7 @@ class FeatureStore:
     def _pictures(self, part: str) -> np.ndarray:
         """The part's pictures, decoded and resized once: uint8 (n, size, size, 3), memory-mapped."""
         folder = self._folder / f"pictures-{part}"
-        if not _is_sound(folder):
+        if not _is_sound(folder, (PICTURES_FILE,)):
             paths = self._parts[part].paths
             shape = (len(paths), self._image_size, self._image_size, 3)
             with files.folder_written_whole(folder) as beside:
@@ -155,30 +163,34 @@ class _Writer:
         self.path = path
         self._dtype = np.dtype(dtype)
         self._file = path.open("wb")
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
         self._checksum = 0
+        header = io.BytesIO()
+        described = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, described)
+        self._write(header.getvalue())
 
     def append(self, rows: np.ndarray) -> None:
-        data = np.ascontiguousarray(rows, self._dtype).tobytes()
-        self._checksum = zlib.crc32(data, self._checksum)
-        self._file.write(data)
+        self._write(np.ascontiguousarray(rows, self._dtype).tobytes())
 
     def close(self) -> int:
-        """Close the file; returns the CRC-32 of its data, header left out."""
+        """Close the file; returns its CRC-32, the header's included: one bit there turns the byte order of all."""
         self._file.close()
         return self._checksum
 
+    def _write(self, data: bytes) -> None:
+        self._checksum = zlib.crc32(data, self._checksum)
+        self._file.write(data)
 
-def _is_sound(folder: Path) -> bool:
-    """Whether the entry is there and its data have the checksums they were written with."""
+
+def _is_sound(folder: Path, names: tuple[str, ...]) -> bool:
+    """Whether the entry is there and its files have the checksums they were written with; tells of damage."""
+    if not folder.exists():
+        return False
     try:
         checksums = json.loads((folder / CHECKSUMS).read_text())
-        return all(
-            zlib.crc32(np.load(folder / file, mmap_mode="r")) == checksum for file, checksum in checksums.items()
-        )
-    except FileNotFoundError:
-        return False
-    except (ValueError, OSError) as error:
-        tqdm.write(f"{folder}: damaged ({error}); computed again", file=sys.stderr)
-        return False
+        damaged = [name for name in names if zlib.crc32(np.memmap(folder / name, np.uint8, "r")) != checksums[name]]
+    except (ValueError, OSError, KeyError, TypeError):  # a file gone, cut short or no json any more
+        damaged = [CHECKSUMS, *names]
+    if damaged:
+        tqdm.write(f"{folder}: damaged; computed again", file=sys.stderr)
+    return not damaged

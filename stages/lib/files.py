@@ -1,13 +1,23 @@
-"""Files that appear whole or not at all, and their checksums."""
+"""Files that appear whole or not at all, and their checksums.
 
+They are written beside their place, flushed and renamed. Whoever writes holds a lock that ends with its process,
+however that ends: a stand-in found under a free lock is a dead process's, and the next writer removes it.
+"""
+
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from stages.lib.command import ThawError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -16,14 +26,16 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     The stand-in keeps the suffix, by which some libraries choose a format, and is removed on failure.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield beside
-        _flush(beside)
-        beside.replace(path)
-    finally:
+    beside = path.with_name(f".{path.stem}.part{path.suffix}")
+    with held(path.with_name(f".{path.name}.lock")), _full_disk_named(path):
         beside.unlink(missing_ok=True)
+        try:
+            yield beside
+            _flush(beside)
+            beside.replace(path)
+            _flush_folder(path.parent)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -32,19 +44,61 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
     A folder already at `path` is replaced.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    try:
-        yield beside
-        for file in beside.rglob("*"):
-            if file.is_file():
-                _flush(file)
-        shutil.rmtree(path, ignore_errors=True)
-        beside.replace(path)
-    finally:
+    beside = path.with_name(f".{path.name}.part")
+    with held(path.with_name(f".{path.name}.lock")), _full_disk_named(path):
         shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        try:
+            yield beside
+            for inside in (*beside.rglob("*"), beside):
+                _flush_folder(inside) if inside.is_dir() else _flush(inside)
+            shutil.rmtree(path, ignore_errors=True)
+            beside.replace(path)
+            _flush_folder(path.parent)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Hold the file `lock`, which is there only meanwhile; waits, and says so, while another process holds it."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with lock.open("w") as file:
+            _wait_for(file, lock)
+            if not _stands_at(lock, file):  # whom we waited for has removed it: nobody else would see us hold it
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+
+
+def _wait_for(file: IO, lock: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"{lock.parent}: another process is writing here; waiting for it", file=sys.stderr)
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _stands_at(path: Path, file: IO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    """Let the error of a full disk, which names no file, name what there was no room for."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def only_file(folder: Path) -> Path:
@@ -64,3 +118,13 @@ def sha256(path: Path) -> str:
 def _flush(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    """Have the names in the folder `path`, renamed ones too, outlast a power cut."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems cannot
+            os.fsync(opened)
+    finally:
+        os.close(opened)

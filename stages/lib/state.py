@@ -1,7 +1,8 @@
 """A training's state between two epochs, weights and optimizer, as plain arrays in an `.npz` file."""
 
+import hashlib
 import json
-import zipfile
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,16 +33,33 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
 
 def write(path: Path, rows: Sequence[dict], arrays: Sequence[np.ndarray]) -> None:
     """Write history rows and arrays to `path`, whole."""
+    text = json.dumps(list(rows))
     named = {f"array_{index:04}": array for index, array in enumerate(arrays)}
     with files.written_whole(path) as beside:
-        np.savez(beside, rows=np.array(json.dumps(list(rows))), **named)
+        np.savez(beside, rows=np.array(text), digest=np.array(_digest(text, arrays)), **named)
 
 
 def read(path: Path) -> tuple[list[dict], State] | None:
-    """What `write` wrote, or None where the file is missing or damaged; nothing is unpickled."""
+    """What `write` wrote, or None where the file is missing or, told on stderr, damaged; nothing is unpickled."""
+    if not path.exists():
+        return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            rows = json.loads(str(stored["rows"]))
-            return rows, [stored[name] for name in sorted(stored.files) if name != "rows"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            text = str(stored["rows"])
+            arrays = [stored[name] for name in sorted(stored.files) if name.startswith("array_")]
+            sound = _digest(text, arrays) == str(stored["digest"])
+    except Exception:  # zipfile and NumPy raise whatever damaged bytes lead them to
+        sound = False
+    if not sound:
+        print(f"{path}: damaged; passed over", file=sys.stderr)
         return None
+    return json.loads(text), arrays
+
+
+def _digest(text: str, arrays: Sequence[np.ndarray]) -> str:
+    """Over all that `read` gives back: the zip's own checksums cover less."""
+    total = hashlib.sha256(text.encode())
+    for array in arrays:
+        total.update(f"{array.dtype.str} {array.shape}".encode())
+        total.update(np.ascontiguousarray(array))
+    return total.hexdigest()
