@@ -18,7 +18,9 @@ def main() -> None:
     cut = backbones.cut_layer(data.backbone(), data.params.fine.from_layer)
     fingerprint = data.fingerprint(cut)
     store = data.store(fingerprint)
-    store.validation()
+    store.clean("validation")
+    if data.params.clean_training:
+        store.clean("training")
     for epoch in range(1, arguments.epochs + 1):
         store.training(epoch)
     records.write_json({"fingerprint": fingerprint, "cut": cut.name}, arguments.out)

@@ -1,87 +1,116 @@
-"""Stage `train`: one variant of the study, from its branch of the transfer phase to its last fine epoch.
+"""Stage `train`: one variant of the study, from its branch of the transfer phase to its last fine epoch, for each seed.
 
-Reads the stored activations and the transfer phase; writes the variant's csv, its json and the whole model.
+Reads the stored activations and the transfer phase; writes the variant's csv and json, each seed's history, seconds and
+predictions, and the whole model of the first.
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
 from stages.lib import backbone as backbones
-from stages.lib import files, fine_phase, inputs, params, records, training, transfer_phase
+from stages.lib import files, fine_phase, inputs, multiply_adds, params, records, repeats, training, transfer_phase
 from stages.lib.command import run
 from stages.lib.inputs import Inputs
 from stages.lib.keras_quietly import keras
-from stages.lib.params import Schedule
+from stages.lib.params import STYLE, Schedule
 from stages.lib.training import Data, Row
 
 
 def main() -> None:
     settings = params.load()  # before the command line, which repeats some of it
     arguments = _arguments()
-    study = inputs.read(arguments, settings)
+    schedule = params.schedule(**{name: getattr(arguments, name) for name in Schedule.model_fields})
+    study = inputs.read(arguments, settings.styled(schedule))
     training.use_threads(study.params.threads)
-    schedule = Schedule(dataset=arguments.dataset, transfer=arguments.transfer, fine=arguments.fine)
     fingerprint = records.read_json(arguments.features)["fingerprint"]
-    model, rows = trained(study, schedule, fingerprint, arguments.transfer_phase, arguments.work)
-    _write(arguments, study, model, rows)
+    runs = {
+        seed: trained(study, schedule, fingerprint, seed, arguments.transfer_phase, arguments.work)
+        for seed in study.params.seeds
+    }
+    _write(arguments, study, schedule, runs)
 
 
-def trained(
-    study: Inputs, schedule: Schedule, fingerprint: str, transfer: Path, work: Path
-) -> tuple[keras.Model, list[Row]]:
-    """The whole model, pixels to logit, after `schedule`, and its history, one row an epoch."""
-    data = Data(study.store(fingerprint), study.parts, study.params)
-    phase = transfer_phase.read(transfer)
-    phase.extend(schedule.transfer, data.channels, data, study.params)
-    head = phase.head_after(schedule.transfer, data.channels, study.params)
+@dataclass(frozen=True)
+class Run:
+    """A schedule as it ran with one seed: networks, a row an epoch, and the validation images' logits at the end."""
+
+    backbone: keras.Model
+    head: keras.Model
+    rows: list[Row]
+    logits: np.ndarray
+
+
+def trained(study: Inputs, schedule: Schedule, fingerprint: str, seed: int, transfer: Path, work: Path) -> Run:
+    """Run `schedule` with `seed`, on from the folder `transfer` of its transfer phase; checkpoints go to `work`."""
+    data = Data(study.store(fingerprint), study.parts, study.params, seed)
+    phase = transfer_phase.read(transfer, seed)
+    phase.extend(schedule.transfer, data, study.params)
+    head = phase.head_after(schedule.transfer, data, study.params)
     backbone = study.backbone()
     rows = phase.rows[: schedule.transfer]
+    model, field = head, "pooled"
     if schedule.fine:
         state = phase.states[schedule.transfer]
-        checkpoint = fine_phase.checkpoint_path(work, fingerprint, schedule.transfer, state, study.params)
+        checkpoint = fine_phase.checkpoint_path(work, fingerprint, schedule.transfer, state, data, study.params)
         numbers = range(schedule.transfer + 1, schedule.epochs + 1)
-        rows = rows + fine_phase.train(backbone, head, data, study.params, numbers, checkpoint)
-    return backbones.whole_model(backbone, head), rows
+        model, fine_rows = fine_phase.train(backbone, head, data, study.params, numbers, checkpoint)
+        rows, field = rows + fine_rows, "activations"
+    return Run(backbone, head, rows, training.logits(model, data.clean("validation", field)))
 
 
-def _write(arguments: argparse.Namespace, study: Inputs, model: keras.Model, rows: list[Row]) -> None:
-    seconds = pd.DataFrame(rows, columns=["epoch", "phase", "seconds"])
-    records.write_table(seconds.round(3), arguments.model / "seconds.csv")
+def _write(arguments: argparse.Namespace, study: Inputs, schedule: Schedule, runs: dict[int, Run]) -> None:
+    first = next(iter(runs.values()))
+    model = backbones.whole_model(first.backbone, first.head, study.preprocessing())
     with files.written_whole(arguments.model / "model.keras") as beside:
         model.save(beside)
-    # Seconds differ from run to run; the history is the same whenever the run is.
-    records.write_history([_without_seconds(row) for row in rows], arguments.history)
-    record = records.variant_record(
+    validation = study.parts["validation"]
+    images = [path.relative_to(arguments.images).as_posix() for path in validation.paths]
+    repeats.write_predictions(
+        {seed: run.logits for seed, run in runs.items()}, images, validation.labels, arguments.model
+    )
+    rows = {seed: run.rows for seed, run in runs.items()}
+    repeats.write_seconds(rows, arguments.model)
+    epochs = repeats.write_epochs(rows, arguments.model)
+    records.write_history(repeats.mean_history(epochs).to_dict("records"), arguments.history)
+    records.write_json(_record(arguments, study, schedule, first), arguments.metrics)
+
+
+def _record(arguments: argparse.Namespace, study: Inputs, schedule: Schedule, run: Run) -> dict[str, object]:
+    fine = study.params.fine
+    images = {part: len(pictures) for part, pictures in study.parts.items()}
+    cut = backbones.cut_layer(run.backbone, fine.from_layer)
+    return records.variant_record(
         records.read_history(arguments.history),
-        dataset=arguments.dataset,
-        transfer=arguments.transfer,
-        fine=arguments.fine,
-        seed=study.params.seed,
+        **schedule.model_dump(include={"dataset", "transfer", "fine"}),
+        seeds=study.params.seeds,
         source=arguments.source.as_posix(),
-        batch_norm=study.params.fine.batch_norm,
+        style=fine.model_dump(include=set(STYLE)),
+        images=images,
+        multiply_adds=multiply_adds.of_epochs(run.backbone, cut, run.head, images["training"]),
         versions=records.versions(),
         machine=records.machine(),
     )
-    records.write_json(record, arguments.metrics)
-
-
-def _without_seconds(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != "seconds"}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     inputs.add_arguments(parser)
+    # dvc.yaml writes a variant's keys out as options of the same names.
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--transfer", type=int, required=True, help="epochs of transfer learning")
     parser.add_argument("--fine", type=int, required=True, help="epochs of fine-tuning")
+    parser.add_argument("--batch_norm", help="in place of fine.batch_norm of params.yaml, and so on:")
+    parser.add_argument("--unfreezing")
+    parser.add_argument("--layer_decay", type=float)
+    parser.add_argument("--warm_up_epochs", type=int)
     parser.add_argument("--features", type=Path, required=True, help="json of the activations' fingerprint")
     parser.add_argument("--transfer-phase", type=Path, required=True, help="folder of the head's states")
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
-    parser.add_argument("--model", type=Path, required=True, help="folder of the trained model")
-    parser.add_argument("--history", type=Path, required=True, help="csv of the epochs")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the trained model and each seed's results")
+    parser.add_argument("--history", type=Path, required=True, help="csv of the epochs, means over the seeds")
     parser.add_argument("--metrics", type=Path, required=True, help="json of the results")
     return parser.parse_args()
 

@@ -1,6 +1,6 @@
 """Stage `transfer`: the head trained on the frozen backbone, once for all variants of a data set.
 
-Reads the stored activations; writes the head, its optimizer and the history of every epoch.
+Reads the stored activations; writes for each seed the head, its optimizer and the history of every epoch.
 """
 
 import argparse
@@ -18,10 +18,10 @@ def main() -> None:
     study = inputs.read(arguments, settings)
     training.use_threads(study.params.threads)
     store = study.store(records.read_json(arguments.features)["fingerprint"])
-    data = Data(store, study.parts, study.params)
-    phase = TransferPhase()
-    phase.extend(arguments.epochs, data.channels, data, study.params)
-    phase.write(arguments.out)
+    for seed in study.params.seeds:
+        phase = TransferPhase()
+        phase.extend(arguments.epochs, Data(store, study.parts, study.params, seed), study.params)
+        phase.write(arguments.out, seed)
 
 
 def _arguments() -> argparse.Namespace:

@@ -17,6 +17,7 @@ from stages.lib.manifest import Backbone
 
 NETWORKS = {"MobileNetV2": {"alpha": 0.35}, "ResNet50V2": {}, "DenseNet121": {}, "EfficientNetV2B0": {}}
 SHAPE = (64, 64, 3)
+rescaled = keras.applications.mobilenet_v2.preprocess_input
 MOBILENET = Backbone(name="MobileNetV2", arguments=NETWORKS["MobileNetV2"], image_size=64)
 
 
@@ -114,7 +115,7 @@ def test_a_layer_that_is_not_there_is_refused(from_layer):
 def check_parts(network: keras.Model, from_layer: int, pixels: np.ndarray) -> None:
     """The frozen part and then the top give what the whole network gives."""
     cut = backbones.cut_layer(network, from_layer)
-    activations, pooled = map(numpy_of, backbones.frozen_part(network, cut)(pixels))
+    activations, pooled = map(numpy_of, backbones.frozen_part(network, cut, rescaled)(pixels))
     expected = numpy_of(network(pixels / 127.5 - 1, training=False)).mean(axis=(1, 2))
     again = numpy_of(backbones.top_part(network, cut)(activations, training=False))
     # Rounding of float32, in sums over some hundreds of terms.
@@ -138,7 +139,7 @@ def test_the_parts_make_the_whole_of_other_networks(pixels, name):
 def test_the_frozen_part_uses_moving_statistics_and_the_top_shares_the_layers(weights, pixels):
     network = backbones.load(MOBILENET, weights)
     cut = backbones.cut_layer(network, 100)
-    frozen = backbones.frozen_part(network, cut)
+    frozen = backbones.frozen_part(network, cut, rescaled)
     one_by_one = [numpy_of(frozen(pixels[index : index + 1])[1]) for index in range(len(pixels))]
     np.testing.assert_allclose(np.concatenate(one_by_one), numpy_of(frozen(pixels)[1]), atol=1e-4)
     above = network.layers[network.layers.index(cut) + 1 :]
@@ -147,9 +148,9 @@ def test_the_frozen_part_uses_moving_statistics_and_the_top_shares_the_layers(we
 
 def test_the_whole_model_is_saved_as_plain_keras(weights, pixels, tmp_path):
     network = backbones.load(MOBILENET, weights)
-    head = training.build_head(1280, dropout=0.2, seed=1)
+    head = training.build_head(1280, classes=2, dropout=0.2, seed=1)
     pooled = numpy_of(network(pixels / 127.5 - 1, training=False)).mean(axis=(1, 2))
-    backbones.whole_model(network, head).save(tmp_path / "model.keras")
+    backbones.whole_model(network, head, rescaled).save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")  # safe mode: no code of ours, no lambda
     np.testing.assert_allclose(numpy_of(loaded(pixels)), numpy_of(head(pooled)), atol=1e-4)
 

@@ -44,7 +44,7 @@ def test_an_entry_holds_the_frozen_part_of_each_augmented_picture(tmp_path, dtyp
     assert (entry.activations.shape, entry.activations.dtype) == ((40, 2, 2, 1), np.dtype(dtype))
     assert (entry.pooled.shape, entry.pooled.dtype) == ((40, 3), np.dtype("float32"))
     pictures = held._pictures("training")
-    drawn = augmentation.draw(len(pictures), params.seed, 2, params.augment)
+    drawn = augmentation.draw(len(pictures), 2, params.augment)
     augmented = augmentation.applied(pictures, drawn, slice(None))
     np.testing.assert_allclose(entry.pooled, augmented.mean(axis=(1, 2)), rtol=1e-6)
     np.testing.assert_array_equal(entry.activations, (augmented[:, ::8, ::8, :1] / 255).astype(dtype))
@@ -52,7 +52,9 @@ def test_an_entry_holds_the_frozen_part_of_each_augmented_picture(tmp_path, dtyp
 
 def test_validation_pictures_are_not_augmented(tmp_path):
     held = store(tmp_path, tiny_study.params(), Counting())
-    np.testing.assert_allclose(held.validation().pooled, held._pictures("validation").mean(axis=(1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(
+        held.clean("validation").pooled, held._pictures("validation").mean(axis=(1, 2)), rtol=1e-6
+    )
 
 
 def test_what_is_there_is_not_computed_again(tmp_path):
@@ -108,7 +110,7 @@ def fingerprint(pictures="a", weights="b", backbone=BACKBONE, cut="c", **changes
         {"weights": "other"},
         {"cut": "other"},
         {"backbone": BACKBONE.model_copy(update={"image_size": 96})},
-        {"seed": 4},
+        {"augment": {"seed": 4}},
         {"augment": {"rotation": 0.1}},
         {"features": {"dtype": "float32"}},
         {"features": {"engine": "keras"}},
@@ -119,7 +121,14 @@ def test_the_fingerprint_changes_with_what_decides_the_activations(change):
 
 
 @pytest.mark.parametrize(
-    "change", [{"batch_size": 4}, {"fine": {"learning_rate": 1.0}}, {"head": {"dropout": 0.5}}, {"budget": {"x": 3}}]
+    "change",
+    [
+        {"seeds": [4]},
+        {"batch_size": 4},
+        {"fine": {"learning_rate": 1.0}},
+        {"head": {"dropout": 0.5}},
+        {"budget": {"x": 3}},
+    ],
 )
 def test_the_fingerprint_does_not_change_with_anything_else(change):
     assert fingerprint(**change) == fingerprint()

@@ -90,7 +90,8 @@ EPOCHS = st.integers(0, 10**6)
 RATES = st.floats(0, exclude_min=True, allow_infinity=False, allow_nan=False)
 OPTIMIZERS = st.sampled_from(["adam", "rmsprop", "sgd"])
 VALID = {
-    "seed": st.integers(0, 2**32 - 1),
+    "seeds": st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4, unique=True),
+    "clean_training": st.booleans(),
     "batch_size": st.integers(1, 4),
     "threads": st.integers(1),
     "augment.flip": st.booleans(),
@@ -101,11 +102,16 @@ VALID = {
     "head.dropout": st.floats(0, 1, exclude_max=True),
     "transfer.optimizer": OPTIMIZERS,
     "transfer.learning_rate": RATES,
-    "fine.from_layer": st.integers(1),
+    "fine.from_layer": st.integers(1) | st.floats(0.01, 0.99) | st.text("abc_1", min_size=1),
     "fine.optimizer": OPTIMIZERS,
     "fine.learning_rate": RATES,
     "fine.engine": st.sampled_from(["fused", "keras"]),
     "fine.batch_norm": st.sampled_from(["batch", "moving"]),
+    "fine.unfreezing": st.sampled_from(["at_once", "gradual"]),
+    "fine.layer_decay": st.floats(0, 1, exclude_min=True),
+    "fine.warm_up_epochs": st.integers(0),
+    "fine.groups": st.integers(1),
+    "fine.epochs_a_group": st.integers(1),
     "budget": st.fixed_dictionaries(
         {"flowers": st.integers(1, 10**6)}, optional={"animals": st.integers(1, 10**6)}
     ),
@@ -116,7 +122,8 @@ VALID = {
 NO_NUMBERS = st.none() | st.text(max_size=5) | st.booleans() | st.lists(st.integers(), max_size=2)
 NO_COUNTS = NO_NUMBERS | st.floats() | st.integers(max_value=-1)
 INVALID = {
-    "seed": NO_COUNTS | st.integers(2**32),
+    "seeds": SCALARS | st.just([]) | st.lists(NO_COUNTS | st.integers(2**32), min_size=1) | st.just([3, 3]),
+    "clean_training": st.integers() | st.text(max_size=5) | st.none(),
     "batch_size": NO_COUNTS | st.just(0) | st.integers(5),  # the animals' training part has 4 images
     "threads": NO_COUNTS | st.just(0),
     "augment.flip": st.integers() | st.text(max_size=5) | st.none(),
@@ -127,7 +134,14 @@ INVALID = {
     "head.dropout": NO_NUMBERS | st.floats(1) | st.floats(max_value=0, exclude_max=True) | st.just(float("nan")),
     "transfer.optimizer": VALUES.filter(lambda value: value not in ("adam", "rmsprop", "sgd")),
     "transfer.learning_rate": NO_NUMBERS | st.floats(max_value=0) | st.sampled_from([float("inf"), float("nan")]),
-    "fine.from_layer": NO_COUNTS | st.just(0),
+    "fine.from_layer": st.none()
+    | st.just("")
+    | st.booleans()
+    | st.integers(max_value=0)
+    | st.floats(1)
+    | st.just(-0.5),
+    "fine.layer_decay": NO_NUMBERS | st.floats(1, exclude_min=True) | st.floats(max_value=0),
+    "fine.groups": NO_COUNTS | st.just(0),
     "schedule.transfer": NO_COUNTS,
     "schedule.fine": NO_COUNTS,
     "schedule.dataset": st.text().filter(lambda name: name not in ("animals", "flowers")) | st.none() | st.integers(),

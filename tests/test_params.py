@@ -14,14 +14,17 @@ GOOD = """
 source: data/photos.yaml
 budget: {animals: 4}
 schedule: {dataset: animals, transfer: 0, fine: 3}
-seed: 1
+seeds: [1]
+clean_training: true
 batch_size: 32
 threads: 1
-augment: {flip: true, rotation: 0.2}
+augment: {flip: true, rotation: 0.2, seed: 1}
 features: {engine: xnnpack, dtype: float16, batch_size: 8}
 head: {dropout: 0.2}
 transfer: {optimizer: adam, learning_rate: 1.0e-4}
-fine: {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, engine: fused, batch_norm: batch}
+fine:
+  {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, engine: fused, batch_norm: batch, unfreezing: at_once,
+  layer_decay: 1.0, warm_up_epochs: 0, groups: 4, epochs_a_group: 2}
 """
 
 
@@ -54,7 +57,7 @@ def test_the_repository_s_params_are_good():
 def test_every_key_is_read(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(GOOD)
-    assert params.load(path).model_dump() == yaml.safe_load(GOOD)
+    assert params.load(path).model_dump(exclude_none=True) == yaml.safe_load(GOOD)
 
 
 @pytest.mark.parametrize("number", ["1e-05", "1E-05", "1.0e-5", "1.e-5", "0.00001", "+1e-05", ".1e-4"])
@@ -69,8 +72,10 @@ def test_small_numbers_are_read_in_every_way_of_writing(tmp_path, number):
     [
         ("schedule.transfer", 5),
         ("schedule.fine", 500),
-        ("seed", 0),
-        ("seed", 2**32 - 1),
+        ("seeds", [0, 2**32 - 1]),
+        ("augment.seed", 0),
+        ("schedule.unfreezing", "gradual"),
+        ("schedule.layer_decay", 0.5),
         ("batch_size", 1),
         ("augment.rotation", 0),
         ("augment.rotation", 0.5),
@@ -81,6 +86,8 @@ def test_small_numbers_are_read_in_every_way_of_writing(tmp_path, number):
         ("transfer.optimizer", "sgd"),
         ("transfer.learning_rate", 1),
         ("fine.from_layer", 1),
+        ("fine.from_layer", 0.65),
+        ("fine.from_layer", "block_11_expand"),
         ("fine.batch_norm", "moving"),
     ],
 )
@@ -94,10 +101,10 @@ def test_a_good_value_is_taken(changed, key, value):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("sed", 1, "unknown key 'sed'; did you mean 'seed'?"),
+        ("seed", 1, "unknown key 'seed'; did you mean 'seeds'?"),
         ("fine.learnig_rate", 1e-5, "unknown key 'fine.learnig_rate'; did you mean 'learning_rate'?"),
         ("head.xyz", 1, "unknown key 'head.xyz'; known here: dropout"),
-        ("seed", None, "missing key 'seed'; add it"),
+        ("seeds", None, "missing key 'seeds'; add it"),
         ("fine.from_layer", None, "missing key 'fine.from_layer'; add it"),
         ("schedule.fine", -1, "schedule.fine: Input should be greater than or equal to 0, not -1"),
         ("schedule.fine", 1.5, "schedule.fine: Input should be a valid integer, not 1.5"),
@@ -109,9 +116,12 @@ def test_a_good_value_is_taken(changed, key, value):
         ("budget.animals", 0, "budget.animals: Input should be greater than or equal to 1, not 0"),
         ("budget", {}, "budget: Dictionary should have at least 1 item after validation, not 0"),
         ("budget", 31, "budget: Input should be a valid dictionary, not 31"),
-        ("seed", -1, "seed: Input should be greater than or equal to 0, not -1"),
-        ("seed", 2**32, "seed: Input should be less than 4294967296, not 4294967296"),
-        ("seed", "1", "seed: Input should be a valid integer, not '1'"),
+        ("seeds", [], "seeds: List should have at least 1 item after validation, not 0"),
+        ("seeds", 1, "seeds: Input should be a valid list, not 1"),
+        ("seeds", [-1], "seeds.0: Input should be greater than or equal to 0, not -1"),
+        ("seeds", [2**32], "seeds.0: Input should be less than 4294967296, not 4294967296"),
+        ("seeds", ["1"], "seeds.0: Input should be a valid integer, not '1'"),
+        ("seeds", [2, 2], "seeds: [2, 2] names a seed twice; a run repeated with the same seed is the same run"),
         ("threads", 0, "threads: Input should be greater than or equal to 1, not 0"),
         ("batch_size", 0, "batch_size: Input should be greater than or equal to 1, not 0"),
         ("augment.rotation", 0.6, "augment.rotation: Input should be less than or equal to 0.5, not 0.6"),
@@ -128,6 +138,13 @@ def test_a_good_value_is_taken(changed, key, value):
         ("transfer.learning_rate", "1e-4x", "transfer.learning_rate: Input should be a valid number, not '1e-4x'"),
         ("fine.learning_rate", float("inf"), "fine.learning_rate: Input should be a finite number, not inf"),
         ("fine.from_layer", 0, "fine.from_layer: Input should be greater than or equal to 1, not 0"),
+        ("fine.layer_decay", 0, "fine.layer_decay: Input should be greater than 0, not 0"),
+        ("schedule.layer_decay", 1.5, "schedule.layer_decay: Input should be less than or equal to 1, not 1.5"),
+        (
+            "schedule.unfreezing",
+            "slow",
+            "schedule.unfreezing: Input should be 'at_once' or 'gradual', not 'slow'",
+        ),
         ("fine.batch_norm", "frozen", "fine.batch_norm: Input should be 'batch' or 'moving', not 'frozen'"),
         ("source", 1, "source: Input should be a valid string, not 1"),
     ],
@@ -143,11 +160,11 @@ def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("seed: [1", "cannot be read as YAML (while parsing a flow sequence"),
+        ("seeds: [1", "cannot be read as YAML (while parsing a flow sequence"),
         ("", "must be a mapping of keys"),
         ("- 1\n- 2\n", "must be a mapping of keys"),
-        ("seed: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
-        (GOOD + "seed: 2\n", "cannot be read as YAML (the key 'seed' stands in line 5 and in 13); mend the file"),
+        ("seeds: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
+        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 5 and in 16); mend the file"),
         (
             GOOD.replace("fine: 3", "fine: 3, fine: 4"),
             "cannot be read as YAML (the key 'fine' stands in line 4 and in 4); mend the file",

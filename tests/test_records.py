@@ -17,7 +17,15 @@ epoch,phase,accuracy,loss,val_accuracy,val_loss
 2,transfer,0.7,0.5,0.8,0.45
 3,fine,0.6,0.6,0.85,0.4
 """
-SETTINGS = {"seed": 1, "source": "data/some.yaml", "batch_norm": "batch", "versions": {}, "machine": {}}
+STYLE = {"batch_norm": "batch", "unfreezing": "at_once"}
+SETTINGS = {
+    "seeds": [4, 2],
+    "source": "data/some.yaml",
+    "images": {"training": 8, "validation": 4},
+    "multiply_adds": {"transfer": 10, "fine": 20},
+    "versions": {},
+    "machine": {},
+}
 
 
 def changed(key, value):
@@ -101,12 +109,14 @@ def test_a_wrong_history_is_not_written(tmp_path, rows):
 
 def test_the_record_of_a_variant():
     record = records.variant_record(
-        pd.DataFrame(finished_run.rows("animals-0-3")), dataset="animals", transfer=0, fine=3, **SETTINGS
+        pd.DataFrame(finished_run.rows("animals-0-3")), dataset="animals", transfer=0, fine=3, style=STYLE, **SETTINGS
     )
     assert record == {
         "dataset": "animals",
         "transfer": 0,
         "fine": 3,
+        "seed": 4,
+        **STYLE,
         **SETTINGS,
         "train": {
             "final": {"accuracy": 0.9, "loss": 0.2},
@@ -127,6 +137,7 @@ def test_other_epochs_than_asked_for_are_refused(transfer, fine):
             dataset="animals",
             transfer=transfer,
             fine=fine,
+            style=STYLE,
             **SETTINGS,
         )
     assert str(caught.value) == (

@@ -9,15 +9,13 @@ import tiny_study
 
 from stages import train
 from stages.lib import augmentation, pictures, randomness, training
-from stages.lib import backbone as backbones
 from stages.lib.inputs import Inputs
 from stages.lib.params import Params, Schedule
-from stages.lib.training import Data
 from stages.lib.transfer_phase import TransferPhase
 
 FROM_LAYER = 100
-COLUMNS = ("accuracy", "loss", "val_accuracy", "val_loss")
-ACCURACIES, LOSSES = [0, 2], [1, 3]
+COLUMNS = ("accuracy", "loss", "val_accuracy", "val_loss", "train_clean_accuracy", "train_clean_loss")
+ACCURACIES, LOSSES = [0, 2, 4], [1, 3, 5]
 
 
 class PlainClassifier(keras.Model):
@@ -47,7 +45,7 @@ def plain_history(study: Inputs, schedule: Schedule) -> list[dict[str, float]]:
     pixels = {part: decoded(study, part) for part in pictures.PARTS}
     labels = {part: study.parts[part].labels[:, np.newaxis].astype("float32") for part in pictures.PARTS}
     model(pixels["validation"][:1].astype("float32"))
-    model.logit.set_weights(training.build_head(1280, params.head.dropout, params.seed).get_weights())
+    model.logit.set_weights(training.build_head(1280, 2, params.head.dropout, tiny_study.SEED).get_weights())
     history = []
     for epoch in range(1, schedule.epochs + 1):
         if epoch == 1 and schedule.transfer:
@@ -57,9 +55,9 @@ def plain_history(study: Inputs, schedule: Schedule) -> list[dict[str, float]]:
             for layer in backbone.layers[:FROM_LAYER]:
                 layer.trainable = False
             plain_compile(model, keras.optimizers.RMSprop(params.fine.learning_rate))
-        training.reset_dropout(model, params.seed, epoch)
-        order = randomness.order(len(labels["training"]), params.seed, epoch)
-        drawn = augmentation.draw(len(order), params.seed, epoch, params.augment)
+        training.reset_dropout(model, tiny_study.SEED, epoch)
+        order = randomness.order(len(labels["training"]), tiny_study.SEED, epoch)
+        drawn = augmentation.draw(len(order), epoch, params.augment)
         augmented = augmentation.applied(pixels["training"], drawn, slice(None))
         run = model.fit(
             augmented[order],
@@ -69,7 +67,9 @@ def plain_history(study: Inputs, schedule: Schedule) -> list[dict[str, float]]:
             validation_data=(pixels["validation"].astype("float32"), labels["validation"]),
             verbose=0,
         )
-        history.append({name: values[0] for name, values in run.history.items()})
+        clean = model.evaluate(pixels["training"].astype("float32"), labels["training"], verbose=0, return_dict=True)
+        row = {name: values[0] for name, values in run.history.items()}
+        history.append(row | {f"train_clean_{name}": value for name, value in clean.items()})
     return history
 
 
@@ -84,15 +84,12 @@ def decoded(study: Inputs, part: str) -> np.ndarray:
     return np.stack(list(pictures.decode_all(study.parts[part].paths, size)))
 
 
-def staged(study: Inputs, schedule: Schedule, folder: Path) -> tuple[keras.Model, list[dict]]:
+def staged(study: Inputs, schedule: Schedule, folder: Path) -> train.Run:
     """What the stages `features`, `transfer` and `train` compute."""
-    cut = backbones.cut_layer(study.backbone(), study.params.fine.from_layer)
-    fingerprint = study.fingerprint(cut)
-    data = Data(study.store(fingerprint), study.parts, study.params)
     phase = TransferPhase()
-    phase.extend(2, data.channels, data, study.params)
-    phase.write(folder / "transfer")
-    return train.trained(study, schedule, fingerprint, folder / "transfer", folder / "work")
+    phase.extend(2, tiny_study.data(study), study.params)
+    phase.write(folder / "transfer", tiny_study.SEED)
+    return tiny_study.trained(study, schedule, folder / "transfer", folder / "work")
 
 
 def values(history: list[dict]) -> np.ndarray:
@@ -113,11 +110,11 @@ def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfe
     expected = values(plain_history(exact, schedule))
 
     # Keras's own kernels and float32 on disk lose nothing: the same history to the last bit.
-    np.testing.assert_array_equal(values(staged(exact, schedule, tmp_path / "exact")[1]), expected)
+    np.testing.assert_array_equal(values(staged(exact, schedule, tmp_path / "exact").rows), expected)
 
     # float16 keeps 11 bits, so an activation is off by up to 1 in 2048, and a loss near 0.7 by as much if nothing
     # averages out. Accuracy may differ where a logit is as near to 0; one image of the smaller part is allowed.
-    difference = np.abs(values(staged(stored, schedule, tmp_path / "stored")[1]) - expected)
+    difference = np.abs(values(staged(stored, schedule, tmp_path / "stored").rows) - expected)
     assert difference[:, LOSSES].max() < 1 / 2048
     assert difference[:, ACCURACIES].max() <= 1 / len(exact.parts["validation"])
 
@@ -125,24 +122,26 @@ def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfe
 def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
     study = tiny_study.inputs(folder, params_of("batch", engine="xnnpack", dtype="float16"))
     schedule = Schedule(dataset="tiny", transfer=1, fine=2)
-    first, first_rows = staged(study, schedule, tmp_path / "first")
-    second, second_rows = staged(study, schedule, tmp_path / "second")
-    np.testing.assert_array_equal(values(first_rows), values(second_rows))
-    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+    first = staged(study, schedule, tmp_path / "first")
+    second = staged(study, schedule, tmp_path / "second")
+    np.testing.assert_array_equal(values(first.rows), values(second.rows))
+    models = [tiny_study.whole_model(study, run) for run in (first, second)]
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_path):
     study = tiny_study.inputs(folder, params_of("batch", engine="keras", dtype="float32"))
-    model, rows = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
-    model.save(tmp_path / "model.keras")
+    run = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
+    tiny_study.whole_model(study, run).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     logits = loaded.predict(decoded(study, "validation").astype("float32"), verbose=0)[:, 0]
+    np.testing.assert_allclose(logits, run.logits[:, 0], rtol=1e-3, atol=1e-4)  # in batches of another size
     labels = study.parts["validation"].labels
     # Cross-entropy from logits by hand: log(1 + exp(-margin)), the margin being the logit's sign towards the label.
     loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
-    assert np.mean((logits > 0) == (labels == 1)) == pytest.approx(rows[-1]["val_accuracy"])
-    assert loss == pytest.approx(rows[-1]["val_loss"], rel=1e-5)  # float32 sums in another order
+    assert np.mean((logits > 0) == (labels == 1)) == pytest.approx(run.rows[-1]["val_accuracy"])
+    assert loss == pytest.approx(run.rows[-1]["val_loss"], rel=1e-5)  # float32 sums in another order
 
 
 def params_of(batch_norm: str, engine: str, dtype: str) -> Params:

@@ -7,12 +7,8 @@ import pytest
 import tiny_study
 from test_reference import values
 
-from stages import train
-from stages.lib import backbone as backbones
 from stages.lib import training, transfer_phase
-from stages.lib.inputs import Inputs
 from stages.lib.params import Schedule
-from stages.lib.training import Data
 from stages.lib.transfer_phase import TransferPhase
 
 TRANSFER = 1
@@ -23,27 +19,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study whose transfer phase is trained to epoch TRANSFER."""
     folder = tmp_path_factory.mktemp("resume")
     study = tiny_study.inputs(folder, tiny_study.params())
-    data = data_of(study)
     phase = TransferPhase()
-    phase.extend(TRANSFER, data.channels, data, study.params)
-    phase.write(folder / "transfer")
+    phase.extend(TRANSFER, tiny_study.data(study), study.params)
+    phase.write(folder / "transfer", tiny_study.SEED)
     return folder
-
-
-def data_of(study: Inputs) -> Data:
-    return Data(study.store(fingerprint(study)), study.parts, study.params)
-
-
-def fingerprint(study: Inputs) -> str:
-    return study.fingerprint(backbones.cut_layer(study.backbone(), study.params.fine.from_layer))
 
 
 def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.ndarray], list[dict]]:
     """Weights and history of the schedule (TRANSFER, fine_epochs)."""
     study = tiny_study.inputs(folder, tiny_study.params(**changes))
     schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
-    model, rows = train.trained(study, schedule, fingerprint(study), folder / "transfer", work)
-    return model.get_weights(), rows
+    run = tiny_study.trained(study, schedule, folder / "transfer", work)
+    return tiny_study.whole_model(study, run).get_weights(), run.rows
 
 
 def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.ndarray], list[dict]]) -> None:
@@ -92,11 +79,11 @@ def test_a_damaged_checkpoint_is_passed_over(folder, tmp_path):
 
 def test_a_transfer_phase_extends_itself_beyond_what_is_held(folder, tmp_path):
     study = tiny_study.inputs(folder, tiny_study.params())
-    data = data_of(study)
+    data = tiny_study.data(study)
     at_once = TransferPhase()
-    at_once.extend(3, data.channels, data, study.params)
-    extended = transfer_phase.read(folder / "transfer")
-    extended.extend(3, data.channels, data, study.params)
+    at_once.extend(3, data, study.params)
+    extended = transfer_phase.read(folder / "transfer", tiny_study.SEED)
+    extended.extend(3, data, study.params)
     assert len(at_once.rows) == len(extended.rows) == 3
     np.testing.assert_array_equal(values(at_once.rows), values(extended.rows))
     for one, other in zip(at_once.states[3], extended.states[3], strict=True):

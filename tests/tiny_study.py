@@ -9,15 +9,19 @@ import pandas as pd
 import yaml
 from PIL import Image
 
+from stages import train
+from stages.lib import backbone as backbones
 from stages.lib import manifest, pictures
 from stages.lib import params as params_file
 from stages.lib.inputs import Inputs
 from stages.lib.keras_quietly import keras
-from stages.lib.params import Params
+from stages.lib.params import Params, Schedule
+from stages.lib.training import Data
 
 IMAGE_SIZE = 64
 COUNTS = {"training": 20, "validation": 7}  # of each class; neither divides into whole batches
-PARAMS = {"batch_size": 8, "seed": 3}
+SEED = 3
+PARAMS = {"batch_size": 8, "seeds": [SEED]}
 
 
 def inputs(folder: Path, params: Params) -> Inputs:
@@ -34,6 +38,26 @@ def inputs(folder: Path, params: Params) -> Inputs:
         store_folder=folder / "features",
         params=params,
     )
+
+
+def fingerprint(study: Inputs) -> str:
+    """Of the activations of the study, as the stage `features` writes it."""
+    return study.fingerprint(backbones.cut_layer(study.backbone(), study.params.fine.from_layer))
+
+
+def data(study: Inputs) -> Data:
+    """The data set as the stages read it in the study's one run."""
+    return Data(study.store(fingerprint(study)), study.parts, study.params, SEED)
+
+
+def trained(study: Inputs, schedule: Schedule, transfer: Path, work: Path) -> train.Run:
+    """The schedule's one run, on from the transfer phase in the folder `transfer`."""
+    return train.trained(study, schedule, fingerprint(study), SEED, transfer, work)
+
+
+def whole_model(study: Inputs, run: train.Run) -> keras.Model:
+    """What the stage `train` saves."""
+    return backbones.whole_model(run.backbone, run.head, study.preprocessing())
 
 
 def pictures_only(folder: Path) -> dict[str, pictures.Part]:

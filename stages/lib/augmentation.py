@@ -17,9 +17,9 @@ class Augmentation:
     degrees: np.ndarray
 
 
-def draw(count: int, seed: int, epoch: int, augment: Augment) -> Augmentation:
+def draw(count: int, epoch: int, augment: Augment) -> Augmentation:
     """Draw epoch `epoch`'s augmentation of `count` pictures, row i for picture i."""
-    random = generator(seed, Stream.AUGMENTATION, epoch)
+    random = generator(augment.seed, Stream.AUGMENTATION, epoch)
     flips = random.random(count) < 0.5 if augment.flip else np.zeros(count, bool)
     full_turn = 360.0
     return Augmentation(flips, full_turn * random.uniform(-augment.rotation, augment.rotation, count))

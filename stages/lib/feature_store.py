@@ -3,7 +3,7 @@
 A store is one folder for one fingerprint of all that made it:
     pictures-training/, pictures-validation/    the pictures, decoded and resized, uint8
     epoch-0001/, epoch-0002/, …                 augmented training pictures' activations, row i for picture i
-    clean-validation/                           validation pictures' activations, not augmented
+    clean-training/, clean-validation/          a part's activations, not augmented
 An entry is complete when its folder exists, because it is written beside and renamed. One process at a time
 computes, on all cores; another that needs the store waits for it.
 """
@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import sys
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ LIBRARIES = ("tensorflow", "keras", "opencv-python-headless", "pillow")
 ENTRY_FILES = ("activations.npy", "pooled.npy")
 PICTURES_FILE = "pictures.npy"
 
-CHECKSUMS = "checksums.json"
+CHECKSUMS = "checksums.json"  # of each file, and what computing them took
+SECONDS = "seconds"
 LOCK = ".lock"
 
 
@@ -58,7 +60,6 @@ def fingerprint(parts_digest: str, weights_digest: str, backbone: Backbone, cut:
         "weights": weights_digest,
         "backbone": backbone.model_dump(),
         "cut": cut,
-        "seed": params.seed,
         "augment": params.augment.model_dump(),
         "features": params.features.model_dump(),
         "modules": [files.sha256(here / f"{name}.py") for name in MODULES],
@@ -89,11 +90,15 @@ class FeatureStore:
 
     def training(self, epoch: int) -> Entry:
         """Epoch `epoch`'s augmented training pictures (epochs from 1)."""
-        return self._entry(f"epoch-{epoch:04}", "training", epoch)
+        return self._entry(_epoch_name(epoch), "training", epoch)
 
-    def validation(self) -> Entry:
-        """The validation pictures, not augmented."""
-        return self._entry("clean-validation", "validation", None)
+    def seconds(self, epoch: int) -> float:
+        """What computing the entry of `epoch`, which is there, took."""
+        return json.loads((self._folder / _epoch_name(epoch) / CHECKSUMS).read_text())[SECONDS]
+
+    def clean(self, part: str) -> Entry:
+        """The pictures of `part`, training or validation, not augmented."""
+        return self._entry(f"clean-{part}", part, None)
 
     def _entry(self, name: str, part: str, epoch: int | None) -> Entry:
         folder = self._folder / name
@@ -109,13 +114,16 @@ class FeatureStore:
 
     def _compute(self, folder: Path, title: str, part: str, epoch: int | None) -> None:
         writers = None
-        for pixels in self._batches(title, part, epoch):
-            outputs = self._frozen_part(pixels)
+        frozen_part, pictures = self._frozen_part, self._pictures(part)  # what is done once is no cost of this pass
+        started = time.perf_counter()
+        for pixels in self._batches(pictures, title, epoch):
+            outputs = frozen_part(pixels)
             if writers is None:
                 writers = self._writers(folder, len(self._parts[part]), outputs)
             for writer, output in zip(writers, outputs, strict=True):
                 writer.append(output)
         checksums = {writer.path.name: writer.close() for writer in writers or []}
+        checksums[SECONDS] = round(time.perf_counter() - started, 3)
         (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=2) + "\n")
 
     def _writers(self, folder: Path, count: int, outputs: tuple[np.ndarray, np.ndarray]) -> list["_Writer"]:
@@ -125,12 +133,11 @@ class FeatureStore:
             for file, output, dtype in zip(ENTRY_FILES, outputs, dtypes, strict=True)
         ]
 
-    def _batches(self, title: str, part: str, epoch: int | None) -> Iterator[np.ndarray]:
+    def _batches(self, images: np.ndarray, title: str, epoch: int | None) -> Iterator[np.ndarray]:
         """Pixels in [0, 255], float32, in batches, augmented where `epoch` says for which epoch."""
-        images = self._pictures(part)
         drawn = None
         if epoch is not None:
-            drawn = augmentation.draw(len(images), self._params.seed, epoch, self._params.augment)
+            drawn = augmentation.draw(len(images), epoch, self._params.augment)
         with tqdm(total=len(images), desc=title, unit=" images", disable=None, leave=False) as progress:
             for start in range(0, len(images), self._params.features.batch_size):
                 rows = slice(start, start + self._params.features.batch_size)
@@ -154,6 +161,10 @@ class FeatureStore:
     @cached_property
     def _frozen_part(self) -> FrozenPart:
         return self._build_frozen_part()
+
+
+def _epoch_name(epoch: int) -> str:
+    return f"epoch-{epoch:04}"
 
 
 class _Writer:

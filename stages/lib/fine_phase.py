@@ -2,45 +2,91 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
 from stages.lib import backbone as backbones
-from stages.lib import files, state
+from stages.lib import files, optimizers, state
 from stages.lib.batch_normalization import fused
 from stages.lib.keras_quietly import keras
-from stages.lib.params import Params
+from stages.lib.params import Fine, Params
 from stages.lib.state import State
 from stages.lib.training import Data, FineTuned, Row, compile_model, epochs
 
 # What a change of would change the training.
-MODULES = ("backbone", "batch_normalization", "batches", "fine_phase", "randomness", "state", "training")
+MODULES = ("backbone", "batch_normalization", "batches", "fine_phase", "optimizers", "randomness", "state", "training")
+
+Groups = list[list[keras.Layer]]
 
 
 def train(
     backbone: keras.Model, head: keras.Model, data: Data, params: Params, numbers: range, checkpoint: Path
-) -> list[Row]:
+) -> tuple[FineTuned, list[Row]]:
     """Train `backbone` from `fine.from_layer` up, and `head`, over the epochs `numbers`; both change in place.
 
-    After each epoch the state is written to `checkpoint`, and training goes on from there if it exists.
+    Returns the model that shares their layers, activations to logits, and the history's rows. After each epoch the
+    state is written to `checkpoint`, and training goes on from there if it exists.
     """
-    model = fine_tuned(backbone, head, params)
+    model = fine_tuned(backbone, head, data, params)
     rows = _resumed(model, checkpoint, numbers)
-    for row in epochs(model, "fine", "activations", data, numbers[len(rows) :], params.seed):
+    begin = _unfreezing(backbone, data.classes, params.fine, numbers.start)
+    for row in epochs(model, "fine", "activations", data, numbers[len(rows) :], begin):
         rows.append(row)
         state.write(checkpoint, rows, state.captured(model))
-    return rows
+    return model, rows
 
 
-def fine_tuned(backbone: keras.Model, head: keras.Model, params: Params) -> FineTuned:
+def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Params) -> FineTuned:
     """The top of `backbone`, unfrozen, under `head`: compiled for the fine phase, sharing their layers."""
-    cut = backbones.cut_layer(backbone, params.fine.from_layer)
-    backbones.unfreeze(backbone, params.fine.from_layer)
+    fine = params.fine
+    cut = backbones.cut_layer(backbone, fine.from_layer)
+    backbones.unfreeze(backbone, fine.from_layer)
     top = backbones.top_part(backbone, cut)
-    model = FineTuned(fused(top) if params.fine.engine == "fused" else top, head, params.fine.batch_norm)
-    # Compiled after unfreezing: Keras collects the trainable variables when it compiles.
-    compile_model(model, params.fine.optimizer, params.fine.learning_rate)
+    model = FineTuned(fused(top) if fine.engine == "fused" else top, head, fine.batch_norm)
+    optimizer = optimizers.fresh(fine.optimizer, fine.learning_rate, fine.warm_up_epochs * data.steps)
+    # Compiled and built after unfreezing: both collect the variables that are trainable then.
+    compile_model(model, optimizer, data.classes)
+    optimizer.build(model.trainable_variables)
+    if fine.layer_decay < 1:
+        optimizers.scale_rates(optimizer, _scales(groups(backbone, fine), fine.layer_decay))
     return model
+
+
+def groups(backbone: keras.Model, fine: Fine) -> Groups:
+    """The unfrozen layers in `fine.groups` runs from input to output, of about as many layers with weights each."""
+    layers = backbone.layers[backbones.layer_index(backbone, fine.from_layer) :]
+    weighted = [layer for layer in layers if layer.weights]
+    borders = [round(len(weighted) * number / fine.groups) for number in range(fine.groups + 1)]
+    return [weighted[start:end] for start, end in pairwise(borders)]
+
+
+def _scales(groups: Groups, decay: float) -> dict[str, float]:
+    """By each variable's path, its share of the head's rate (Howard and Ruder, 2018, section 3.2)."""
+    return {
+        variable.path: decay**distance
+        for distance, group in enumerate(reversed(groups), start=1)
+        for layer in group
+        for variable in layer.trainable_variables
+    }
+
+
+def _unfreezing(backbone: keras.Model, classes: int, fine: Fine, first: int) -> Callable[[keras.Model, int], None]:
+    """What to do before each epoch so that the groups join from the top, one every `fine.epochs_a_group` epochs."""
+    parts = groups(backbone, fine)
+
+    def begin(model: keras.Model, epoch: int) -> None:
+        joined = min(1 + (epoch - first) // fine.epochs_a_group, len(parts))
+        frozen = [layer for group in parts[: len(parts) - joined] for layer in group]
+        changed = [layer for group in parts for layer in group if layer.trainable == (layer in frozen)]
+        for layer in changed:
+            layer.trainable = layer not in frozen
+        if changed:
+            # The optimizer was built with all groups' variables and stays; what was traced for others must not.
+            compile_model(model, model.optimizer, classes)
+
+    return begin if fine.unfreezing == "gradual" else lambda model, epoch: None
 
 
 def _resumed(model: keras.Model, checkpoint: Path, numbers: range) -> list[Row]:
@@ -52,14 +98,15 @@ def _resumed(model: keras.Model, checkpoint: Path, numbers: range) -> list[Row]:
     return rows
 
 
-def checkpoint_path(folder: Path, features: str, transfer_epochs: int, head: State, params: Params) -> Path:
-    """Where a variant's checkpoint lies: named after all that decides its fine epochs, but for their number."""
+def checkpoint_path(folder: Path, features: str, transfer_epochs: int, head: State, data: Data, params: Params) -> Path:
+    """Where a run's checkpoint lies: named after all that decides its fine epochs, but for their number."""
     here = Path(__file__).parent
     made_of = {
         "features": features,
         "transfer_epochs": transfer_epochs,
         "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head],
-        "params": params.model_dump(include={"seed", "batch_size", "threads", "head", "fine"}),
+        "seed": data.seed,
+        "params": params.model_dump(include={"clean_training", "batch_size", "threads", "head", "fine"}),
         "modules": [files.sha256(here / f"{name}.py") for name in MODULES],
         "libraries": {name: version(name) for name in ("tensorflow", "keras")},
     }

@@ -16,9 +16,11 @@ FrozenPart = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Pixels, float32 (n, size, size, 3) in [0, 255], to activations at the cut and pooled output, float32."""
 
 
-def build(backbone: keras.Model, cut: keras.Layer, features: Features) -> FrozenPart:
+def build(
+    backbone: keras.Model, cut: keras.Layer, preprocess: backbones.Preprocessing, features: Features
+) -> FrozenPart:
     """The frozen part in the engine that `params.yaml` names; n is at most `features.batch_size`."""
-    model = backbones.frozen_part(backbone, cut, features.batch_size)
+    model = backbones.frozen_part(backbone, cut, preprocess, features.batch_size)
     engine = _xnnpack(model) if features.engine == "xnnpack" else _keras(model)
     return lambda pixels: _padded(engine, pixels, features.batch_size)
 

@@ -40,6 +40,10 @@ class Inputs:
         model.trainable = False
         return model
 
+    def preprocessing(self) -> backbones.Preprocessing:
+        """Pixels in [0, 255] to the backbone's input."""
+        return backbones.preprocessing(self.manifest.backbone)
+
     def fingerprint(self, cut: keras.Layer) -> str:
         """Of all that decides the frozen activations up to `cut`."""
         digest = pictures.digest(self.table, self.parts)
@@ -54,7 +58,7 @@ class Inputs:
     def _frozen_part(self) -> FrozenPart:
         backbone = self.backbone()
         cut = backbones.cut_layer(backbone, self.params.fine.from_layer)
-        return frozen.build(backbone, cut, self.params.features)
+        return frozen.build(backbone, cut, self.preprocessing(), self.params.features)
 
 
 def read(arguments: argparse.Namespace, params: Params) -> Inputs:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stages.lib import validation
 from stages.lib.validation import Section
@@ -13,18 +13,36 @@ PARAMS_FILE = Path("params.yaml")
 EpochCount = Annotated[int, Field(ge=0)]
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+BatchNorm = Literal["batch", "moving"]
+Unfreezing = Literal["at_once", "gradual"]
+LayerDecay = Annotated[float, Field(gt=0, le=1)]
+STYLE = (
+    "batch_norm",
+    "unfreezing",
+    "layer_decay",
+    "warm_up_epochs",
+)  # keys of `fine` that a schedule may have its own of
 
 
 class Schedule(Section):
-    """How many epochs each phase takes, on which data set."""
+    """How many epochs each phase takes, on which data set; what it leaves out of the fine phase's style is `fine`'s."""
 
     dataset: str
     transfer: EpochCount
     fine: EpochCount
+    batch_norm: BatchNorm | None = None
+    unfreezing: Unfreezing | None = None
+    layer_decay: LayerDecay | None = None
+    warm_up_epochs: EpochCount | None = None
 
     @property
     def epochs(self) -> int:
         return self.transfer + self.fine
+
+    @property
+    def style(self) -> dict[str, object]:
+        """What the schedule says of the fine phase's style, by the names of `fine`'s keys."""
+        return self.model_dump(include=set(STYLE), exclude_none=True)
 
     @model_validator(mode="after")
     def _some_epoch(self) -> "Schedule":
@@ -36,6 +54,7 @@ class Schedule(Section):
 class Augment(Section):
     flip: bool
     rotation: Annotated[float, Field(ge=0, le=0.5)]
+    seed: Seed
 
 
 class Features(Section):
@@ -54,11 +73,16 @@ class Transfer(Section):
 
 
 class Fine(Section):
-    from_layer: Annotated[int, Field(ge=1)]
+    from_layer: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] | Annotated[str, Field(min_length=1)]
     optimizer: Literal["adam", "rmsprop", "sgd"]
     learning_rate: LearningRate
     engine: Literal["fused", "keras"]
-    batch_norm: Literal["batch", "moving"]
+    batch_norm: BatchNorm
+    unfreezing: Unfreezing
+    layer_decay: LayerDecay
+    warm_up_epochs: EpochCount
+    groups: Annotated[int, Field(ge=1)]
+    epochs_a_group: Annotated[int, Field(ge=1)]
 
 
 class Params(Section):
@@ -67,7 +91,8 @@ class Params(Section):
     source: str
     budget: Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)]
     schedule: Schedule
-    seed: Seed
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    clean_training: bool
     batch_size: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
     augment: Augment
@@ -75,6 +100,22 @@ class Params(Section):
     head: Head
     transfer: Transfer
     fine: Fine
+
+    @field_validator("seeds")
+    @classmethod
+    def _once_each(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"{seeds} names a seed twice; a run repeated with the same seed is the same run")
+        return seeds
+
+    def styled(self, schedule: Schedule) -> "Params":
+        """These params, with what `schedule` says of the fine phase's style."""
+        return self.model_copy(update={"fine": self.fine.model_copy(update=schedule.style)})
+
+
+def schedule(**keys: object) -> Schedule:
+    """A schedule of the keys that are not None; raises ThawError."""
+    return validation.checked({key: value for key, value in keys.items() if value is not None}, Schedule, "schedule")
 
 
 def load(path: Path = PARAMS_FILE) -> Params:

@@ -70,15 +70,18 @@ def variant_record(
     dataset: str,
     transfer: int,
     fine: int,
-    seed: int,
+    seeds: Sequence[int],
     source: str,
-    batch_norm: str,
+    style: Mapping[str, Any],
+    images: Mapping[str, int],
+    multiply_adds: Mapping[str, int],
     versions: Mapping[str, str],
     machine: Mapping[str, str | int],
 ) -> dict[str, Any]:
     """What metrics/<variant>.json holds: the settings, and final and best values of training and validation.
 
-    Raises ThawError where the epochs run are not the epochs asked for.
+    `history` holds means over `seeds`; `images` are counted by part, `multiply_adds` of an epoch by phase; `style` is
+    the fine phase's. Raises ThawError where the epochs run are not the epochs asked for.
     """
     asked = {"transfer": transfer, "fine": fine}
     ran = {phase: int((history["phase"] == phase).sum()) for phase in PHASES}
@@ -91,11 +94,14 @@ def variant_record(
         "dataset": dataset,
         "transfer": transfer,
         "fine": fine,
-        "seed": seed,
+        "seed": seeds[0],
+        "seeds": list(seeds),
         "source": source,
-        "batch_norm": batch_norm,
+        **style,
         "train": _results(history, ""),
         "val": _results(history, "val_"),
+        "images": dict(images),
+        "multiply_adds": dict(multiply_adds),
         "versions": dict(versions),
         "machine": dict(machine),
     }

@@ -1,16 +1,17 @@
 """Training: the head on pooled output, the top of the backbone with the head, epoch by epoch.
 
-Each epoch is one `fit` of one epoch and one `evaluate`. Between them nothing is recompiled: Keras keeps the
+Each epoch is one `fit` of one epoch and `evaluate` after it. Between them nothing is recompiled: Keras keeps the
 compiled functions and the optimizer's state as long as `compile` is not called again.
 """
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from tqdm import tqdm
 
+from stages.lib import state
 from stages.lib.batches import batches
 from stages.lib.command import ThawError
 from stages.lib.feature_store import FeatureStore
@@ -18,8 +19,10 @@ from stages.lib.keras_quietly import keras, tf
 from stages.lib.params import Params
 from stages.lib.pictures import Part
 from stages.lib.randomness import Stream, generator, order
+from stages.lib.state import State
 
 Row = dict[str, float | int | str]
+MEASURES = ("accuracy", "loss")
 
 
 def use_threads(count: int) -> None:
@@ -28,21 +31,25 @@ def use_threads(count: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
-def build_head(channels: int, dropout: float, seed: int) -> keras.Model:
-    """Pooled output, float32 (n, channels), to one logit (n, 1); the first weights follow from `seed`."""
+def build_head(channels: int, classes: int, dropout: float, seed: int) -> keras.Model:
+    """Pooled output, float32 (n, channels), to logits; the first weights follow from `seed`.
+
+    Two classes have one logit (n, 1), positive for class 1, as in the paper; more have one each (n, classes).
+    """
     head_seed = int(generator(seed, Stream.HEAD).integers(2**31))
+    units = 1 if classes == 2 else classes
     return keras.Sequential(
         [
             keras.Input((channels,), name="pooled"),
             keras.layers.Dropout(dropout, name="dropout"),
-            keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(head_seed), name="logit"),
+            keras.layers.Dense(units, kernel_initializer=keras.initializers.GlorotUniform(head_seed), name="logit"),
         ],
         name="head",
     )
 
 
 class FineTuned(keras.Model):
-    """Activations at the cut to the logit: the top of the backbone, then the head.
+    """Activations at the cut to the logits: the top of the backbone, then the head.
 
     With `batch_norm="batch"` unfrozen batch normalisation follows `fit`'s training=True and normalises by
     the batch; with "moving" the top is always called with training=False, the form that Keras 3's `fit`
@@ -60,31 +67,127 @@ class FineTuned(keras.Model):
         return self.head(pooled, training=training)
 
 
-def compile_model(model: keras.Model, optimizer: str, learning_rate: float) -> None:
-    """Compile with a fresh `optimizer`, binary cross-entropy from logits and accuracy."""
-    model.compile(
-        optimizer=keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}}),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True),
-        metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)],
-        jit_compile=False,  # XLA trains depthwise convolutions several times slower on a CPU
+def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, classes: int) -> None:
+    """Compile with cross-entropy from logits, binary for two classes, and accuracy."""
+    binary = classes == 2
+    accuracy = (
+        keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
+        if binary
+        else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     )
+    loss = keras.losses.BinaryCrossentropy if binary else keras.losses.SparseCategoricalCrossentropy
+    # XLA trains depthwise convolutions several times slower on a CPU.
+    model.compile(optimizer=optimizer, loss=loss(from_logits=True), metrics=[accuracy], jit_compile=False)
 
 
-def run_epoch(model: keras.Model, training: tf.data.Dataset, validation: tf.data.Dataset, seed: int, epoch: int) -> Row:
-    """Train `epoch` and evaluate; returns accuracy, loss, val_accuracy and val_loss (floats).
+class Data:
+    """A data set as one run reads it: features and labels, in the order that its seed draws for each epoch."""
+
+    def __init__(self, store: FeatureStore, parts: dict[str, Part], params: Params, seed: int) -> None:
+        self.seed = seed
+        self._store = store
+        self._parts = parts
+        self._params = params
+
+    def training(self, epoch: int, field: str) -> tf.data.Dataset:
+        """Epoch `epoch`'s training batches of `field`: `activations` or `pooled`."""
+        rows = order(len(self._parts["training"]), self.seed, epoch)
+        return self._batches("training", getattr(self._store.training(epoch), field), rows)
+
+    def clean(self, part: str, field: str) -> tf.data.Dataset:
+        """Batches of all images of `part`, training or validation, not augmented."""
+        rows = np.arange(len(self._parts[part]))
+        return self._batches(part, getattr(self._store.clean(part), field), rows)
+
+    def evaluations(self, field: str) -> dict[str, tf.data.Dataset]:
+        """What is measured after each epoch, by the prefix of its columns in the history."""
+        parts = {"val_": "validation"} | ({"train_clean_": "training"} if self._params.clean_training else {})
+        return {prefix: self.clean(part, field) for prefix, part in parts.items()}
+
+    def frozen_seconds(self, epoch: int) -> float:
+        """What computing the epoch's frozen activations took, whenever that was."""
+        return self._store.seconds(epoch)
+
+    @property
+    def steps(self) -> int:
+        """Training batches of an epoch."""
+        return math.ceil(len(self._parts["training"]) / self._params.batch_size)
+
+    @property
+    def channels(self) -> int:
+        """The width of the pooled output."""
+        return self._store.clean("validation").pooled.shape[1]
+
+    @property
+    def classes(self) -> int:
+        return int(self._parts["training"].labels.max()) + 1  # each class has images: `split` counted them
+
+    def _batches(self, part: str, inputs: np.ndarray, rows: np.ndarray) -> tf.data.Dataset:
+        return batches(inputs, self._parts[part].labels, self._params.batch_size, rows)
+
+
+def epochs(
+    model: keras.Model,
+    phase: str,
+    field: str,
+    data: Data,
+    numbers: range,
+    begin: Callable[[keras.Model, int], None] = lambda model, epoch: None,
+) -> Iterator[Row]:
+    """Train the epochs `numbers` of `phase` on `field`; yields a history row after each.
+
+    `begin` is called with the model and the epoch before each.
+    """
+    evaluations = data.evaluations(field)
+    with tqdm(numbers, desc=phase, unit=" epoch", disable=None) as progress:
+        for epoch in progress:
+            begin(model, epoch)
+            batches = data.training(epoch, field)  # activations that are not there yet are computed here
+            started = time.perf_counter()
+            row = run_epoch(model, batches, evaluations, data.seed, epoch)
+            progress.set_postfix(val_loss=f"{row['val_loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
+            seconds = {"seconds": time.perf_counter() - started, "frozen_seconds": data.frozen_seconds(epoch)}
+            yield {"epoch": epoch, "phase": phase, **row, **seconds}
+
+
+def run_epoch(
+    model: keras.Model, training: tf.data.Dataset, evaluations: dict[str, tf.data.Dataset], seed: int, epoch: int
+) -> Row:
+    """Train `epoch` and evaluate; returns accuracy and loss (floats), then those of each evaluation by its prefix.
 
     Raises ThawError where a value is not finite.
     """
+    started = state.captured(model)
     reset_dropout(model, seed, epoch)
     fitted = model.fit(training, shuffle=False, verbose=0).history
-    validated = model.evaluate(validation, verbose=0, return_dict=True)
-    row = {name: fitted[name][-1] for name in ("accuracy", "loss")} | {
-        f"val_{name}": validated[name] for name in ("accuracy", "loss")
-    }
+    row = {name: fitted[name][-1] for name in MEASURES}
+    if not math.isfinite(row["loss"]):
+        batch = _first_wrong_batch(model, started, training, seed, epoch)
+        raise ThawError(
+            f"epoch {epoch}, batch {batch}: loss is {row['loss']}; lower this phase's learning_rate "
+            f"({float(model.optimizer.learning_rate):g} now) in params.yaml"
+        )
+    for prefix, evaluated in evaluations.items():
+        measured = model.evaluate(evaluated, verbose=0, return_dict=True)
+        row |= {f"{prefix}{name}": measured[name] for name in MEASURES}
     for name, value in row.items():
         if not math.isfinite(value):
-            raise ThawError(f"epoch {epoch}: {name} is {value}; lower the learning rate of this phase in params.yaml")
+            raise ThawError(f"epoch {epoch}: {name} is {value}; lower this phase's learning_rate in params.yaml")
     return row
+
+
+def _first_wrong_batch(model: keras.Model, started: State, training: tf.data.Dataset, seed: int, epoch: int) -> int:
+    """Train the epoch again from its start; returns the first batch (from 1) after which the loss is not finite."""
+    state.restore(model, started)
+    model.reset_metrics()
+    reset_dropout(model, seed, epoch)
+    losses = (model.train_on_batch(inputs, labels, return_dict=True)["loss"] for inputs, labels in training)
+    return next(batch for batch, loss in enumerate(losses, start=1) if not math.isfinite(loss))
+
+
+def logits(model: keras.Model, batches: tf.data.Dataset) -> np.ndarray:
+    """The model's logits of all images, float32 (n, 1) or (n, classes)."""
+    return model.predict(batches, verbose=0)
 
 
 def reset_dropout(model: keras.Model, seed: int, epoch: int) -> None:
@@ -93,40 +196,3 @@ def reset_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Dropout):
             layer.seed_generator.state.assign(random.integers(2**31, size=2))
-
-
-class Data:
-    """A data set as the phases read it: features and labels, in each epoch's order."""
-
-    def __init__(self, store: FeatureStore, parts: dict[str, Part], params: Params) -> None:
-        self._store = store
-        self._parts = parts
-        self._params = params
-
-    def training(self, epoch: int, field: str) -> tf.data.Dataset:
-        """Epoch `epoch`'s training batches of `field`: `activations` or `pooled`."""
-        rows = order(len(self._parts["training"]), self._params.seed, epoch)
-        return self._batches("training", getattr(self._store.training(epoch), field), rows)
-
-    def validation(self, field: str) -> tf.data.Dataset:
-        rows = np.arange(len(self._parts["validation"]))
-        return self._batches("validation", getattr(self._store.validation(), field), rows)
-
-    @property
-    def channels(self) -> int:
-        """The width of the pooled output."""
-        return self._store.validation().pooled.shape[1]
-
-    def _batches(self, part: str, inputs: np.ndarray, rows: np.ndarray) -> tf.data.Dataset:
-        return batches(inputs, self._parts[part].labels, self._params.batch_size, rows)
-
-
-def epochs(model: keras.Model, phase: str, field: str, data: Data, numbers: range, seed: int) -> Iterator[Row]:
-    """Train the epochs `numbers` of `phase` on `field`; yields a history row after each."""
-    validation = data.validation(field)
-    with tqdm(numbers, desc=phase, unit=" epoch", disable=None) as progress:
-        for epoch in progress:
-            started = time.perf_counter()
-            row = run_epoch(model, data.training(epoch, field), validation, seed, epoch)
-            progress.set_postfix(val_loss=f"{row['val_loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
-            yield {"epoch": epoch, "phase": phase, **row, "seconds": time.perf_counter() - started}

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import state
+from stages.lib import optimizers, state
 from stages.lib.command import ThawError
 from stages.lib.keras_quietly import keras
 from stages.lib.params import Params
 from stages.lib.state import State
 from stages.lib.training import Data, Row, build_head, compile_model, epochs
-
-STATES_FILE = "states.npz"
 
 
 @dataclass
@@ -22,39 +20,45 @@ class TransferPhase:
     states: list[State] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
 
-    def extend(self, last_epoch: int, channels: int, data: Data, params: Params) -> None:
+    def extend(self, last_epoch: int, data: Data, params: Params) -> None:
         """Train on from the last state to `last_epoch`, if that is not reached yet."""
-        head = compiled_head(channels, params)
+        head = compiled_head(data, params)
         if not self.states:
             self.states.append(state.captured(head))
         state.restore(head, self.states[-1])
         remaining = range(len(self.rows) + 1, last_epoch + 1)
-        for row in epochs(head, "transfer", "pooled", data, remaining, params.seed):
+        for row in epochs(head, "transfer", "pooled", data, remaining):
             self.rows.append(row)
             self.states.append(state.captured(head))
 
-    def head_after(self, epoch: int, channels: int, params: Params) -> keras.Model:
+    def head_after(self, epoch: int, data: Data, params: Params) -> keras.Model:
         """The head as it was after `epoch` epochs of this phase."""
-        head = compiled_head(channels, params)
+        head = compiled_head(data, params)
         state.restore(head, self.states[epoch])
         return head
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, seed: int) -> None:
         stacked = [np.stack(arrays) for arrays in zip(*self.states, strict=True)]
-        state.write(folder / STATES_FILE, self.rows, stacked)
+        state.write(_file(folder, seed), self.rows, stacked)
 
 
-def compiled_head(channels: int, params: Params) -> keras.Model:
+def compiled_head(data: Data, params: Params) -> keras.Model:
     """A fresh head, compiled for the transfer phase."""
-    head = build_head(channels, params.head.dropout, params.seed)
-    compile_model(head, params.transfer.optimizer, params.transfer.learning_rate)
+    head = build_head(data.channels, data.classes, params.head.dropout, data.seed)
+    optimizer = optimizers.fresh(params.transfer.optimizer, params.transfer.learning_rate)
+    compile_model(head, optimizer, data.classes)
     return head
 
 
-def read(folder: Path) -> TransferPhase:
-    """The phase that the `transfer` stage wrote; raises ThawError where it cannot be read."""
-    stored = state.read(folder / STATES_FILE)
+def read(folder: Path, seed: int) -> TransferPhase:
+    """The phase that the `transfer` stage wrote for `seed`; raises ThawError where it cannot be read."""
+    path = _file(folder, seed)
+    stored = state.read(path)
     if stored is None:
-        raise ThawError(f"{folder / STATES_FILE}: missing or damaged; run `dvc repro transfer`")
+        raise ThawError(f"{path}: missing or damaged; run `dvc repro transfer`")
     rows, stacked = stored
     return TransferPhase([list(arrays) for arrays in zip(*stacked, strict=True)], rows)
+
+
+def _file(folder: Path, seed: int) -> Path:
+    return folder / f"seed-{seed}.npz"

@@ -68,10 +68,15 @@ def load(path: Path, section: type[SectionType]) -> SectionType:
     except (ValueError, RecursionError, yaml.YAMLError, OSError) as error:  # ValueError: no UTF-8
         cause = _one_line(error).replace('in "<unicode string>", ', "in ")
         raise ThawError(f"{path}: cannot be read as YAML ({cause}); mend the file") from None
+    return checked(content, section, str(path))
+
+
+def checked(content: object, section: type[SectionType], place: str) -> SectionType:
+    """`content` as a `section`; raises ThawError that names `place`, the key, the cause and the nearest known key."""
     try:
         return section.model_validate(content)
     except pydantic.ValidationError as error:
-        raise ThawError(f"{path}: {_first_mistake(error, section, content)}") from None
+        raise ThawError(f"{place}: {_first_mistake(error, section, content)}") from None
 
 
 def _first_mistake(error: pydantic.ValidationError, section: type[Section], content: object) -> str:

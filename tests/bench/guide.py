@@ -37,7 +37,7 @@ def batches(folder: Path, arguments: argparse.Namespace, params: Params) -> tf.d
     """Batches of a folder of classes, decoded and resized anew in each epoch, prefetched."""
     size = (arguments.size, arguments.size)
     dataset = keras.utils.image_dataset_from_directory(
-        folder, label_mode="binary", batch_size=params.batch_size, image_size=size, seed=params.seed, verbose=False
+        folder, label_mode="binary", batch_size=params.batch_size, image_size=size, seed=params.seeds[0], verbose=False
     )
     return dataset.prefetch(tf.data.AUTOTUNE)
 

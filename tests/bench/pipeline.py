@@ -28,10 +28,10 @@ def main() -> None:
     training.use_threads(study.params.threads)
     cut = backbones.cut_layer(study.backbone(), study.params.fine.from_layer)
     store = study.store(study.fingerprint(cut))
-    data = Data(store, study.parts, study.params)
+    data = Data(store, study.parts, study.params, study.params.seeds[0])
     paths = [path for part in study.parts.values() for path in part.paths]
     answer(seconds_of(lambda: list(pictures.decode_all(paths, study.manifest.backbone.image_size))))
-    store.validation()
+    store.clean("validation")
     works = {
         "features": (store.training(epoch) for epoch in count(1)),
         "transfer": transfer(study, data),
@@ -50,17 +50,17 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 def transfer(study: Inputs, data: Data) -> Iterator[None]:
     """Epochs of the transfer phase, the head kept after each."""
-    head = transfer_phase.compiled_head(data.channels, study.params)
-    for _ in training.epochs(head, "transfer", "pooled", data, range(1, MANY), study.params.seed):
+    head = transfer_phase.compiled_head(data, study.params)
+    for _ in training.epochs(head, "transfer", "pooled", data, range(1, MANY)):
         yield state.captured(head)
 
 
 def fine(study: Inputs, data: Data, checkpoint: Path) -> Iterator[None]:
     """Epochs of the fine phase, a checkpoint after each."""
-    head = training.build_head(data.channels, study.params.head.dropout, study.params.seed)
-    model = fine_phase.fine_tuned(study.backbone(), head, study.params)
+    head = transfer_phase.compiled_head(data, study.params)
+    model = fine_phase.fine_tuned(study.backbone(), head, data, study.params)
     rows = []
-    for row in training.epochs(model, "fine", "activations", data, range(1, MANY), study.params.seed):
+    for row in training.epochs(model, "fine", "activations", data, range(1, MANY)):
         rows.append(row)
         state.write(checkpoint, rows, state.captured(model))
         yield
