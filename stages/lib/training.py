@@ -194,5 +194,5 @@ def reset_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     """Start the dropout layers' random state anew for `epoch`: masks then depend on nothing before it."""
     random = generator(seed, Stream.DROPOUT, epoch)
     for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.Dropout):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate:  # without a rate it has no random state
             layer.seed_generator.state.assign(random.integers(2**31, size=2))

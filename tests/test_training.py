@@ -1,0 +1,87 @@
+"""Training on more than two classes, and losses that are no numbers."""
+
+import numpy as np
+import pytest
+import tiny_study
+
+from stages.lib import batches, optimizers, training
+from stages.lib.command import ThawError
+from stages.lib.keras_quietly import keras
+
+CHANNELS = 5
+IMAGES = 24
+BATCH = 8
+
+
+def separable(classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled output in which channel c is large for class c."""
+    labels = np.arange(IMAGES) % classes
+    pooled = np.random.default_rng(0).normal(0, 0.1, size=(IMAGES, CHANNELS))
+    pooled[np.arange(IMAGES), labels] += 1
+    return pooled.astype(np.float32), labels
+
+
+def compiled(classes: int, learning_rate: float) -> keras.Model:
+    head = training.build_head(CHANNELS, classes, dropout=0.0, seed=1)
+    training.compile_model(head, optimizers.fresh("adam", learning_rate), classes)
+    return head
+
+
+def in_batches(pooled: np.ndarray, labels: np.ndarray) -> object:
+    return batches.batches(pooled, labels, BATCH, np.arange(len(pooled)))
+
+
+@pytest.mark.parametrize(("classes", "units"), [(2, 1), (3, 3), (5, 5)])
+def test_a_head_learns_its_classes_and_tells_cross_entropy(classes, units):
+    pooled, labels = separable(classes)
+    head, read = compiled(classes, learning_rate=0.1), in_batches(pooled, labels)
+    for epoch in range(1, 30):
+        row = training.run_epoch(head, read, {"val_": read}, seed=1, epoch=epoch)
+    logits = training.logits(head, read)
+    assert logits.shape == (IMAGES, units)
+    assert row["val_accuracy"] == 1.0
+    # By hand: two classes have one logit, that of class 1 against class 0.
+    both = np.hstack([np.zeros_like(logits), logits]) if units == 1 else logits
+    log_probabilities = both - np.log(np.exp(both).sum(axis=1, keepdims=True))
+    expected = -log_probabilities[np.arange(IMAGES), labels].mean()
+    assert row["val_loss"] == pytest.approx(expected, rel=1e-5)  # float32 sums in another order
+
+
+def test_a_loss_that_is_no_number_names_epoch_batch_and_rate():
+    pooled, labels = separable(2)
+    pooled[17] = np.nan  # in the third batch of eight
+    read = in_batches(pooled, labels)
+    with pytest.raises(ThawError) as error:
+        training.run_epoch(compiled(2, learning_rate=0.5), read, {}, seed=1, epoch=4)
+    assert str(error.value) == (
+        "epoch 4, batch 3: loss is nan; lower this phase's learning_rate (0.5 now) in params.yaml"
+    )
+
+
+def test_an_evaluation_that_is_no_number_is_named():
+    pooled, labels = separable(2)
+    good, bad = in_batches(pooled, labels), in_batches(np.full_like(pooled, np.inf), labels)
+    with pytest.raises(
+        ThawError, match=r"^epoch 2: val_loss is nan; lower this phase's learning_rate in params\.yaml$"
+    ):
+        training.run_epoch(compiled(2, learning_rate=0.5), good, {"val_": bad}, seed=1, epoch=2)
+
+
+def test_the_training_set_is_measured_clean_only_where_params_say_so(tmp_path):
+    measured = {}
+    for clean in (True, False):
+        study = tiny_study.inputs(tmp_path, tiny_study.params(clean_training=clean))
+        measured[clean] = list(tiny_study.data(study).evaluations("pooled"))
+    assert measured == {True: ["val_", "train_clean_"], False: ["val_"]}
+
+
+def test_seeds_share_images_and_differ_in_order_and_head(tmp_path):
+    study = tiny_study.inputs(tmp_path, tiny_study.params())
+    store = study.store(tiny_study.fingerprint(study))
+    runs = [training.Data(store, study.parts, study.params, seed) for seed in (1, 2)]
+    first, second = ([inputs.numpy() for inputs, _ in run.training(1, "pooled")] for run in runs)
+    assert not np.array_equal(first[0], second[0])
+    in_order = [np.sort(np.concatenate(read), axis=0) for read in (first, second)]
+    np.testing.assert_array_equal(*in_order)  # the same augmented images, in another order
+    heads = [training.build_head(CHANNELS, 2, 0.0, seed).get_weights()[0] for seed in (1, 2)]
+    assert not np.array_equal(*heads)
