@@ -12,7 +12,7 @@ from hypothesis import given
 
 from stages import download
 from stages.lib import manifest
-from stages.lib.command import ThawError
+from stages.lib.command import LONGEST_LINE, ThawError
 
 TAKEN = "taken"
 REFUSED = "refused in one line, no work started"
@@ -60,7 +60,7 @@ def is_taken(load: Any, *arguments: Any) -> bool:
         load(*arguments)
     except ThawError as error:
         assert str(error).isprintable()
-        assert len(str(error)) < 1500
+        assert len(str(error)) <= LONGEST_LINE
         return False
     return True
 
