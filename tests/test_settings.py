@@ -81,7 +81,7 @@ def test_what_the_manifest_has_not_is_told_in_one_line(written, changes, message
     ],
     ids=["half an epoch", "no such data set"],
 )
-def test_no_stage_starts_work(stage, changes, message, written, tmp_path, monkeypatch, capfd, fault):
+def test_no_stage_starts_work(stage, changes, message, written, tmp_path, monkeypatch, capfd, fault, request):
     if stage == "train" and "nope" in str(changes):
         monkeypatch.setitem(COMMANDS, "train", COMMANDS["train"].replace("1.5", "1"))
     written(changes)
@@ -96,4 +96,4 @@ def test_no_stage_starts_work(stage, changes, message, written, tmp_path, monkey
     (line,) = printed.err.splitlines()
     assert line.startswith(f"error: params.yaml: {message}")
     assert sorted(tmp_path.rglob("*")) == before
-    fault("params against the manifest", f"stage {stage}, {changes}", 1, f"exit code 1, nothing written; {line}")
+    fault("params against the manifest", f"a stage started all the same ({request.node.callspec.id})", 1, line)
