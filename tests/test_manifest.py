@@ -99,6 +99,11 @@ MISTAKES = [
     ("titel", "x", "unknown key 'titel'; did you mean 'title'?"),
     ("backbone.image_sise", 1, "unknown key 'backbone.image_sise'; did you mean 'image_size'?"),
     ("backbone.image_size", 96.5, "backbone.image_size: Input should be a valid integer, not 96.5"),
+    (
+        "backbone.image_size",
+        96000,
+        "backbone.image_size: Input should be less than or equal to 4096, not 96000",
+    ),
     ("backbone.arguments.alpha", [1], "backbone.arguments.alpha: must be a number, a text, true or false"),
     (
         "backbone.arguments.weights",

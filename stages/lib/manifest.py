@@ -25,6 +25,7 @@ BACKBONES = (
     *("MobileNetV3Large", "MobileNetV3Small", "NASNetLarge", "NASNetMobile", "ResNet101", "ResNet101V2", "ResNet152"),
     *("ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception"),
 )
+LARGEST_IMAGE = 4096  # pixels a side: more is a slip, and fills any memory
 OWN_ARGUMENTS = {"include_top", "input_shape", "input_tensor", "pooling", "weights"}  # which the stages decide
 
 Item = TypeVar("Item")
@@ -259,7 +260,7 @@ class Backbone(Section):
 
     name: Annotated[str, AfterValidator(_backbone)]
     arguments: dict[str, Annotated[object, AfterValidator(_scalar)]]
-    image_size: Annotated[int, Field(ge=1)]  # pixels, of both sides
+    image_size: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]  # pixels, of both sides
 
     @field_validator("arguments")
     @classmethod
