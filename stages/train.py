@@ -11,7 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from stages.lib import backbone as backbones
-from stages.lib import files, fine_phase, inputs, multiply_adds, params, records, repeats, training, transfer_phase
+from stages.lib import (
+    files,
+    fine_phase,
+    inputs,
+    multiply_adds,
+    params,
+    records,
+    repeats,
+    training,
+    transfer_phase,
+    validation,
+)
 from stages.lib.command import run
 from stages.lib.inputs import Inputs
 from stages.lib.keras_quietly import keras
@@ -100,12 +111,12 @@ def _arguments() -> argparse.Namespace:
     inputs.add_arguments(parser)
     # dvc.yaml writes a variant's keys out as options of the same names.
     parser.add_argument("--dataset", required=True)
-    parser.add_argument("--transfer", type=int, required=True, help="epochs of transfer learning")
-    parser.add_argument("--fine", type=int, required=True, help="epochs of fine-tuning")
+    parser.add_argument("--transfer", type=validation.value, required=True, help="epochs of transfer learning")
+    parser.add_argument("--fine", type=validation.value, required=True, help="epochs of fine-tuning")
     parser.add_argument("--batch_norm", help="in place of fine.batch_norm of params.yaml, and so on:")
     parser.add_argument("--unfreezing")
-    parser.add_argument("--layer_decay", type=float)
-    parser.add_argument("--warm_up_epochs", type=int)
+    parser.add_argument("--layer_decay", type=validation.value)
+    parser.add_argument("--warm_up_epochs", type=validation.value)
     parser.add_argument("--features", type=Path, required=True, help="json of the activations' fingerprint")
     parser.add_argument("--transfer-phase", type=Path, required=True, help="folder of the head's states")
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")

@@ -16,6 +16,7 @@ INTRODUCTION = """\
 Written by `make faults` from {tests}.
 Those tests bring about each fault as often as it says here, in a folder of its own, and check what Thaw does.
 If any of them had seen something else, it would have failed, and this page would not have been written.
+`error: ...` is the one line that a stage prints before it ends with exit code 1, and leaves nothing behind.
 Faults: {faults}; tries: {tries}.
 """
 

@@ -103,13 +103,26 @@ def test_the_cut_is_the_last_layer_that_separates_below_from_above(name):
 
 
 @pytest.mark.parametrize("from_layer", [-1, 0, 154, 1000])
-def test_a_layer_that_is_not_there_is_refused(from_layer):
+def test_a_layer_that_is_not_there_is_refused(from_layer, told):
     network = untrained("MobileNetV2")
     with pytest.raises(ThawError) as error:
         backbones.cut_layer(network, from_layer)
     assert str(error.value) == (
         f"params.yaml: fine.from_layer: {network.name} has layers 0 to 153, not {from_layer}; name one above 0"
     )
+    told("params", str(error.value), f"fine.from_layer: {from_layer}")
+
+
+def test_a_layer_of_another_name_is_refused_with_the_nearest(told):
+    network = untrained("MobileNetV2")
+    with pytest.raises(ThawError) as error:
+        backbones.layer_index(network, "block_11_expend")
+    message = str(error.value)
+    assert message.startswith(
+        f"params.yaml: fine.from_layer: {network.name} has no layer 'block_11_expend'; near it are "
+    )
+    assert "block_11_expand" in message
+    told("params", message, "fine.from_layer: 'block_11_expend'")
 
 
 def check_parts(network: keras.Model, from_layer: int, pixels: np.ndarray) -> None:
@@ -186,14 +199,14 @@ BROKEN = {
 
 @pytest.mark.parametrize("kind", BROKEN)
 @pytest.mark.parametrize("suffix", [".h5", ".weights.h5", ".keras"])
-def test_a_file_that_holds_no_weights_gives_one_line(weights, tmp_path, kind, suffix):
+def test_a_file_that_holds_no_weights_gives_one_line(weights, tmp_path, kind, suffix, check_refused):
     path = tmp_path / f"broken{suffix}"
     path.write_bytes(BROKEN[kind](weights.read_bytes()))
     check_refused(path, MOBILENET)
 
 
 @pytest.mark.parametrize("name", ["weights.h5", "weights.pkl", "weights.keras", "weights.npy"])
-def test_a_pickle_is_refused_and_not_executed(tmp_path, name):
+def test_a_pickle_is_refused_and_not_executed(tmp_path, name, check_refused):
     mark = tmp_path / "executed"
     path = tmp_path / name
     path.write_bytes(pickle.dumps(Trap(mark)))
@@ -210,15 +223,44 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path, name):
         Backbone(name="MobileNet", arguments={"alpha": 0.25}, image_size=64),
         Backbone(name="ResNet50V2", arguments={}, image_size=64),
     ],
+    ids=["wider", "MobileNet", "ResNet50V2"],
 )
-def test_weights_of_another_network_are_refused(weights, other):
+def test_weights_of_another_network_are_refused(weights, other, check_refused):
     check_refused(weights, other)
 
 
-def check_refused(path: Path, spec: Backbone) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "size", "cause"),
+    [
+        ({"alfa": 0.35}, 64, "MobileNetV2() got an unexpected keyword argument 'alfa'"),
+        ({"alpha": "small"}, 64, ""),
+        ({"alpha": -1.0}, 64, ""),
+        ({"alpha": 0.35}, 8, "Input size must be at least 32x32"),
+    ],
+    ids=["unknown argument", "text for a number", "negative", "small picture"],
+)
+def test_a_network_that_keras_cannot_build_is_the_manifest_s_mistake(weights, arguments, size, cause, told):
+    spec = Backbone(name="MobileNetV2", arguments=arguments, image_size=size)
     with pytest.raises(ThawError) as error:
-        backbones.load(spec, path)
+        backbones.load(spec, weights)
     message = str(error.value)
-    assert message.startswith(f"{path}: not weights of {spec.name} {spec.arguments} (")
-    assert message.endswith("; fetch them again")
-    assert "\n" not in message
+    assert message.startswith(
+        f"backbone: keras.applications cannot build MobileNetV2 {arguments} for {size} pixels ({cause}"
+    )
+    assert message.endswith("); correct the manifest")
+    told("weights", message)
+
+
+@pytest.fixture
+def check_refused(told):
+    """Load weights that do not fit: one line that names the file."""
+
+    def check(path: Path, spec: Backbone) -> None:
+        with pytest.raises(ThawError) as error:
+            backbones.load(spec, path)
+        message = str(error.value)
+        assert message.startswith(f"{path}: not weights of {spec.name} {spec.arguments} (")
+        assert message.endswith("; fetch them again")
+        told("weights", message.replace(f"{path}", path.name))
+
+    return check

@@ -107,6 +107,7 @@ def test_what_stood_at_out_before_is_replaced(fetch, tmp_path):
         ),
         ({"bytes": 5}, HTML, "is an HTML page (a login or an error?), not animals.zip"),
     ],
+    ids=["missing", "another size", "another checksum", "html"],
 )
 def test_files_that_are_not_what_the_manifest_says(copy, content, cause, failure, tmp_path):
     if content is not None:
@@ -259,6 +260,7 @@ def test_a_part_from_another_address_is_dropped(server, fetch):
         ),
         ({"bytes": len(CONTENT)}, HTML, "is an HTML page (a login or an error?), not animals.zip"),
     ],
+    ids=["cut short", "too long", "another checksum", "html"],
 )
 def test_what_is_not_what_the_manifest_says_is_not_kept(copy, content, cause, server, failure):
     server.content = content

@@ -21,6 +21,7 @@ PAGE = """\
 Written by `make faults` from `test_bombs.py`.
 Those tests bring about each fault as often as it says here, in a folder of its own, and check what Thaw does.
 If any of them had seen something else, it would have failed, and this page would not have been written.
+`error: ...` is the one line that a stage prints before it ends with exit code 1, and leaves nothing behind.
 Faults: 1; tries: 2.
 
 ## archives
@@ -49,26 +50,27 @@ def test_the_page_has_a_section_a_kind_and_a_row_a_fault():
     table.add("archives", "a bomb", 3, "refused")
     assert table.page(["tests/b.py", "tests/a.py", "tests/b.py"]).splitlines()[2:] == [
         "Written by `make faults` from `tests/a.py`, `tests/b.py`.",
-        *PAGE.splitlines()[3:5],
+        *PAGE.splitlines()[3:6],
         "Faults: 3; tries: 46.",
-        *PAGE.splitlines()[6:11],
+        *PAGE.splitlines()[7:12],
         "| a bomb | 4 | refused |",
         "| a link | 2 | refused |",
         "",
         "## params",
         "",
-        *PAGE.splitlines()[9:11],
+        *PAGE.splitlines()[10:12],
         "| a \\| in &lt;a&gt; key and a new line | 40 | one line |",
     ]
 
 
 def test_the_tests_of_faults_write_the_page(session):
-    result = session.runpytest("--strict-markers", "-m", "faults", "--fault-table", "faults.md")
+    (session.path / "faults.md").write_text("of before")
+    result = session.runpytest("--strict-markers", "-m", "faults", "--fault-table=faults.md")
     result.assert_outcomes(passed=1, deselected=1)
     assert (session.path / "faults.md").read_text(encoding="utf-8") == PAGE
 
 
 def test_a_failure_writes_no_page(session):
     session.makepyfile(test_failure="def test_failure(fault):\n    assert not fault")
-    session.runpytest("--fault-table", "faults.md").assert_outcomes(passed=2, failed=1)
+    session.runpytest("--fault-table=faults.md").assert_outcomes(passed=2, failed=1)
     assert not (session.path / "faults.md").exists()

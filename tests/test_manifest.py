@@ -1,5 +1,6 @@
 """Manifests: what they say is read as it stands, and each mistake is told in one line."""
 
+import inspect
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -98,7 +99,28 @@ MISTAKES = [
     ("titel", "x", "unknown key 'titel'; did you mean 'title'?"),
     ("backbone.image_sise", 1, "unknown key 'backbone.image_sise'; did you mean 'image_size'?"),
     ("backbone.image_size", 96.5, "backbone.image_size: Input should be a valid integer, not 96.5"),
+    (
+        "backbone.image_size",
+        96000,
+        "backbone.image_size: Input should be less than or equal to 4096, not 96000",
+    ),
     ("backbone.arguments.alpha", [1], "backbone.arguments.alpha: must be a number, a text, true or false"),
+    (
+        "backbone.arguments.weights",
+        "imagenet",
+        "backbone.arguments: weights: not the manifest's to choose; leave it out",
+    ),
+    (
+        "backbone.name",
+        "MobilNetV2",
+        "backbone.name: must be a network of keras.applications (did you mean 'MobileNetV2'?), not 'MobilNetV2'",
+    ),
+    (
+        "backbone.name",
+        "__doc__",
+        f"backbone.name: must be a network of keras.applications (known are {', '.join(manifest.BACKBONES)}), "
+        "not '__doc__'",
+    ),
     ("backbone", None, "backbone: must be a mapping of keys"),
     ("downloads.weights", REMOVED, "downloads: 'weights' is missing; known are animals, flowers"),
     ("downloads.animals", REMOVED, "downloads: 'animals' is missing; known are flowers, weights"),
@@ -362,3 +384,10 @@ def test_the_manifest_of_the_photographs():
     places = [*read.dataset("cats_dogs").places(), *read.dataset("roses_tulips").places()]
     assert [place.images for place in places] == [1000, 1000, 500, 500, 641, 799]
     assert read.backbone.name == "MobileNetV2"
+
+
+def test_the_backbones_are_those_of_keras():
+    from stages.lib.keras_quietly import keras
+
+    networks = {name for name, value in vars(keras.applications).items() if inspect.isfunction(value)}
+    assert set(manifest.BACKBONES) == networks

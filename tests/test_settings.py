@@ -81,7 +81,7 @@ def test_what_the_manifest_has_not_is_told_in_one_line(written, changes, message
     ],
     ids=["half an epoch", "no such data set"],
 )
-def test_no_stage_starts_work(stage, changes, message, written, tmp_path, monkeypatch, capfd, fault):
+def test_no_stage_starts_work(stage, changes, message, written, tmp_path, monkeypatch, capfd, fault, request):
     if stage == "train" and "nope" in str(changes):
         monkeypatch.setitem(COMMANDS, "train", COMMANDS["train"].replace("1.5", "1"))
     written(changes)
@@ -96,4 +96,33 @@ def test_no_stage_starts_work(stage, changes, message, written, tmp_path, monkey
     (line,) = printed.err.splitlines()
     assert line.startswith(f"error: params.yaml: {message}")
     assert sorted(tmp_path.rglob("*")) == before
-    fault("params against the manifest", f"stage {stage}, {changes}", 1, f"exit code 1, nothing written; {line}")
+    fault("params against the manifest", f"a stage started all the same ({request.node.callspec.id})", 1, line)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--transfer 0 --fine 1.5", "schedule: fine: Input should be a valid integer, not 1.5"),
+        ("--transfer 0 --fine [1", "schedule: fine: Input should be a valid integer, not '[1'"),
+        ("--transfer -1 --fine 5", "schedule: transfer: Input should be greater than or equal to 0, not -1"),
+        ("--transfer 0 --fine 0", "schedule: transfer and fine are both 0; give at least one phase an epoch"),
+        (
+            "--transfer 0 --fine 1 --unfreezing slowly",
+            "schedule: unfreezing: Input should be 'at_once' or 'gradual', not 'slowly'",
+        ),
+    ],
+    ids=["half an epoch", "no number", "less than none", "no epoch", "unknown style"],
+)
+def test_a_schedule_of_the_grid_that_lies(words, message, written, tmp_path, monkeypatch, told):
+    from stages import train
+
+    written({})
+    monkeypatch.chdir(tmp_path)
+    command = COMMANDS["train"].replace("--transfer 0 --fine 1.5", words)
+    monkeypatch.setattr(sys, "argv", ["train", *command.split()])
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ThawError) as caught:
+        train.main()
+    assert str(caught.value) == message
+    assert sorted(tmp_path.rglob("*")) == before
+    told("params", message, f"a schedule in dvc.yaml: {words}")

@@ -1,8 +1,6 @@
 """The pre-trained backbone: loaded, cut below the first unfrozen layer, and put together again."""
 
 import difflib
-import inspect
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,32 +18,36 @@ LayerPlace = int | float | str
 def load(spec: Backbone, weights: Path) -> keras.Model:
     """Build the manifest's backbone without its top and load `weights` (a Keras `.h5` file).
 
-    Input: float (n, size, size, 3) as its own `preprocess_input` makes it. Raises ThawError where the name is none of
-    `keras.applications`, or the weights do not fit.
+    Input: float (n, size, size, 3) as its own `preprocess_input` makes it. Raises ThawError where Keras cannot build
+    it as the manifest says, or the weights do not fit.
     """
-    build = _builder(spec)
     if not h5py.is_hdf5(weights):  # of Keras's other formats, one may hold code
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} (no HDF5 file); fetch them again")
-    shape = (spec.image_size, spec.image_size, 3)
+    network = _built(spec)
     try:
-        return build(input_shape=shape, include_top=False, weights=str(weights), **spec.arguments)
-    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        network.load_weights(str(weights))
+    except Exception as error:  # h5py and Keras raise whatever damaged bytes lead them to
         cause = " ".join(str(error).split())
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); fetch them again") from None
+    return network
 
 
-def _builder(spec: Backbone) -> Callable[..., keras.Model]:
-    known = [name for name, value in vars(keras.applications).items() if inspect.isfunction(value)]
-    if spec.name not in known:
-        near = difflib.get_close_matches(spec.name, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-        raise ThawError(f"backbone.name: keras.applications has no '{spec.name}'; {hint}")
-    return getattr(keras.applications, spec.name)
+def _built(spec: Backbone) -> keras.Model:
+    shape = (spec.image_size, spec.image_size, 3)
+    build = getattr(keras.applications, spec.name)
+    try:
+        return build(input_shape=shape, include_top=False, weights=None, **spec.arguments)
+    except Exception as error:  # as above, of arguments
+        cause = " ".join(str(error).split())
+        raise ThawError(
+            f"backbone: keras.applications cannot build {spec.name} {spec.arguments} for {spec.image_size} pixels "
+            f"({cause}); correct the manifest"
+        ) from None
 
 
 def preprocessing(spec: Backbone) -> Preprocessing:
     """What turns pixels, float (n, size, size, 3) in [0, 255], into the backbone's own input."""
-    module = _builder(spec).__module__.rpartition(".")[2]
+    module = getattr(keras.applications, spec.name).__module__.rpartition(".")[2]
     return getattr(keras.applications, module).preprocess_input
 
 

@@ -1,5 +1,6 @@
 """The manifest of inputs (`data/*.yaml`): downloads, data sets and backbone as frozen, checked values."""
 
+import difflib
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,17 @@ from stages.lib.validation import Section
 WEIGHTS = "weights"  # the download that is the backbone's
 LONGEST_NAME = 200  # bytes; file systems take 255, and a file still being written adds to its name
 LONGEST_PATH = 1024  # bytes
+# The networks of keras.applications, told here because Keras takes seconds to import; a test compares.
+BACKBONES = (
+    *("ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtSmall", "ConvNeXtTiny", "ConvNeXtXLarge", "DenseNet121", "DenseNet169"),
+    *("DenseNet201", *(f"EfficientNetB{size}" for size in range(8))),
+    *("EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2", "EfficientNetV2B3", "EfficientNetV2L"),
+    *("EfficientNetV2M", "EfficientNetV2S", "InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2"),
+    *("MobileNetV3Large", "MobileNetV3Small", "NASNetLarge", "NASNetMobile", "ResNet101", "ResNet101V2", "ResNet152"),
+    *("ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception"),
+)
+LARGEST_IMAGE = 4096  # pixels a side: more is a slip, and fills any memory
+OWN_ARGUMENTS = {"include_top", "input_shape", "input_tensor", "pooling", "weights"}  # which the stages decide
 
 Item = TypeVar("Item")
 
@@ -48,6 +60,14 @@ def _folder(text: str) -> str:
     if not text or path.is_absolute() or ".." in path.parts or "\\" in text or not text.isprintable():
         raise ValueError("must be a plain folder with '/' between its parts, without '..'")
     return text
+
+
+def _backbone(name: str) -> str:
+    if name not in BACKBONES:
+        near = difflib.get_close_matches(name, BACKBONES, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(BACKBONES)}"
+        raise ValueError(f"must be a network of keras.applications ({hint})")
+    return name
 
 
 def _scalar(value: object) -> object:
@@ -238,9 +258,16 @@ AnyDataset = Annotated[
 class Backbone(Section):
     """A network of `keras.applications` and how it is built."""
 
-    name: Title
+    name: Annotated[str, AfterValidator(_backbone)]
     arguments: dict[str, Annotated[object, AfterValidator(_scalar)]]
-    image_size: Annotated[int, Field(ge=1)]  # pixels, of both sides
+    image_size: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]  # pixels, of both sides
+
+    @field_validator("arguments")
+    @classmethod
+    def _left_to_the_manifest(cls, arguments: dict[str, object]) -> dict[str, object]:
+        if taken := sorted(OWN_ARGUMENTS & arguments.keys()):
+            raise ValueError(f"{', '.join(taken)}: not the manifest's to choose; leave it out")
+        return arguments
 
 
 class Manifest(Section):

@@ -71,6 +71,14 @@ def load(path: Path, section: type[SectionType]) -> SectionType:
     return checked(content, section, str(path))
 
 
+def value(text: str) -> Any:
+    """A word of a command line that DVC made of a YAML file's value, as that value; text where it is none."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except (ValueError, yaml.YAMLError):
+        return text
+
+
 def checked(content: object, section: type[SectionType], place: str) -> SectionType:
     """`content` as a `section`; raises ThawError that names `place`, the key, the cause and the nearest known key."""
     try:
