@@ -61,6 +61,14 @@ class Fine(Section):
     batch_norm: Literal["batch", "moving"]
 
 
+class Statistics(Section):
+    """How sure an interval is, and the draws of the bootstrap."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]  # fewer say nothing about an interval's ends
+    seed: Seed
+
+
 class Params(Section):
     """All of `params.yaml`."""
 
@@ -75,6 +83,7 @@ class Params(Section):
     head: Head
     transfer: Transfer
     fine: Fine
+    statistics: Statistics
 
 
 def load(path: Path = PARAMS_FILE) -> Params:
