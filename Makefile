@@ -51,7 +51,7 @@ faults: setup  ## try the faults again and write what happened into docs/faults.
 
 record: setup  ## write the finished run of the photographs into docs/paper
 	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --histories plots \
-		--params params.yaml --raw data/raw --out docs/paper
+		--models models --params params.yaml --raw data/raw --out docs/paper
 
 PIN = uv pip compile --universal --python-version 3.11 --generate-hashes --no-header
 

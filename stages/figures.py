@@ -1,172 +1,123 @@
 """Stage `figures`: the study as pictures.
 
-Reads the table of variants and their csvs; writes a PNG for each variant, one for each data set's variants
-together, and one of the final results over the share of fine-tuning.
+Reads the tables of variants and costs, the claims, and the variants' epochs; writes a PNG for each variant, one for
+each data set's grid, and one each of the final results over the share of fine-tuning, of costs, of the dip where
+fine-tuning starts, and of the styles of fine-tuning. Bands and bars are intervals over the seeds.
 """
 
 import argparse
-from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # before pyplot: no display is needed
-
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
-from stages.lib import manifest, records, variants
+from stages.lib import cost_figure, costs, dip_figure, drawing, manifest, records, statistics, style_figure, variants
 from stages.lib.command import ThawError, run
-from stages.lib.files import written_whole
+from stages.lib.drawing import GREY, LOOKS, MARK, PARTS, STYLE, TRIAL, Colour, Look
 from stages.lib.manifest import Manifest
 from stages.lib.variants import Variant
 
 MEASURES = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
 
-Colour = str | tuple[float, ...]
-Look = tuple[Colour, str, str]  # colour, marker, dashes
-
-# Colours of Okabe and Ito's palette, apart for colour-blind readers, and light and dark for grey print.
-PARTS = {"training": ("", "#56B4E9", "o"), "validation": ("val_", "#B34700", "s")}
-LOOKS: tuple[Look, ...] = (
-    ("#0072B2", "o", "-"),
-    ("#D55E00", "s", "--"),
-    ("#009E73", "^", "-."),
-    ("#CC79A7", "v", ":"),
-)
-TRIAL = "#000000"
-GREY = "#5F6368"
-MARK = 7  # points, the mark where fine-tuning starts
-STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same letters
-    "font.size": 10,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#9AA0A6",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#E3E5E8",
-    "grid.linewidth": 0.8,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "figure.figsize": (9.6, 4.2),
-    "savefig.dpi": 150,
-}
-
 
 def main() -> None:
     arguments = _arguments()
     source = manifest.load(arguments.source)
-    study = read_study(arguments.variants, arguments.table, arguments.histories)
+    study = read_study(arguments.variants, arguments.table, arguments.histories, arguments.models)
+    claims = records.read_json(arguments.claims)
+    spent = costs.read(arguments.costs)
+    confidence = claims["confidence"]
     with plt.rc_context(STYLE):
         for variant in study:
-            save(draw_variant(variant, source), arguments.out / f"{variant.name}.png")
+            drawing.save(draw_variant(variant, source, confidence), arguments.out / f"{variant.name}.png")
         for dataset, members in variants.of_datasets(study).items():
-            save(draw_dataset(dataset, members, source), arguments.out / f"{dataset}.png")
-        save(draw_fine_share(study, source), arguments.out / "fine_share.png")
+            drawing.save(draw_dataset(dataset, members, source, confidence), arguments.out / f"{dataset}.png")
+        drawing.save(draw_fine_share(study, source, confidence), arguments.out / "fine_share.png")
+        drawing.save(cost_figure.draw(study, spent, source, confidence), arguments.out / "costs.png")
+        drawing.save(dip_figure.draw(study, claims["dip_parts"], source, confidence), arguments.out / "dip.png")
+        drawing.save(style_figure.draw(study, claims["styles"], source, confidence), arguments.out / "styles.png")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
     parser.add_argument("--histories", type=Path, required=True, help="folder of <variant>.csv")
+    parser.add_argument("--models", type=Path, required=True, help="folder of <variant>/, with its repeats")
     parser.add_argument("--table", type=Path, required=True, help="csv of one row a variant")
+    parser.add_argument("--costs", type=Path, required=True, help="csv of what each variant costs")
+    parser.add_argument("--claims", type=Path, required=True, help="json of the claims checked")
     parser.add_argument("--variants", nargs="+", required=True, help="names, in the legends' order")
     parser.add_argument("--out", type=Path, required=True, help="folder of the PNGs, written")
     return parser.parse_args()
 
 
-def read_study(names: list[str], table: Path, histories: Path) -> list[Variant]:
+def read_study(names: list[str], table: Path, histories: Path, models: Path) -> list[Variant]:
     """The variants `names` of the table with their epochs; raises ThawError where one is missing."""
     columns = ("variant", "dataset", "transfer", "fine")
     rows = {row["variant"]: row for row in records.read_table(table, columns).to_dict("records")}
     missing = [name for name in names if name not in rows]
     if missing:
         raise ThawError(f"{table}: has no {', '.join(missing)}; run the stage that writes it, `summarize`")
-    return [
-        variants.checked(Variant(name, rows[name], records.read_history(histories / f"{name}.csv")), table)
-        for name in names
-    ]
+    return [variants.checked(variants.with_epochs(name, rows[name], histories, models), table) for name in names]
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG, the same bytes for the same picture."""
-    with written_whole(path) as beside:
-        figure.savefig(beside, metadata={"Software": None})  # else matplotlib's version
-    plt.close(figure)
-
-
-def draw_variant(variant: Variant, source: Manifest) -> Figure:
+def draw_variant(variant: Variant, source: Manifest, confidence: float) -> Figure:
     """Training and validation over the epochs, as in the paper's figures 5.1 to 5.6."""
-    figure, panels = _new_figure(f"{_title(variant.dataset, source)}: {_schedule(variant)}", source)
+    figure, panels = _new_figure(
+        f"{drawing.title_of(variant.dataset, source)}: {_schedule(variant)}", source, variant, confidence
+    )
     for axes, measure in zip(panels, MEASURES, strict=True):
         for label, (prefix, colour, marker) in PARTS.items():
             values = variant.history[f"{prefix}{measure}"]
             axes.plot(variant.history["epoch"], values, color=colour, marker=marker, ms=3.5, label=label)
-        _format_epochs(axes, len(variant.history))
+            drawing.draw_band(axes, variant, f"{prefix}{measure}", colour, confidence)
+        drawing.format_epochs(axes, len(variant.history))
         _mark_fine_start(axes, variant)
-    _add_legend(figure, panels[0].get_lines()[: len(PARTS)])
+    drawing.add_legend(figure, panels[0].get_lines()[: len(PARTS)])
     return figure
 
 
-def draw_dataset(dataset: str, members: list[Variant], source: Manifest) -> Figure:
-    """Validation results of all variants of a data set, the start of fine-tuning marked on each."""
-    figure, panels = _new_figure(f"{_title(dataset, source)}: validation under every schedule", source)
-    colours = _colours_by_share(members)
+def draw_dataset(dataset: str, members: list[Variant], source: Manifest, confidence: float) -> Figure:
+    """Validation results of a data set's grid and the trial, the start of fine-tuning marked on each."""
+    shown = [variant for variant in members if variant.kind != "style"]
+    title = f"{drawing.title_of(dataset, source)}: validation under every schedule"
+    figure, panels = _new_figure(title, source, shown[0], confidence)
+    colours = drawing.colours_by_share(shown)
     for axes, measure in zip(panels, MEASURES, strict=True):
-        for variant in members:
+        for variant in shown:
             _draw_validation(axes, variant, measure, colours[variant.name])
-        _format_epochs(axes, max(len(variant.history) for variant in members))
+            drawing.draw_band(axes, variant, f"val_{measure}", colours[variant.name], confidence)
+        drawing.format_epochs(axes, max(len(variant.history) for variant in shown))
     start = Line2D([], [], color=GREY, marker="o", ms=MARK, ls="", label="fine-tuning starts")
-    _add_legend(figure, [*_plain_handles(panels[0]), start], title="transfer + fine epochs")
+    drawing.add_legend(figure, [*_plain_handles(panels[0]), start], title="transfer + fine epochs")
     return figure
 
 
-def draw_fine_share(study: list[Variant], source: Manifest) -> Figure:
+def draw_fine_share(study: list[Variant], source: Manifest, confidence: float) -> Figure:
     """Final validation results over the share of epochs that fine-tuning takes, a line for each data set."""
-    figure, panels = _new_figure("Final validation results by the share of fine-tuning", source)
+    title = "Final validation results by the share of fine-tuning"
+    figure, panels = _new_figure(title, source, study[0], confidence)
     for axes, measure in zip(panels, MEASURES, strict=True):
         for (dataset, members), look in zip(variants.of_datasets(study).items(), cycle(LOOKS), strict=False):
-            _draw_final(axes, members, measure, look, _title(dataset, source))
+            _draw_final(axes, members, measure, look, drawing.title_of(dataset, source), confidence)
         axes.set_xlabel("fine-tuning's share of the epochs")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-    _add_legend(figure, panels[0].get_lines())
+    drawing.add_legend(figure, panels[0].get_lines())
     return figure
 
 
-def _new_figure(title: str, source: Manifest) -> tuple[Figure, list[Axes]]:
-    """A figure that says its source, and its two empty panels: accuracy and loss."""
-    figure, panels = plt.subplots(1, 2)
-    figure.subplots_adjust(left=0.075, right=0.985, top=0.79, bottom=0.235, wspace=0.22)
-    figure.text(0.075, 0.93, title, size=13, weight="bold")
-    figure.text(0.075, 0.875, f"images: {source.title}", color=GREY)
-    for axes, label in zip(panels, MEASURES.values(), strict=True):
+def _new_figure(title: str, source: Manifest, variant: Variant, confidence: float) -> tuple[Figure, list[Axes]]:
+    """A figure that says its source and how often it ran, and its two empty panels: accuracy and loss."""
+    figure, panels = drawing.new_rows(title, source, 1, drawing.repeats_note(variant, confidence))
+    for axes, label in zip(panels[0], MEASURES.values(), strict=True):
         axes.set_ylabel(label)
-    _format_loss(panels[1])
-    return figure, list(panels)
-
-
-def _format_loss(axes: Axes) -> None:
-    # Losses fall by an order of magnitude: on a linear axis the late epochs, which matter, lie on each other.
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _format_epochs(axes: Axes, epochs: int) -> None:
-    axes.set_xlabel("epoch")
-    axes.set_xlim(0.5, epochs + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    drawing.format_loss(panels[0, 1])
+    return figure, list(panels[0])
 
 
 def _mark_fine_start(axes: Axes, variant: Variant) -> None:
@@ -199,27 +150,24 @@ def _draw_validation(axes: Axes, variant: Variant, measure: str, colour: Colour)
         ms=MARK,
         mec="white",
         markevery=[variant.transfer] if variant.fine else [],
-        label=_label(variant),
+        label=drawing.label_of(variant),
     )
 
 
-def _colours_by_share(members: list[Variant]) -> dict[str, Colour]:
-    """From light to dark as fine-tuning's share grows, an order that grey print keeps; the trial in black."""
-    grid = sorted((variant for variant in members if variant.in_grid), key=lambda variant: variant.fine_share)
-    shades = matplotlib.colormaps["plasma"](np.linspace(0.88, 0.05, len(grid)))
-    colours = dict.fromkeys((variant.name for variant in members), TRIAL)
-    return colours | {variant.name: tuple(shade) for variant, shade in zip(grid, shades, strict=True)}
-
-
-def _draw_final(axes: Axes, members: list[Variant], measure: str, look: Look, title: str) -> None:
+def _draw_final(axes: Axes, members: list[Variant], measure: str, look: Look, title: str, confidence: float) -> None:
     colour, marker, dashes = look
-    grid = sorted((variant for variant in members if variant.in_grid), key=lambda variant: variant.fine_share)
-    points = [(variant.fine_share, variant.history[f"val_{measure}"].iloc[-1]) for variant in grid]
+    column = f"val_{measure}"
+    grid = variants.by_share(members)
+    points = [(variant.fine_share, variant.history[column].iloc[-1]) for variant in grid]
     axes.plot(*np.array(points).reshape(-1, 2).T, color=colour, marker=marker, ls=dashes, ms=7, label=title)
+    if grid and len(grid[0].seeds) > 1:
+        ends = [statistics.over_seeds(variant.by_seed(column).iloc[-1].to_numpy(), confidence) for variant in grid]
+        low, high = [end.low for end in ends], [end.high for end in ends]
+        axes.fill_between([share for share, _ in points], low, high, color=colour, alpha=drawing.BAND, lw=0)
     for variant in members:
-        if not variant.in_grid:
-            final = variant.history[f"val_{measure}"].iloc[-1]
-            label = f"{title}, {_label(variant)}"
+        if variant.kind == "trial":
+            final = variant.history[column].iloc[-1]
+            label = f"{title}, {drawing.label_of(variant)}"
             axes.plot(variant.fine_share, final, color=colour, mec=TRIAL, marker="*", ms=14, ls="", label=label)
 
 
@@ -231,30 +179,11 @@ def _plain_handles(axes: Axes) -> list[Line2D]:
     ]
 
 
-def _add_legend(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> None:
-    figure.legend(
-        handles=handles,
-        loc="lower center",
-        ncols=len(handles),
-        title=title,
-        columnspacing=1.4,
-        handlelength=1.8,
-    )
-
-
-def _title(dataset: str, source: Manifest) -> str:
-    title = source.dataset(dataset).title
-    return title[:1].upper() + title[1:]
-
-
 def _schedule(variant: Variant) -> str:
     epochs = f"{variant.transfer} transfer + {variant.fine} fine epochs"
-    return epochs if variant.in_grid else f"{variant.name}, {epochs}"
-
-
-def _label(variant: Variant) -> str:
-    epochs = f"{variant.transfer} + {variant.fine}"
-    return epochs if variant.in_grid else f"{variant.name}: {epochs}"
+    if variant.kind == "trial":
+        return f"{variant.name}, {epochs}"
+    return f"{epochs}, {variant.style}" if variant.style else epochs
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from stages import summarize
 from stages.lib import files, manifest, paper, params, record_page, records, variants
 from stages.lib.command import ThawError, run
 from stages.lib.manifest import Manifest
-from stages.lib.paper import Paper
 from stages.lib.params import Params
 from stages.lib.record_page import Page
 from stages.lib.variants import Variant
+
+TABLES = ("summary", "claims", "comparisons", "costs", "recommendation")
 
 
 def main() -> None:
@@ -26,11 +27,12 @@ def main() -> None:
         paper=paper.load(arguments.paper),
         paper_link=Path(os.path.relpath(arguments.paper, arguments.out)).as_posix(),
     )
-    study = read_study(arguments.metrics, arguments.histories, page.source, page.paper)
+    study = read_study(arguments, page)
     check_settings(study, page.settings, arguments.params)
+    claims = records.read_json(arguments.metrics / "claims.json")
     copies = run_files(study, arguments.metrics, arguments.histories, arguments.params)
     downloads = read_downloads(arguments.raw, page.source)
-    write(arguments.out, copies, record_page.compose(page, study, downloads))
+    write(arguments.out, copies, record_page.compose(page, study, downloads, claims))
 
 
 def _arguments() -> argparse.Namespace:
@@ -39,21 +41,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--paper", type=Path, required=True, help="the paper's numbers and claims")
     parser.add_argument("--metrics", type=Path, required=True, help="folder of the run's jsons")
     parser.add_argument("--histories", type=Path, required=True, help="folder of the run's csvs and PNGs")
+    parser.add_argument("--models", type=Path, required=True, help="folder of the run's repeats")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml of the run")
     parser.add_argument("--raw", type=Path, required=True, help="folder of the downloads")
     parser.add_argument("--out", type=Path, required=True, help="folder of the record, replaced whole")
     return parser.parse_args()
 
 
-def read_study(metrics: Path, histories: Path, source: Manifest, told: Paper) -> list[Variant]:
+def read_study(arguments: argparse.Namespace, page: Page) -> list[Variant]:
     """The variants of the run's table; raises ThawError where the paper has more or a file is stale."""
+    metrics, histories, source = arguments.metrics, arguments.histories, page.source
     table = histories / "summary.csv"
     names = list(records.read_table(table, ["variant"])["variant"])
-    missing = [name for name in told.variants if name not in names]
+    missing = [name for name in page.paper.variants if name not in names]
     if missing:
         raise ThawError(f"{table}: has no {', '.join(missing)}; run `dvc repro`")
-    study = summarize.read_study(names, metrics, histories, source.path)
-    if records.read_json(metrics / "summary.json") != summarize.summary(source.title, study):
+    study = summarize.read_study(names, metrics, histories, arguments.models, source.path)
+    summary = summarize.summary(source.title, study, page.settings.statistics.confidence)
+    if records.read_json(metrics / "summary.json") != summary:
         raise ThawError(f"{metrics / 'summary.json'}: differs from the variants' own jsons; run `dvc repro`")
     return study
 
@@ -63,6 +68,8 @@ def check_settings(study: list[Variant], settings: Params, path: Path) -> None:
     now = {"source": settings.source, "seed": settings.seed, "batch_norm": settings.fine.batch_norm}
     for variant in study:
         for key, value in now.items():
+            if key == "batch_norm" and variant.kind == "style":  # a style may be just that
+                continue
             ran = variant.record[key]
             if ran != value:
                 raise ThawError(f"{path}: {key} is {value}, but {variant.name} ran with {ran}; run `dvc repro`")
@@ -70,12 +77,12 @@ def check_settings(study: list[Variant], settings: Params, path: Path) -> None:
 
 def run_files(study: list[Variant], metrics: Path, histories: Path, settings: Path) -> dict[Path, Path]:
     """Where each file of the run lies, by its place in the record; raises ThawError where one is missing."""
-    tables = [*(variant.name for variant in study), "summary"]
-    pictures = [*(variant.name for variant in study), *variants.of_datasets(study), "fine_share"]
+    names = [variant.name for variant in study]
+    pictures = [*names, *variants.of_datasets(study), *record_page.OVERALL_FIGURES]
     copies = {
         Path("params.yaml"): settings,
-        **{Path("metrics", f"{name}.json"): metrics / f"{name}.json" for name in tables},
-        **{Path("plots", f"{name}.csv"): histories / f"{name}.csv" for name in tables},
+        **{Path("metrics", f"{name}.json"): metrics / f"{name}.json" for name in (*names, "summary", "claims")},
+        **{Path("plots", f"{name}.csv"): histories / f"{name}.csv" for name in (*names, *TABLES)},
         **{Path("plots", f"{name}.png"): histories / f"{name}.png" for name in pictures},
     }
     for path in copies.values():

@@ -25,6 +25,7 @@ transfer: {optimizer: adam, learning_rate: 1.0e-4}
 fine:
   {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, engine: fused, batch_norm: batch, unfreezing: at_once,
   layer_decay: 1.0, warm_up_epochs: 0, groups: 4, epochs_a_group: 2}
+statistics: {confidence: 0.95, resamples: 2000, seed: 1}
 """
 
 
@@ -89,6 +90,8 @@ def test_small_numbers_are_read_in_every_way_of_writing(tmp_path, number):
         ("fine.from_layer", 0.65),
         ("fine.from_layer", "block_11_expand"),
         ("fine.batch_norm", "moving"),
+        ("statistics.confidence", 0.9),
+        ("statistics.resamples", 100),
     ],
 )
 def test_a_good_value_is_taken(changed, key, value):
@@ -136,6 +139,9 @@ def test_a_good_value_is_taken(changed, key, value):
         ("transfer.optimizer", "Adam", "transfer.optimizer: Input should be 'adam', 'rmsprop' or 'sgd', not 'Adam'"),
         ("transfer.learning_rate", 0, "transfer.learning_rate: Input should be greater than 0, not 0"),
         ("transfer.learning_rate", "1e-4x", "transfer.learning_rate: Input should be a valid number, not '1e-4x'"),
+        ("statistics.confidence", 1, "statistics.confidence: Input should be less than 1, not 1"),
+        ("statistics.confidence", 0, "statistics.confidence: Input should be greater than 0, not 0"),
+        ("statistics.resamples", 99, "statistics.resamples: Input should be greater than or equal to 100, not 99"),
         ("fine.learning_rate", float("inf"), "fine.learning_rate: Input should be a finite number, not inf"),
         ("fine.from_layer", 0, "fine.from_layer: Input should be greater than or equal to 1, not 0"),
         ("fine.layer_decay", 0, "fine.layer_decay: Input should be greater than 0, not 0"),
@@ -165,6 +171,7 @@ def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message
         ("- 1\n- 2\n", "must be a mapping of keys"),
         ("seeds: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
         (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 5 and in 16); mend the file"),
+        (GOOD + "seed: 2\n", "cannot be read as YAML (the key 'seed' stands in line 5 and in 14); mend the file"),
         (
             GOOD.replace("fine: 3", "fine: 3, fine: 4"),
             "cannot be read as YAML (the key 'fine' stands in line 4 and in 4); mend the file",

@@ -16,6 +16,13 @@ GRID = {
     "cats_dogs": [(30, 1), (20, 11), (10, 21), (0, 31)],
     "roses_tulips": [(50, 1), (40, 11), (30, 21), (20, 31), (10, 41), (0, 51)],
 }  # the paper's
+STYLES = [
+    "cats_dogs-10-21-moving",
+    "roses_tulips-20-31-moving",
+    "roses_tulips-20-31-gradual",
+    "roses_tulips-20-31-discriminative",
+    "roses_tulips-20-31-warm_up",
+]
 VARIANTS = [f"{dataset}-{transfer}-{fine}" for dataset, grid in GRID.items() for transfer, fine in grid]
 
 
@@ -55,10 +62,22 @@ def test_every_variant_spends_its_data_set_s_budget():
 @pytest.mark.parametrize("name", ["summarize", "figures"])
 def test_all_variants_are_summarized_and_drawn(name):
     words = STAGES[name]["cmd"].split()
-    start = words.index("--variants") + 1
-    assert words[start : start + 11] == [*VARIANTS, "trial"]
-    for variant in [*VARIANTS, "trial"]:
-        assert f"plots/{variant}.csv" in STAGES[name]["deps"]
+    listed = words[words.index("--variants") + 1 :]
+    shown = [*VARIANTS, "trial", *STYLES]
+    assert listed[: len(shown) + 1] == [*shown, "--out"]
+    read = {"figures": ["histories"], "summarize": ["histories", "predictions", "seconds"]}[name]
+    expected = {f"plots/{variant}.csv" for variant in shown}
+    expected |= {f"models/{variant}/{file}.csv" for variant in shown for file in read}
+    assert expected <= set(STAGES[name]["deps"])
+
+
+def test_every_picture_and_table_is_an_output_in_git():
+    pictures = {*VARIANTS, "trial", *STYLES, *GRID, "fine_share", "costs", "dip", "styles"}
+    drawn = {path: options for output in STAGES["figures"]["plots"] for path, options in output.items()}
+    assert drawn == {f"plots/{name}.png": {"cache": False} for name in pictures}
+    tables = {path: options for output in STAGES["summarize"]["outs"] for path, options in output.items()}
+    names = ["claims.csv", "comparisons.csv", "costs.csv", "recommendation.csv", "summary.csv", "validation"]
+    assert tables == {path: {"cache": False} for path in ["metrics/claims.json", *(f"plots/{name}" for name in names)]}
 
 
 def test_the_trial_is_no_variant_of_the_grid():

@@ -17,7 +17,7 @@ PAPER = {
         "animals-0-3": {"figure": "1.2", "val": {"loss": 0.4}, "settles": {"loss": 2}, "remark": "the best"},
         "flowers-1-1": {},
     },
-    "claims": {name: f"Claim {name}." for name in paper.Claims.model_fields},
+    "claims": {name: {"text": f"Claim {name}.", "rests_on": "a figure"} for name in paper.Claims.model_fields},
 }
 LINES = [
     "# The study on small things, beside the paper",
@@ -86,6 +86,7 @@ def call(folder, source, monkeypatch):
         "paper": folder / "paper.yaml",
         "metrics": folder / "metrics",
         "histories": folder / "plots",
+        "models": folder / "models",
         "params": folder / "params.yaml",
         "raw": folder / "raw",
         "out": folder / "docs" / "paper",
@@ -113,12 +114,12 @@ def test_the_record_holds_the_run_and_a_page_beside_the_paper(run, source, monke
     copied = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     del copied[Path("README.md")]
     assert copied == {path: (run / path).read_bytes() for path in copied}
-    names = [*finished_run.SCHEDULES, "summary"]
-    pictures = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share"]
+    names = list(finished_run.SCHEDULES)
+    pictures = [*names, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
     assert sorted(map(str, copied)) == sorted(
         ["params.yaml"]
-        + [f"metrics/{name}.json" for name in names]
-        + [f"plots/{name}.csv" for name in names]
+        + [f"metrics/{name}.json" for name in (*names, "summary", "claims")]
+        + [f"plots/{name}.csv" for name in (*names, *finished_run.TABLES)]
         + [f"plots/{name}.png" for name in pictures]
     )
 
@@ -127,7 +128,7 @@ def test_every_link_of_the_page_leads_to_a_file(run, source, monkeypatch):
     call(run, source, monkeypatch)
     out = run / "docs" / "paper"
     links = re.findall(r"\]\(([^)]+)\)", (out / "README.md").read_text(encoding="utf-8"))
-    assert len(links) == 9
+    assert len(links) == 13
     assert [link for link in links if not (out / link).is_file()] == []
 
 

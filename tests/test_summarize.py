@@ -3,6 +3,7 @@
 import json
 
 import finished_run
+import pandas as pd
 import pytest
 
 from stages import summarize
@@ -10,16 +11,18 @@ from stages.lib import records, variants
 from stages.lib.command import ThawError
 
 TABLE = """\
-variant,dataset,transfer,fine,fine_share,epochs,\
+variant,dataset,transfer,fine,fine_share,epochs,repeats,\
 final_accuracy,final_loss,best_accuracy,best_accuracy_epoch,best_loss,best_loss_epoch,\
 final_val_accuracy,final_val_loss,best_val_accuracy,best_val_accuracy_epoch,best_val_loss,best_val_loss_epoch
-animals-2-1,animals,2,1,0.333333,3,0.6,0.6,0.7,2,0.5,2,0.85,0.4,0.85,3,0.4,3
-animals-0-3,animals,0,3,1.0,3,0.9,0.2,0.9,3,0.2,3,0.9,0.35,0.9,2,0.3,2
-flowers-1-1,flowers,1,1,0.5,2,0.6,0.65,0.6,1,0.65,1,0.7,0.55,0.7,2,0.55,2
-trial,flowers,0,1,1.0,1,0.6,0.62,0.6,1,0.62,1,0.7,0.61,0.7,1,0.61,1
+animals-2-1,animals,2,1,0.333333,3,1,0.6,0.6,0.7,2,0.5,2,0.85,0.4,0.85,3,0.4,3
+animals-0-3,animals,0,3,1.0,3,1,0.9,0.2,0.9,3,0.2,3,0.9,0.35,0.9,2,0.3,2
+flowers-1-1,flowers,1,1,0.5,2,1,0.6,0.65,0.6,1,0.65,1,0.7,0.55,0.7,2,0.55,2
+trial,flowers,0,1,1.0,1,1,0.6,0.62,0.6,1,0.62,1,0.7,0.61,0.7,1,0.61,1
+animals-2-1-moving,animals,2,1,0.333333,3,1,0.8,0.4,0.8,3,0.4,3,0.85,0.38,0.85,3,0.38,3
 """
 SUMMARY = {
     "source": "small things",
+    "seeds": [1],
     "animals": {
         "2-1": {
             "final": {"accuracy": 0.85, "loss": 0.4},
@@ -28,6 +31,10 @@ SUMMARY = {
         "0-3": {
             "final": {"accuracy": 0.9, "loss": 0.35},
             "best": {"accuracy": 0.9, "accuracy_epoch": 2, "loss": 0.3, "loss_epoch": 2},
+        },
+        "2-1-moving": {
+            "final": {"accuracy": 0.85, "loss": 0.38},
+            "best": {"accuracy": 0.85, "accuracy_epoch": 3, "loss": 0.38, "loss_epoch": 3},
         },
     },
     "flowers": {
@@ -76,6 +83,8 @@ def test_the_whole_stage(run, source, monkeypatch):
 def test_the_trial_may_be_longer_than_the_grid(run, source, monkeypatch):
     longer = [{**row, "epoch": epoch} for epoch, row in enumerate(finished_run.rows("trial") * 3, start=1)]
     records.write_history(longer, run / "plots" / "trial.csv")
+    histories = pd.DataFrame([{"seed": 1, **row} for row in longer])
+    records.write_table(histories, run / "models" / "trial" / "histories.csv")
     record = records.read_json(run / "metrics" / "trial.json") | {"fine": 3}
     records.write_json(record, run / "metrics" / "trial.json")
     finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(run, source))
@@ -105,5 +114,5 @@ def test_an_incomplete_json_is_refused_with_what_it_lacks(run):
     del record["val"], record["seed"]
     records.write_json(record, path)
     with pytest.raises(ThawError) as caught:
-        variants.read("trial", run / "metrics", run / "plots")
+        variants.read("trial", run / "metrics", run / "plots", run / "models")
     assert str(caught.value) == f"{path}: has no seed, val; run `dvc repro`"

@@ -36,14 +36,21 @@ class PaperVariant(Section):
     remark: str | None = None
 
 
+class Claim(Section):
+    """A claim in our words, and what in the paper it rests on."""
+
+    text: str
+    rests_on: str
+
+
 class Claims(Section):
     """The paper's five claims."""
 
-    sooner: str
-    share: str
-    dip: str
-    overfitting: str
-    advice: str
+    sooner: Claim
+    share: Claim
+    dip: Claim
+    overfitting: Claim
+    advice: Claim
 
 
 class Paper(Section):

@@ -85,6 +85,14 @@ class Fine(Section):
     epochs_a_group: Annotated[int, Field(ge=1)]
 
 
+class Statistics(Section):
+    """How sure an interval is, and the draws of the bootstrap."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]  # fewer say nothing about an interval's ends
+    seed: Seed
+
+
 class Params(Section):
     """All of `params.yaml`."""
 
@@ -100,6 +108,7 @@ class Params(Section):
     head: Head
     transfer: Transfer
     fine: Fine
+    statistics: Statistics
 
     @field_validator("seeds")
     @classmethod

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
@@ -25,6 +26,7 @@ SERIES = (
     ("val", "accuracy", "val_accuracy", "validation accuracy"),
     ("val", "loss", "val_loss", "validation loss"),
 )
+OVERALL_FIGURES = ("fine_share", "costs", "dip", "styles")
 SHOWN_DECIMALS = 3  # an image in a thousand, about as many as a validation set has
 
 
@@ -38,10 +40,12 @@ class Page:
     paper_link: str  # from the page to the file of the paper's numbers
 
 
-def compose(page: Page, study: list[Variant], downloads: Mapping[str, Path]) -> str:
-    """The whole page."""
+def compose(page: Page, study: list[Variant], downloads: Mapping[str, Path], claims: Mapping[str, Any]) -> str:
+    """The whole page; `claims` is metrics/claims.json."""
     sections = [
-        _introduction(page),
+        _introduction(page, study[0].seeds),
+        _the_claims(claims),
+        _the_recommendation(claims),
         _the_run(page, study),
         _the_inputs(page, downloads),
         _final_values(page, study),
@@ -53,21 +57,55 @@ def compose(page: Page, study: list[Variant], downloads: Mapping[str, Path]) -> 
     return "\n".join(line for section in sections for line in section)
 
 
-def _introduction(page: Page) -> list[str]:
+def _introduction(page: Page, seeds: Sequence[int]) -> list[str]:
     return [
         f"# The study on {page.source.title}, beside the paper",
         "",
         "`make record` wrote this page from the files in this folder; no number was typed by hand. The",
         f"paper's, marked ≈, were read off its text and are approximate ([all of them]({page.paper_link})).",
         "",
-        "Each variant ran once, with one seed: how much of a difference is chance, this page cannot tell.",
+        *_chance(len(seeds)),
         f"Rises and falls are counted as shown, to {SHOWN_DECIMALS} decimals.",
         "",
         "The paper's conclusion:",
         "",
-        f"> {page.paper.claims.advice}",
+        f"> {page.paper.claims.advice.text}",
         "",
     ]
+
+
+def _chance(repeats: int) -> list[str]:
+    if repeats == 1:
+        return ["Each variant ran once, with one seed: how much of a difference is chance, this page cannot tell."]
+    return [f"Each variant ran with {repeats} seeds; its values are their means, with intervals where they are given."]
+
+
+def _the_claims(claims: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (f"{claim['text']}", dataset, told["paper"] or "", told["what"], _with_interval(told), told["verdict"])
+        for claim in claims["claims"].values()
+        for dataset, told in claim["datasets"].items()
+    ]
+    level = f"intervals of {claims['confidence']:.0%}, {len(claims['seeds'])} seed(s)"
+    header = ["claim", "data set", "the paper", "what is measured", f"ours ({level})", "verdict"]
+    return ["## The claims", "", *_table(header, rows)]
+
+
+def _with_interval(told: Mapping[str, Any]) -> str:
+    if told["value"] is None:
+        return ""
+    if told["low"] is None:
+        return _number(told["value"])
+    return f"{_number(told['value'])} ({_number(told['low'])} to {_number(told['high'])})"
+
+
+def _the_recommendation(claims: Mapping[str, Any]) -> list[str]:
+    lines = [
+        line
+        for dataset, sentences in claims["recommendation"].items()
+        for line in (f"On {dataset}:", "", *(f"- {sentence}" for sentence in sentences), "")
+    ]
+    return ["## Which schedule to choose", "", *lines]
 
 
 def _the_run(page: Page, study: list[Variant]) -> list[str]:
@@ -153,9 +191,9 @@ def _by_share(page: Page, study: list[Variant]) -> list[str]:
     return [
         "## The share of fine-tuning",
         "",
-        f"> {claims.share}",
+        f"> {claims.share.text}",
         ">",
-        f"> {claims.overfitting}",
+        f"> {claims.overfitting.text}",
         "",
         "The gaps are between training and validation, positive where training is the better.",
         "",
@@ -191,7 +229,7 @@ def _share_in_words(title: str, grid: list[Variant]) -> str:
 
 
 def _epochs_needed(page: Page, study: list[Variant]) -> list[str]:
-    lines = ["## Epochs needed", "", f"> {page.paper.claims.sooner}", ""]
+    lines = ["## Epochs needed", "", f"> {page.paper.claims.sooner.text}", ""]
     for title, members in _datasets(page, study):
         lines += _epochs_of_dataset(page, title, members)
     return lines
@@ -232,13 +270,13 @@ def _epochs_row(page: Page, variant: Variant, accuracy: str, loss: str) -> tuple
 
 
 def _the_dip(page: Page, study: list[Variant]) -> list[str]:
-    both = [variant for variant in study if variant.transfer and variant.fine]
+    both = [variant for variant in study if variant.kind != "style" and variant.transfer and variant.fine]
     titles = [title for *_, title in SERIES]
     rows = [(_name(variant), *(_step(variant, column) for *_, column, _ in SERIES)) for variant in both]
     return [
         "## Where fine-tuning starts",
         "",
-        f"> {page.paper.claims.dip}",
+        f"> {page.paper.claims.dip.text}",
         "",
         "From the last transfer epoch to the first fine one, in the variants that have both phases:",
         "",
@@ -269,12 +307,12 @@ def _steps_in_words(both: list[Variant], column: str, title: str) -> str:
 
 def _the_figures(study: list[Variant]) -> list[str]:
     grouped = variants.of_datasets(study)
-    names = [*grouped, "fine_share", *(variant.name for variant in study)]
+    names = [*grouped, *OVERALL_FIGURES, *(variant.name for variant in study)]
     return ["## Figures", "", *(f"![{name}](plots/{name}.png)\n" for name in names)]
 
 
 def _name(variant: Variant) -> str:
-    if variant.in_grid:
+    if variant.kind != "trial":
         return variant.name
     return f"{variant.name} ({variant.dataset}, {variant.transfer} + {variant.fine})"
 

@@ -29,7 +29,7 @@ def write_history(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     table = pd.DataFrame(list(rows))
     further = [column for column in table.columns if column not in HISTORY_COLUMNS]
     table = table.reindex(columns=[*HISTORY_COLUMNS, *further]).round(DECIMALS)
-    _check_history(table, path)
+    check_history(table, path)
     write_table(table, path)
 
 
@@ -39,8 +39,20 @@ def read_history(path: Path) -> pd.DataFrame:
     Raises ThawError naming the file where it is missing or no valid history.
     """
     table = read_table(path, HISTORY_COLUMNS)
-    _check_history(table, path)
+    check_history(table, path)
     return table.astype(dict.fromkeys(_number_columns(table), float))
+
+
+def check_history(table: pd.DataFrame, path: Path) -> None:
+    """Raise ThawError naming the file `path` where `table` is no valid history."""
+    if list(table["epoch"]) != list(range(1, len(table) + 1)) or table.empty:
+        raise _wrong(path, f"epochs are not 1 to {max(len(table), 1)}, one a row")
+    phases = list(table["phase"])
+    transfer = phases.count("transfer")
+    if phases != ["transfer"] * transfer + ["fine"] * (len(phases) - transfer):
+        raise _wrong(path, "phases are not `transfer` epochs and then `fine` epochs")
+    for column in _number_columns(table):
+        _check_numbers(table[column], path)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -167,17 +179,6 @@ def _results(history: pd.DataFrame, prefix: str) -> dict[str, dict[str, float | 
 
 def _rounded(value: float) -> float:
     return round(float(value), DECIMALS)
-
-
-def _check_history(table: pd.DataFrame, path: Path) -> None:
-    if list(table["epoch"]) != list(range(1, len(table) + 1)) or table.empty:
-        raise _wrong(path, f"epochs are not 1 to {max(len(table), 1)}, one a row")
-    phases = list(table["phase"])
-    transfer = phases.count("transfer")
-    if phases != ["transfer"] * transfer + ["fine"] * (len(phases) - transfer):
-        raise _wrong(path, "phases are not `transfer` epochs and then `fine` epochs")
-    for column in _number_columns(table):
-        _check_numbers(table[column], path)
 
 
 def _check_numbers(values: pd.Series, path: Path) -> None:

@@ -1,0 +1,79 @@
+"""The figure of costs: validation loss over multiply-adds and over seconds, and the frontier of the cheapest."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from stages.lib import costs, drawing, records, statistics, variants
+from stages.lib.drawing import GREY, MARK, Colour
+from stages.lib.manifest import Manifest
+from stages.lib.variants import Variant
+
+AXES = {"multiply_adds": "multiply-adds of training", "seconds": "seconds of training, measured"}
+FRONTIER = {"color": "#000000", "ls": ":", "lw": 1.6}
+
+
+def draw(study: list[Variant], spent: pd.DataFrame, source: Manifest, confidence: float) -> Figure:
+    """A row a data set: every schedule's validation loss as its cost grows, the end with its interval."""
+    grids = {name: variants.by_share(members) for name, members in variants.of_datasets(study).items()}
+    note = f"an end is the {drawing.repeats_note(study[0], confidence)}"
+    figure, panels = drawing.new_rows("What a schedule's validation loss costs", source, len(grids), note)
+    for row, (dataset, grid) in zip(panels, grids.items(), strict=True):
+        for axes, (measure, label) in zip(row, AXES.items(), strict=True):
+            _draw_grid(axes, grid, spent, measure, confidence)
+            axes.set_xlabel(label)
+            axes.set_ylabel("validation loss (log scale)")
+            axes.set_title(drawing.title_of(dataset, source), size=10, loc="left")
+    drawing.add_legend(figure, _legend())
+    return figure
+
+
+def _draw_grid(axes: Axes, grid: Sequence[Variant], spent: pd.DataFrame, measure: str, confidence: float) -> None:
+    drawing.format_loss(axes)
+    axes.margins(x=0.08)
+    colours = drawing.colours_by_share(list(grid))
+    points = [_draw_schedule(axes, variant, spent, measure, colours[variant.name], confidence) for variant in grid]
+    if points:
+        axes.plot(*frontier(np.concatenate(points)).T, drawstyle="steps-post", zorder=4, **FRONTIER)
+
+
+def _draw_schedule(
+    axes: Axes, variant: Variant, spent: pd.DataFrame, measure: str, colour: Colour, confidence: float
+) -> np.ndarray:
+    """Draw a schedule; returns its points, (epochs, 2): cost so far and mean validation loss."""
+    by_phase = {phase: spent.loc[variant.name, f"{measure}_of_{phase}_epoch"] for phase in records.PHASES}
+    paid, loss = costs.cumulative(variant, by_phase), variant.history["val_loss"].to_numpy()
+    axes.plot(paid, loss, color=colour, lw=1.2, alpha=0.75)
+    end = statistics.over_seeds(variant.by_seed("val_loss").iloc[-1].to_numpy(), confidence)
+    if end.low is not None and end.high is not None:
+        axes.errorbar(paid[-1], end.value, [[end.value - end.low], [end.high - end.value]], color=colour, capsize=3)
+    axes.plot(paid[-1], loss[-1], color=colour, marker="o", ms=MARK, mec="white", zorder=5)
+    axes.annotate(
+        f"{variant.transfer} + {variant.fine}",
+        (paid[-1], loss[-1]),
+        xytext=(0, 8),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        size=8,
+    )
+    return np.column_stack([paid, loss])
+
+
+def frontier(points: np.ndarray) -> np.ndarray:
+    """Of `points` (n, 2), cost and loss, those that no cheaper or equally cheap one matches, by rising cost."""
+    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
+    lowest_before = np.concatenate([[np.inf], np.minimum.accumulate(ordered[:, 1])[:-1]])
+    return ordered[ordered[:, 1] < lowest_before]
+
+
+def _legend() -> list[Line2D]:
+    return [
+        Line2D([], [], color=GREY, lw=1.2, label="a schedule, epoch by epoch"),
+        Line2D([], [], color=GREY, marker="o", ms=MARK, ls="", label="its end: transfer + fine epochs"),
+        Line2D([], [], **FRONTIER, label="frontier: the lowest loss at the cost"),
+    ]
