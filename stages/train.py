@@ -58,7 +58,8 @@ def trained(study: Inputs, schedule: Schedule, fingerprint: str, seed: int, tran
     """Run `schedule` with `seed`, on from the folder `transfer` of its transfer phase; checkpoints go to `work`."""
     data = Data(study.store(fingerprint), study.parts, study.params, seed)
     phase = transfer_phase.read(transfer, seed)
-    phase.extend(schedule.transfer, data, study.params)
+    longer = transfer_phase.checkpoint_path(work, fingerprint, data, study.params)
+    phase.extend(schedule.transfer, data, study.params, longer)
     head = phase.head_after(schedule.transfer, data, study.params)
     backbone = study.backbone()
     rows = phase.rows[: schedule.transfer]

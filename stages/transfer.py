@@ -6,7 +6,7 @@ Reads the stored activations; writes for each seed the head, its optimizer and t
 import argparse
 from pathlib import Path
 
-from stages.lib import inputs, params, records, training
+from stages.lib import inputs, params, records, training, transfer_phase
 from stages.lib.command import run
 from stages.lib.training import Data
 from stages.lib.transfer_phase import TransferPhase
@@ -17,10 +17,13 @@ def main() -> None:
     arguments = _arguments()
     study = inputs.read(arguments, settings)
     training.use_threads(study.params.threads)
-    store = study.store(records.read_json(arguments.features)["fingerprint"])
+    fingerprint = records.read_json(arguments.features)["fingerprint"]
+    store = study.store(fingerprint)
     for seed in study.params.seeds:
+        data = Data(store, study.parts, study.params, seed)
         phase = TransferPhase()
-        phase.extend(arguments.epochs, Data(store, study.parts, study.params, seed), study.params)
+        checkpoint = transfer_phase.checkpoint_path(arguments.work, fingerprint, data, study.params)
+        phase.extend(arguments.epochs, data, study.params, checkpoint)
         phase.write(arguments.out, seed)
 
 
@@ -29,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     inputs.add_arguments(parser)
     parser.add_argument("--features", type=Path, required=True, help="json of the activations' fingerprint")
     parser.add_argument("--epochs", type=int, required=True, help="how many epochs to train")
+    parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="folder of the head's states")
     return parser.parse_args()
 

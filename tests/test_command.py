@@ -1,10 +1,21 @@
 """How a stage ends: with one line and exit code 1, or as the shell expects after Ctrl-C."""
 
 import errno
+import signal
 
 import pytest
 
+from stages.lib import files
 from stages.lib.command import ThawError, run
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """Signals do afterwards what they did before: `run` is made to be the last thing that a process does."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(
@@ -30,3 +41,16 @@ def test_errors_end_in_one_line(capsys, error, code, line):
         run(main)
     assert ended.value.code == code
     assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_quietly_and_on_the_way_out_what_is_half_written_goes(tmp_path, number):
+    def main() -> None:
+        with files.written_whole(tmp_path / "result") as beside:
+            beside.write_text("half")
+            signal.raise_signal(number)
+
+    with pytest.raises(SystemExit) as ended:
+        run(main)
+    assert ended.value.code == 128 + number
+    assert list(tmp_path.iterdir()) == []

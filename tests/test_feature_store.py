@@ -1,6 +1,10 @@
 """The store of activations: computed once, checked when read, kept apart by what made them."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
+from threading import Event
 
 import numpy as np
 import pytest
@@ -68,20 +72,65 @@ def test_what_is_there_is_not_computed_again(tmp_path):
     assert (second.built, second.pictures) == (1, 40)
 
 
-@pytest.mark.parametrize("file", ["activations.npy", "pooled.npy"])
-@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_entry_is_noticed_and_computed_again(tmp_path, file, damage):
+@pytest.mark.parametrize("file", ["activations.npy", "pooled.npy", "checksums.json"])
+@pytest.mark.parametrize("damage", ["emptied", "cut", "gone"])
+def test_a_damaged_entry_is_noticed_and_computed_again(tmp_path, capsys, file, damage, fault):
     path = tmp_path / "store" / "epoch-0001" / file
-    store(tmp_path, tiny_study.params(), Counting()).training(1)
+    frozen = Counting()
+    held = store(tmp_path, tiny_study.params(), frozen)
+    held.training(1)
     good = path.read_bytes()
     if damage == "gone":
         path.unlink()
     else:
-        path.write_bytes(good[:-3] if damage == "cut" else good[:-1] + bytes([good[-1] ^ 1]))
-    again = Counting()
-    store(tmp_path, tiny_study.params(), again).training(1)
-    assert again.pictures == 40
-    assert path.read_bytes() == good
+        path.write_bytes(b"" if damage == "emptied" else good[:-3])
+    held.training(1)
+    held.training(1)
+    assert frozen.pictures == 80
+    assert capsys.readouterr().err == f"{path.parent}: damaged; computed again\n"
+    fault("damage on disk", f"a file of stored features {damage}", 1, "one line, and computed again")
+
+
+@pytest.mark.parametrize("file", ["activations.npy", "pooled.npy"])
+def test_a_flipped_bit_anywhere_is_noticed_and_computed_again(tmp_path, capsys, file, fault):
+    path = tmp_path / "store" / "epoch-0001" / file
+    frozen = Counting()
+    held = store(tmp_path, tiny_study.params(), frozen)
+    held.training(1)
+    good = path.read_bytes()
+    header = Random(1).sample(range(8 * 128), 20)  # one bit of it turns the order of all bytes that follow
+    for bit in [*header, *Random(2).sample(range(8 * len(good)), 20)]:
+        flipped = bytearray(good)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        held.training(1)
+        assert capsys.readouterr().err == f"{path.parent}: damaged; computed again\n"
+        assert path.read_bytes() == good
+    assert frozen.pictures == 41 * 40
+    fault("damage on disk", "a flipped bit in a file of stored features", 40, "one line, and computed again")
+
+
+def test_of_two_that_need_an_epoch_at_once_one_computes_it_and_the_other_waits(tmp_path, capsys, fault):
+    computing, both = Event(), Counting()
+
+    class Slow(Counting):
+        def run(self, pixels):
+            computing.set()
+            time.sleep(0.02)
+            return super().run(pixels)
+
+    slow = Slow()
+    stores = [store(tmp_path, tiny_study.params(), frozen) for frozen in (slow, both)]
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(stores[0].training, 1)
+        assert computing.wait(60)
+        second = pool.submit(stores[1].training, 1)
+        np.testing.assert_array_equal(first.result().activations, second.result().activations)
+    assert (slow.pictures, both.pictures) == (40, 0)
+    assert "another process is writing here; waiting for it" in capsys.readouterr().err
+    fault(
+        "at once", "two that need the features of the same epoch", 1, "one line; one computed, the other waited for it"
+    )
 
 
 def test_an_interrupted_entry_leaves_nothing_that_passes_as_good(tmp_path):

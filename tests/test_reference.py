@@ -87,7 +87,7 @@ def decoded(study: Inputs, part: str) -> np.ndarray:
 def staged(study: Inputs, schedule: Schedule, folder: Path) -> train.Run:
     """What the stages `features`, `transfer` and `train` compute."""
     phase = TransferPhase()
-    phase.extend(2, tiny_study.data(study), study.params)
+    phase.extend(2, tiny_study.data(study), study.params, folder / "checkpoint.npz")
     phase.write(folder / "transfer", tiny_study.SEED)
     return tiny_study.trained(study, schedule, folder / "transfer", folder / "work")
 

@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("resume")
     study = tiny_study.inputs(folder, tiny_study.params())
     phase = TransferPhase()
-    phase.extend(TRANSFER, tiny_study.data(study), study.params)
+    phase.extend(TRANSFER, tiny_study.data(study), study.params, folder / "checkpoint.npz")
     phase.write(folder / "transfer", tiny_study.SEED)
     return folder
 
@@ -81,10 +81,33 @@ def test_a_transfer_phase_extends_itself_beyond_what_is_held(folder, tmp_path):
     study = tiny_study.inputs(folder, tiny_study.params())
     data = tiny_study.data(study)
     at_once = TransferPhase()
-    at_once.extend(3, data, study.params)
+    at_once.extend(3, data, study.params, tmp_path / "at_once.npz")
     extended = transfer_phase.read(folder / "transfer", tiny_study.SEED)
-    extended.extend(3, data, study.params)
+    extended.extend(3, data, study.params, tmp_path / "extended.npz")
     assert len(at_once.rows) == len(extended.rows) == 3
     np.testing.assert_array_equal(values(at_once.rows), values(extended.rows))
     for one, other in zip(at_once.states[3], extended.states[3], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_interrupted_transfer_phase_goes_on_from_its_last_epoch(folder, tmp_path, monkeypatch):
+    study = tiny_study.inputs(folder, tiny_study.params())
+    data = tiny_study.data(study)
+    checkpoint = transfer_phase.checkpoint_path(tmp_path, tiny_study.fingerprint(study), data, study.params)
+    TransferPhase().extend(2, data, study.params, checkpoint)
+    trained_epochs = []
+    run_epoch = training.run_epoch
+
+    def counting(model, batches, validation, seed, epoch):
+        trained_epochs.append(epoch)
+        return run_epoch(model, batches, validation, seed, epoch)
+
+    monkeypatch.setattr(training, "run_epoch", counting)
+    resumed = TransferPhase()
+    resumed.extend(3, data, study.params, checkpoint)
+    assert trained_epochs == [3]
+    at_once = TransferPhase()
+    at_once.extend(3, data, study.params, tmp_path / "at_once.npz")
+    np.testing.assert_array_equal(values(at_once.rows), values(resumed.rows))
+    for one, other in zip(at_once.states[3], resumed.states[3], strict=True):
         np.testing.assert_array_equal(one, other)

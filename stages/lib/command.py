@@ -29,6 +29,10 @@ def run(main: Callable[[], None]) -> None:
         _stop(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    finally:
+        # From here Python takes itself apart, where a handler's exception would end in a traceback, or nowhere.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _terminated(number: int, _frame: object) -> None:

@@ -109,6 +109,7 @@ class FeatureStore:
 
     def _compute_unless_there(self, folder: Path, title: str, part: str, epoch: int | None) -> None:
         if not _is_sound(folder, ENTRY_FILES):  # another process may have computed it while this one waited
+            _tell_of_damage(folder)
             with files.folder_written_whole(folder) as beside:
                 self._compute(beside, title, part, epoch)
 
@@ -149,6 +150,7 @@ class FeatureStore:
         """The part's pictures, decoded and resized once: uint8 (n, size, size, 3), memory-mapped."""
         folder = self._folder / f"pictures-{part}"
         if not _is_sound(folder, (PICTURES_FILE,)):
+            _tell_of_damage(folder)
             paths = self._parts[part].paths
             shape = (len(paths), self._image_size, self._image_size, 3)
             with files.folder_written_whole(folder) as beside:
@@ -194,14 +196,14 @@ class _Writer:
 
 
 def _is_sound(folder: Path, names: tuple[str, ...]) -> bool:
-    """Whether the entry is there and its files have the checksums they were written with; tells of damage."""
-    if not folder.exists():
-        return False
+    """Whether the entry is there and its files have the checksums they were written with."""
     try:
         checksums = json.loads((folder / CHECKSUMS).read_text())
-        damaged = [name for name in names if zlib.crc32(np.memmap(folder / name, np.uint8, "r")) != checksums[name]]
-    except (ValueError, OSError, KeyError, TypeError):  # a file gone, cut short or no json any more
-        damaged = [CHECKSUMS, *names]
-    if damaged:
+        return all(zlib.crc32(np.memmap(folder / name, np.uint8, "r")) == checksums[name] for name in names)
+    except (ValueError, OSError, KeyError, TypeError):  # a file gone, emptied or no json any more
+        return False
+
+
+def _tell_of_damage(folder: Path) -> None:
+    if folder.exists():
         tqdm.write(f"{folder}: damaged; computed again", file=sys.stderr)
-    return not damaged

@@ -1,14 +1,12 @@
 """The fine phase of one variant: the top of the backbone trained with the head, resumable at every epoch."""
 
 import hashlib
-import json
 from collections.abc import Callable
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
 from stages.lib import backbone as backbones
-from stages.lib import files, optimizers, state
+from stages.lib import optimizers, state
 from stages.lib.batch_normalization import fused
 from stages.lib.keras_quietly import keras
 from stages.lib.params import Fine, Params
@@ -100,15 +98,11 @@ def _resumed(model: keras.Model, checkpoint: Path, numbers: range) -> list[Row]:
 
 def checkpoint_path(folder: Path, features: str, transfer_epochs: int, head: State, data: Data, params: Params) -> Path:
     """Where a run's checkpoint lies: named after all that decides its fine epochs, but for their number."""
-    here = Path(__file__).parent
     made_of = {
         "features": features,
         "transfer_epochs": transfer_epochs,
         "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head],
         "seed": data.seed,
         "params": params.model_dump(include={"clean_training", "batch_size", "threads", "head", "fine"}),
-        "modules": [files.sha256(here / f"{name}.py") for name in MODULES],
-        "libraries": {name: version(name) for name in ("tensorflow", "keras")},
     }
-    name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
-    return folder / f"{name}.npz"
+    return state.checkpoint(folder, MODULES, made_of)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,15 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return [*model.weights, *model.optimizer.variables]
+
+
+def checkpoint(folder: Path, modules: Sequence[str], made_of: dict[str, object]) -> Path:
+    """Where a training's checkpoint lies: named after `made_of`, the code of `modules` and the libraries below it."""
+    here = Path(__file__).parent
+    code = [files.sha256(here / f"{name}.py") for name in modules]
+    libraries = {name: version(name) for name in ("tensorflow", "keras")}
+    named = json.dumps(made_of | {"modules": code, "libraries": libraries}, sort_keys=True)
+    return folder / f"{hashlib.sha256(named.encode()).hexdigest()[:16]}.npz"
 
 
 def write(path: Path, rows: Sequence[dict], arrays: Sequence[np.ndarray]) -> None:
