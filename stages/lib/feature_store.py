@@ -30,7 +30,7 @@ from stages.lib.params import Params
 from stages.lib.pictures import Part
 
 # What a change of would change the activations.
-MODULES = ("augmentation", "backbone", "feature_store", "frozen", "image_file", "pictures", "randomness")
+MODULES = ("augmentation", "backbone", "feature_store", "frozen", "image_file", "pictures", "randomness", "xnnpack")
 LIBRARIES = ("tensorflow", "keras", "opencv-python-headless", "pillow")
 
 ENTRY_FILES = ("activations.npy", "pooled.npy")
