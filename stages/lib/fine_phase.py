@@ -124,6 +124,7 @@ def checkpoint_path(folder: Path, features: str, transfer_epochs: int, head: Sta
         "params": params.model_dump(include={"clean_training", "batch_size", "threads", "head", "fine"}),
         "modules": [files.sha256(here / f"{name}.py") for name in MODULES],
         "libraries": {name: version(name) for name in ("tensorflow", "keras")},
+        "backend": keras.backend.backend(),
     }
     name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
     return folder / f"{name}.npz"
