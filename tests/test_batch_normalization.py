@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from stages.lib.batch_normalization import FusedBatchNormalization, fused
-from stages.lib.command import ThawError
 
 SHAPE = (6, 5, 5, 3)
 # Sums of 150 float32 values in another order: some units of the last of 24 bits.
@@ -70,9 +69,3 @@ def test_the_fused_model_shares_layers_and_weights():
     assert {id(weight) for weight in same.weights} == {id(weight) for weight in model.weights}
     pixels = np.random.default_rng(2).normal(size=(2, 8, 8, 3)).astype(np.float32)
     np.testing.assert_allclose(same(pixels), model(pixels), **CLOSE)
-
-
-def test_another_backend_is_told_what_to_choose(monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(ThawError, match=r"params.yaml: fine.engine: .* jax; choose keras"):
-        fused(keras.Sequential([keras.Input((1,))]))

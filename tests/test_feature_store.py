@@ -72,6 +72,20 @@ def test_what_is_there_is_not_computed_again(tmp_path):
     assert (second.built, second.pictures) == (1, 40)
 
 
+def test_recomputed_entries_are_the_stored_ones_and_leave_nothing_on_disk(tmp_path):
+    stored = store(tmp_path / "stored", tiny_study.params(), Counting()).training(2)
+    counting = Counting()
+    entry = store(tmp_path / "not", tiny_study.params(features={"storage": "recompute"}), counting).training(2)
+    counting.pictures = 0
+    rows = np.array([31, 4, 0, 4, *range(20)])
+    for field in ("activations", "pooled"):
+        there, computed = getattr(stored, field), getattr(entry, field)
+        assert (computed.shape, computed.dtype) == (there.shape, there.dtype)
+        np.testing.assert_array_equal(computed[rows], there[rows])
+    assert counting.pictures == 2 * len(rows)  # no more than was asked for
+    assert not list((tmp_path / "not" / "store").glob("epoch-*"))
+
+
 @pytest.mark.parametrize("file", ["activations.npy", "pooled.npy", "checksums.json"])
 @pytest.mark.parametrize("damage", ["emptied", "cut", "gone"])
 def test_a_damaged_entry_is_noticed_and_computed_again(tmp_path, capsys, file, damage, fault):

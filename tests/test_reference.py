@@ -130,6 +130,18 @@ def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("engine", ["xnnpack", "keras"])
+def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine):
+    params = params_of("batch", engine=engine, dtype="float16")
+    recompute = params.model_copy(update={"features": params.features.model_copy(update={"storage": "recompute"})})
+    schedule = Schedule(dataset="tiny", transfer=1, fine=2)
+    on_disk, computed = (
+        staged(tiny_study.inputs(folder, changed), schedule, tmp_path / changed.features.storage).rows
+        for changed in (params, recompute)
+    )
+    np.testing.assert_array_equal(values(computed), values(on_disk))
+
+
 def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_path):
     study = tiny_study.inputs(folder, params_of("batch", engine="keras", dtype="float32"))
     run = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)

@@ -25,7 +25,7 @@ def draw(count: int, epoch: int, augment: Augment) -> Augmentation:
     return Augmentation(flips, full_turn * random.uniform(-augment.rotation, augment.rotation, count))
 
 
-def applied(pictures: np.ndarray, augmentation: Augmentation, rows: slice) -> np.ndarray:
+def applied(pictures: np.ndarray, augmentation: Augmentation, rows: slice | np.ndarray) -> np.ndarray:
     """Pictures `rows` flipped and turned: uint8 (n, size, size, 3) to float32 of the same shape and range."""
     chosen = zip(pictures[rows], augmentation.flips[rows], augmentation.degrees[rows], strict=True)
     return np.stack([_turned(picture, flip, degrees) for picture, flip, degrees in chosen])

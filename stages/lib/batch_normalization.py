@@ -1,17 +1,10 @@
 """Batch normalisation in one kernel each way, where Keras's layer takes a dozen passes over the activations."""
 
-from stages.lib.command import ThawError
 from stages.lib.keras_quietly import keras, tf
 
 
 def fused(model: keras.Model) -> keras.Model:
-    """The same functional model on the same layers and weights, its batch normalisation fused.
-
-    Raises ThawError where Keras runs on another backend than TensorFlow.
-    """
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise ThawError(f"params.yaml: fine.engine: fused is TensorFlow's, and Keras runs on {backend}; choose keras")
+    """The same functional model on the same layers and weights, its batch normalisation fused."""
     return keras.models.clone_model(model, clone_function=_layer)
 
 

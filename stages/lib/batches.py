@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from stages.lib.keras_quietly import tf
+from stages.lib.recomputed import Recomputed
 
 Shape = tuple[int, ...]
 
 
-def batches(inputs: np.ndarray, labels: np.ndarray, batch_size: int, rows: np.ndarray) -> tf.data.Dataset:
-    """Batches of (inputs float32, labels float32 (n, 1)) in the order of `rows`, read from a memory-mapped array."""
+def batches(inputs: np.ndarray | Recomputed, labels: np.ndarray, batch_size: int, rows: np.ndarray) -> tf.data.Dataset:
+    """Batches of (inputs float32, labels float32 (n, 1)) in the order of `rows`, read or computed as they come."""
     starts = range(0, len(rows), batch_size)
 
     def read() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -4,6 +4,7 @@ A store is one folder for one fingerprint of all that made it:
     pictures-training/, pictures-validation/    the pictures, decoded and resized, uint8
     epoch-0001/, epoch-0002/, …                 augmented training pictures' activations, row i for picture i
     clean-training/, clean-validation/          a part's activations, not augmented
+With `features.storage: recompute` the epochs are not there: each batch is computed when it is read.
 An entry is complete when its folder exists, because it is written beside and renamed. One process at a time
 computes, on all cores; another that needs the store waits for it.
 """
@@ -25,12 +26,17 @@ from tqdm import tqdm
 
 from stages.lib import augmentation, files, pictures
 from stages.lib.frozen import FrozenPart
+from stages.lib.keras_quietly import keras
 from stages.lib.manifest import Backbone
 from stages.lib.params import Params
 from stages.lib.pictures import Part
+from stages.lib.recomputed import Recomputed
 
 # What a change of would change the activations.
-MODULES = ("augmentation", "backbone", "feature_store", "frozen", "image_file", "pictures", "randomness")
+MODULES = (
+    *("augmentation", "backbone", "feature_store", "frozen", "image_file", "pictures", "randomness", "recomputed"),
+    "xnnpack",
+)
 LIBRARIES = ("tensorflow", "keras", "opencv-python-headless", "pillow")
 
 ENTRY_FILES = ("activations.npy", "pooled.npy")
@@ -43,13 +49,13 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class Entry:
-    """One pass over the pictures of a part, memory-mapped.
+    """One pass over the pictures of a part, memory-mapped or computed when read.
 
     activations: (n, height, width, channels), float16 or float32; pooled: (n, channels), float32.
     """
 
-    activations: np.ndarray
-    pooled: np.ndarray
+    activations: np.ndarray | Recomputed
+    pooled: np.ndarray | Recomputed
 
 
 def fingerprint(parts_digest: str, weights_digest: str, backbone: Backbone, cut: str, params: Params) -> str:
@@ -61,9 +67,10 @@ def fingerprint(parts_digest: str, weights_digest: str, backbone: Backbone, cut:
         "backbone": backbone.model_dump(),
         "cut": cut,
         "augment": params.augment.model_dump(),
-        "features": params.features.model_dump(),
+        "features": params.features.model_dump(exclude={"storage"}),
         "modules": [files.sha256(here / f"{name}.py") for name in MODULES],
         "libraries": {name: version(name) for name in LIBRARIES},
+        "backend": keras.backend.backend(),
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -90,15 +97,33 @@ class FeatureStore:
 
     def training(self, epoch: int) -> Entry:
         """Epoch `epoch`'s augmented training pictures (epochs from 1)."""
+        if self._params.features.storage == "recompute":
+            return self._recomputed(epoch)
         return self._entry(_epoch_name(epoch), "training", epoch)
 
     def seconds(self, epoch: int) -> float:
-        """What computing the entry of `epoch`, which is there, took."""
+        """What computing the entry of `epoch`, which is there, took; none if it is computed while it is read."""
+        if self._params.features.storage == "recompute":
+            return 0.0
         return json.loads((self._folder / _epoch_name(epoch) / CHECKSUMS).read_text())[SECONDS]
 
     def clean(self, part: str) -> Entry:
         """The pictures of `part`, training or validation, not augmented."""
         return self._entry(f"clean-{part}", part, None)
+
+    def _recomputed(self, epoch: int) -> Entry:
+        images, like = self._pictures("training"), self.clean("validation")
+        drawn = augmentation.draw(len(images), epoch, self._params.augment)
+
+        def output(index: int, stored: np.ndarray) -> Recomputed:
+            return Recomputed(
+                shape=(len(images), *stored.shape[1:]),
+                dtype=stored.dtype,
+                read=lambda rows: self._frozen_part(augmentation.applied(images, drawn, rows))[index],
+                at_once=self._params.features.batch_size,
+            )
+
+        return Entry(output(0, like.activations), output(1, like.pooled))
 
     def _entry(self, name: str, part: str, epoch: int | None) -> Entry:
         folder = self._folder / name

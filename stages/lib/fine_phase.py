@@ -8,13 +8,17 @@ from pathlib import Path
 from stages.lib import backbone as backbones
 from stages.lib import optimizers, state
 from stages.lib.batch_normalization import fused
+from stages.lib.folded_top import QuickEvaluation, folded
 from stages.lib.keras_quietly import keras
 from stages.lib.params import Fine, Params
 from stages.lib.state import State
 from stages.lib.training import Data, FineTuned, Row, compile_model, epochs
 
 # What a change of would change the training.
-MODULES = ("backbone", "batch_normalization", "batches", "fine_phase", "optimizers", "randomness", "state", "training")
+MODULES = (
+    *("backbone", "batch_normalization", "batches", "fine_phase", "folded_top", "optimizers", "randomness", "state"),
+    *("training", "xnnpack"),
+)
 
 Groups = list[list[keras.Layer]]
 
@@ -49,7 +53,18 @@ def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Par
     optimizer.build(model.trainable_variables)
     if fine.layer_decay < 1:
         optimizers.scale_rates(optimizer, _scales(groups(backbone, fine), fine.layer_decay))
+    if fine.engine == "fused":
+        model.quick = _quick(top, head, data.classes, params)
     return model
+
+
+def _quick(top: keras.Model, head: keras.Model, classes: int, params: Params) -> QuickEvaluation | None:
+    twin = folded(top, params.features.batch_size, params.threads)
+    if twin is None:
+        return None
+    alone = keras.Sequential([keras.Input(head.input_shape[1:]), head])
+    compile_model(alone, keras.optimizers.SGD(), classes)  # an optimizer for form
+    return QuickEvaluation(twin, alone)
 
 
 def groups(backbone: keras.Model, fine: Fine) -> Groups:
@@ -104,5 +119,6 @@ def checkpoint_path(folder: Path, features: str, transfer_epochs: int, head: Sta
         "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head],
         "seed": data.seed,
         "params": params.model_dump(include={"clean_training", "batch_size", "threads", "head", "fine"}),
+        "backend": keras.backend.backend(),
     }
     return state.checkpoint(folder, MODULES, made_of)

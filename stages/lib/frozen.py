@@ -1,15 +1,13 @@
 """Runs the frozen part of the network over pictures, as fast as the machine can."""
 
 import os
-import tempfile
-import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
 from stages.lib import backbone as backbones
-from stages.lib.keras_quietly import keras, messages_held_back, tf
+from stages.lib import xnnpack
+from stages.lib.keras_quietly import keras
 from stages.lib.params import Features
 
 FrozenPart = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -41,20 +39,12 @@ def _keras(model: keras.Model) -> FrozenPart:
 
 
 def _xnnpack(model: keras.Model) -> FrozenPart:
-    """XNNPACK's float32 kernels, by way of TensorFlow Lite: batch normalisation folded, no oneDNN layout changes."""
-    converted = _converted(model)
-    with warnings.catch_warnings(), messages_held_back():
-        warnings.simplefilter("ignore")  # tf.lite is announced to move to a package of its own
-        interpreter = tf.lite.Interpreter(model_content=converted, num_threads=_usable_cores())
-        runner = interpreter.get_signature_runner("serving_default")
-        (pixels_name,) = runner.get_input_details()
-        runner(**{pixels_name: np.zeros(model.input_shape, np.float32)})  # the first call announces the kernels
-    # The signature's outputs sort by name into the model's order: output_0, output_1.
-    activations_name, pooled_name = sorted(runner.get_output_details())
+    weights = [keras.ops.convert_to_numpy(variable) for variable in model.variables]
+    network = xnnpack.network(xnnpack.converted(model, weights, model.input_shape[0]), _usable_cores())
 
     def run(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        outputs = runner(**{pixels_name: pixels})
-        return outputs[activations_name], outputs[pooled_name]
+        activations, pooled = network(pixels)
+        return activations, pooled
 
     return run
 
@@ -63,10 +53,3 @@ def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux: what taskset, a container or a scheduler leaves us
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _converted(model: keras.Model) -> bytes:
-    with tempfile.TemporaryDirectory() as folder, messages_held_back():
-        saved = str(Path(folder) / "frozen")
-        model.export(saved, verbose=False)
-        return tf.lite.TFLiteConverter.from_saved_model(saved).convert()

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from stages.lib import backbone as backbones
 from stages.lib import feature_store, files, frozen, pictures, settings
+from stages.lib.command import ThawError
 from stages.lib.feature_store import FeatureStore
 from stages.lib.frozen import FrozenPart
 from stages.lib.keras_quietly import keras
 from stages.lib.manifest import Manifest
-from stages.lib.params import Params
+from stages.lib.params import PARAMS_FILE, Params
 from stages.lib.pictures import Part
 
 
@@ -63,6 +64,7 @@ class Inputs:
 
 def read(arguments: argparse.Namespace, params: Params) -> Inputs:
     """Read what the command line names; raises ThawError."""
+    check_backend(params)
     return Inputs(
         manifest=settings.read(arguments.source, params),
         table=arguments.split,
@@ -71,3 +73,14 @@ def read(arguments: argparse.Namespace, params: Params) -> Inputs:
         store_folder=arguments.store,
         params=params,
     )
+
+
+def check_backend(params: Params) -> None:
+    """Raise ThawError where Keras runs on another backend than an engine is made for."""
+    backend = keras.backend.backend()
+    for key, engine in (("features.engine", params.features.engine), ("fine.engine", params.fine.engine)):
+        if engine != "keras" and backend != "tensorflow":
+            raise ThawError(
+                f"{PARAMS_FILE}: {key}: {engine} is TensorFlow's, and Keras runs on {backend}; choose keras, or leave "
+                "KERAS_BACKEND out"
+            )

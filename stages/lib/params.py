@@ -60,6 +60,7 @@ class Augment(Section):
 class Features(Section):
     engine: Literal["xnnpack", "keras"]
     dtype: Literal["float16", "float32"]
+    storage: Literal["on_disk", "recompute"]
     batch_size: Annotated[int, Field(ge=1)]
 
 

@@ -15,6 +15,7 @@ from stages.lib import state
 from stages.lib.batches import batches
 from stages.lib.command import ThawError
 from stages.lib.feature_store import FeatureStore
+from stages.lib.folded_top import QuickEvaluation
 from stages.lib.keras_quietly import keras, tf
 from stages.lib.params import Params
 from stages.lib.pictures import Part
@@ -54,17 +55,23 @@ class FineTuned(keras.Model):
     With `batch_norm="batch"` unfrozen batch normalisation follows `fit`'s training=True and normalises by
     the batch; with "moving" the top is always called with training=False, the form that Keras 3's `fit`
     would override in a functional model (keras-team/keras issue 20285), and only the head sees training.
+    Evaluation goes through `quick` where that is given.
     """
 
     def __init__(self, top: keras.Model, head: keras.Model, batch_norm: str) -> None:
         super().__init__(name="fine_tuned")
         self.top = top
         self.head = head
+        self.quick: QuickEvaluation | None = None
         self.uses_batch_statistics = batch_norm == "batch"
 
     def call(self, activations: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         pooled = self.top(activations, training=training if self.uses_batch_statistics else False)
         return self.head(pooled, training=training)
+
+    def evaluate(self, batches: tf.data.Dataset, **options: object) -> dict[str, float]:
+        """As Keras does; `quick` always says nothing and returns a dictionary."""
+        return super().evaluate(batches, **options) if self.quick is None else self.quick.evaluate(batches)
 
 
 def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, classes: int) -> None:
@@ -76,8 +83,9 @@ def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, cla
         else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     )
     loss = keras.losses.BinaryCrossentropy if binary else keras.losses.SparseCategoricalCrossentropy
-    # XLA trains depthwise convolutions several times slower on a CPU.
-    model.compile(optimizer=optimizer, loss=loss(from_logits=True), metrics=[accuracy], jit_compile=False)
+    # XLA under TensorFlow trains depthwise convolutions several times slower on a CPU; JAX computes by nothing else.
+    by_xla = keras.backend.backend() == "jax"
+    model.compile(optimizer=optimizer, loss=loss(from_logits=True), metrics=[accuracy], jit_compile=by_xla)
 
 
 class Data:

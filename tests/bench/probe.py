@@ -14,11 +14,12 @@ from collections.abc import Callable
 import numpy as np
 
 from stages.lib import backbone as backbones
-from stages.lib import batches, fine_phase, frozen, inputs, training
+from stages.lib import batches, fine_phase, frozen, inputs, transfer_phase
 from stages.lib import params as params_file
 from stages.lib.inputs import Inputs
 from stages.lib.keras_quietly import keras, tf
 from stages.lib.params import Features
+from stages.lib.training import Data
 
 ROUNDS = 5  # of all measurements, one after the other; medians are reported
 SIDE = 2048  # of the square matrices multiplied: large enough for the library's best rate
@@ -63,7 +64,7 @@ def frozen_network(study: Inputs, backbone: keras.Model, cut: keras.Layer) -> di
     pixels = np.random.default_rng(0).uniform(0, 255, (FROZEN_IMAGES, size, size, 3)).astype(np.float32)
 
     def work(features: Features) -> Callable[[], object]:
-        run = frozen.build(backbone, cut, features)
+        run = frozen.build(backbone, cut, study.preprocessing(), features)
         size = features.batch_size
         return lambda: [run(pixels[start : start + size]) for start in range(0, FROZEN_IMAGES, size)]
 
@@ -81,15 +82,17 @@ def top(study: Inputs, backbone: keras.Model, cut: keras.Layer) -> dict[str, Cal
     activations = random.normal(size=(STEPS * BATCH, *cut.output.shape[1:])).astype(np.float32)
     rows = np.arange(len(activations))
     steps = batches.batches(activations, random.integers(0, 2, len(rows)), BATCH, rows)
+    data = Data(study.store(study.fingerprint(cut)), study.parts, study.params, study.params.seeds[0])
     models = {}
     for engine in ("keras", "fused"):
         params = study.params.model_copy(update={"fine": study.params.fine.model_copy(update={"engine": engine})})
-        head = training.build_head(backbone.output_shape[-1], params.head.dropout, params.seed)
-        models[engine] = fine_phase.fine_tuned(study.backbone(), head, params)
+        head = transfer_phase.compiled_head(data, params)
+        models[engine] = fine_phase.fine_tuned(study.backbone(), head, data, params)
     return {
         "top, training step, Keras": lambda: models["keras"].fit(steps, shuffle=False, verbose=0),
         "top, training step, fused": lambda: models["fused"].fit(steps, shuffle=False, verbose=0),
-        "top, forward": lambda: models["fused"].evaluate(steps, verbose=0),
+        "top, forward, Keras": lambda: models["keras"].evaluate(steps, verbose=0),
+        "top, forward, folded": lambda: models["fused"].evaluate(steps, verbose=0),
     }
 
 
