@@ -7,14 +7,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
 
 from stages.lib import costs, drawing, records, statistics, variants
 from stages.lib.drawing import GREY, MARK, Colour
 from stages.lib.manifest import Manifest
+from stages.lib.statistics import Estimate
 from stages.lib.variants import Variant
 
 AXES = {"multiply_adds": "multiply-adds of training", "seconds": "seconds of training, measured"}
-FRONTIER = {"color": "#000000", "ls": ":", "lw": 1.6}
+FRONTIER = {"color": "#000000", "ls": ":", "lw": 1.8}
+ABOVE_ENDS = 1.8  # how far over the highest end the axis reaches: the first epochs' losses would flatten the rest
+NAME_OFFSET = 6  # points, from an end to its name
 
 
 def draw(study: list[Variant], spent: pd.DataFrame, source: Manifest, confidence: float) -> Figure:
@@ -37,8 +41,13 @@ def _draw_grid(axes: Axes, grid: Sequence[Variant], spent: pd.DataFrame, measure
     axes.margins(x=0.08)
     colours = drawing.colours_by_share(list(grid))
     points = [_draw_schedule(axes, variant, spent, measure, colours[variant.name], confidence) for variant in grid]
-    if points:
-        axes.plot(*frontier(np.concatenate(points)).T, drawstyle="steps-post", zorder=4, **FRONTIER)
+    if not points:
+        return
+    axes.plot(*frontier(np.concatenate(points)).T, zorder=4, **FRONTIER)
+    for number, (variant, ends) in enumerate(zip(grid, points, strict=True)):
+        _name_end(axes, variant, ends[-1], confidence, above=number % 2 == 0)
+    axes.set_ylim(top=ABOVE_ENDS * max(ends[-1, 1] for ends in points))
+    axes.xaxis.set_major_formatter(EngFormatter())
 
 
 def _draw_schedule(
@@ -48,20 +57,30 @@ def _draw_schedule(
     by_phase = {phase: spent.loc[variant.name, f"{measure}_of_{phase}_epoch"] for phase in records.PHASES}
     paid, loss = costs.cumulative(variant, by_phase), variant.history["val_loss"].to_numpy()
     axes.plot(paid, loss, color=colour, lw=1.2, alpha=0.75)
-    end = statistics.over_seeds(variant.by_seed("val_loss").iloc[-1].to_numpy(), confidence)
+    end = _end(variant, confidence)
     if end.low is not None and end.high is not None:
         axes.errorbar(paid[-1], end.value, [[end.value - end.low], [end.high - end.value]], color=colour, capsize=3)
     axes.plot(paid[-1], loss[-1], color=colour, marker="o", ms=MARK, mec="white", zorder=5)
+    return np.column_stack([paid, loss])
+
+
+def _end(variant: Variant, confidence: float) -> Estimate:
+    return statistics.over_seeds(variant.by_seed("val_loss").iloc[-1].to_numpy(), confidence)
+
+
+def _name_end(axes: Axes, variant: Variant, end: np.ndarray, confidence: float, above: bool) -> None:
+    """Write the schedule beyond its interval, above or below: neighbours' names would touch on one line."""
+    estimate = _end(variant, confidence)
+    edge = estimate.high if above else estimate.low
     axes.annotate(
         f"{variant.transfer} + {variant.fine}",
-        (paid[-1], loss[-1]),
-        xytext=(0, 8),
+        (end[0], end[1] if edge is None else edge),
+        xytext=(0, NAME_OFFSET if above else -NAME_OFFSET),
         textcoords="offset points",
         ha="center",
-        va="bottom",
+        va="bottom" if above else "top",
         size=8,
     )
-    return np.column_stack([paid, loss])
 
 
 def frontier(points: np.ndarray) -> np.ndarray:

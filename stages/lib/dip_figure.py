@@ -36,7 +36,7 @@ def draw(study: list[Variant], parts: Mapping[str, Any], source: Manifest, confi
     shown = {name: pair for name, members in variants.of_datasets(study).items() if (pair := _pair(members))}
     title = "Where fine-tuning starts: what the dip in training figures is made of"
     note = drawing.repeats_note(study[0], confidence)
-    figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note)
+    figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
     for (left, right), (dataset, (plain, moving)) in zip(panels, shown.items(), strict=False):
         _draw_border(left, plain, moving, confidence)
         left.set_title(f"{drawing.title_of(dataset, source)}, {drawing.label_of(plain)}", size=10, loc="left")
@@ -89,4 +89,4 @@ def _draw_parts(axes: Axes, parts: Mapping[str, Mapping[str, float | None]] | No
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.axvline(0, color=GREY, lw=1)
-    axes.set_xlabel("change of training loss, first fine less last transfer epoch")
+    axes.set_xlabel("change of training loss from last transfer epoch")

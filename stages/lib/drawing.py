@@ -54,6 +54,7 @@ STYLE = {
 ROW = 2.4  # inches, the height of a row of panels
 HEADER, FOOTER = 0.88, 0.99  # inches, what titles and legends take
 EVERY = slice(None)  # all epochs
+WIDE_GAP = 0.42  # between panels where the right one names its rows
 BAND = 0.16  # how much of its colour a band over the seeds shows
 
 
@@ -64,13 +65,16 @@ def save(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def new_rows(title: str, source: Manifest, rows: int, note: str) -> tuple[Figure, np.ndarray]:
-    """A figure that says its source, with a note behind, and its empty panels, (rows, 2)."""
+def new_rows(title: str, source: Manifest, rows: int, note: str, gap: float = 0.22) -> tuple[Figure, np.ndarray]:
+    """A figure that says its source, with a note behind, and its empty panels, (rows, 2).
+
+    `gap` is between the panels of a row, in shares of a panel's width.
+    """
     width = STYLE["figure.figsize"][0]
     height = rows * ROW + HEADER + FOOTER
     figure, panels = plt.subplots(rows, 2, squeeze=False, figsize=(width, height))
     figure.subplots_adjust(
-        left=0.075, right=0.985, top=1 - HEADER / height, bottom=FOOTER / height, wspace=0.22, hspace=0.42
+        left=0.075, right=0.985, top=1 - HEADER / height, bottom=FOOTER / height, wspace=gap, hspace=0.42
     )
     figure.text(0.075, 1 - 0.3 / height, title, size=13, weight="bold")
     figure.text(0.075, 1 - 0.53 / height, f"images: {source.title}; {note}", color=GREY)

@@ -50,7 +50,8 @@ def sentences(options: Sequence[Option], stops: Sequence[Stop], budget: str, rep
     best = min(options, key=lambda option: option.loss.value)
     equal = sorted((option for option in options if not option.worse), key=lambda option: option.cost)
     return [
-        f"The lowest final validation loss is that of {best.label}: {_loss(best.loss)}, {_repeats(repeats)}.",
+        f"Of the schedules run to their end, {best.label} has the lowest validation loss: {_loss(best.loss)}, "
+        f"{_repeats(repeats)}.",
         _cheapest(best, equal, budget),
         *(_smaller_budget(stop, budget, best, repeats) for stop in stops),
     ]
@@ -81,10 +82,10 @@ def _cheapest(best: Option, equal: Sequence[Option], budget: str) -> str:
     cheapest = equal[0]
     cost = f"{_cost(cheapest.cost, budget)}"
     if len(equal) == 1:
-        return f"Every other schedule is worse beyond the noise, so choose {best.label}: {cost}."
+        return f"Every other is worse beyond the noise at its end. It takes {cost}."
     others = _listed([option.label for option in equal if option is not best])
     return (
-        f"Not worse than it beyond the noise: {others}. The cheapest of all these is {cheapest.label}: {cost}, "
+        f"Not worse beyond the noise at their end: {others}. The cheapest of all these is {cheapest.label}: {cost}, "
         f"{cheapest.cost / best.cost:.0%} of what {best.label} takes."
     )
 

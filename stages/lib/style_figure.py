@@ -6,9 +6,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from stages.lib import drawing, variants
-from stages.lib.drawing import GREY, LOOKS
+from stages.lib.drawing import GREY, LOOKS, Look
 from stages.lib.manifest import Manifest
 from stages.lib.variants import Variant
 
@@ -22,11 +23,13 @@ def draw(study: list[Variant], styles: Mapping[str, Any], source: Manifest, conf
     """
     shown = {name: found for name, members in variants.of_datasets(study).items() if (found := _styled(members))}
     note = drawing.repeats_note(study[0], confidence)
-    figure, panels = drawing.new_rows("Styles of fine-tuning beside the plain one", source, max(len(shown), 1), note)
+    title = "Styles of fine-tuning beside the plain one"
+    figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
+    looks = _looks([variant for members in shown.values() for variant in members])
     for (left, right), (dataset, members) in zip(panels, shown.items(), strict=False):
-        _draw_curves(left, members, confidence)
+        _draw_curves(left, members, looks, confidence)
         left.set_title(f"{drawing.title_of(dataset, source)}, {_schedules(members)}", size=10, loc="left")
-        _draw_differences(right, [variant for variant in members if variant.name in styles], styles)
+        _draw_differences(right, [variant for variant in members if variant.name in styles], looks, styles)
     if shown:
         handles = {line.get_label(): line for row in panels for line in row[0].get_lines()}
         drawing.add_legend(figure, list(handles.values()))
@@ -46,16 +49,17 @@ def _schedules(members: Sequence[Variant]) -> str:
     return ", ".join(dict.fromkeys(f"{variant.transfer} + {variant.fine}" for variant in members))
 
 
-def _looks(members: Sequence[Variant]) -> dict[str, drawing.Look]:
-    """The look of each variant; a style has the same in every data set, as far as LOOKS has as many."""
-    styles = sorted({variant.style for variant in members if variant.style})
+def _looks(members: Sequence[Variant]) -> dict[str, Look]:
+    """The look of each variant by name; a style has the same in every data set."""
+    styles = list(dict.fromkeys(variant.style for variant in members if variant.style))
     looks = dict(zip(styles, cycle(LOOKS), strict=False))
     return {variant.name: looks[variant.style] if variant.style else PLAIN for variant in members}
 
 
-def _draw_curves(axes: Axes, members: Sequence[Variant], confidence: float) -> None:
+def _draw_curves(axes: Axes, members: Sequence[Variant], looks: Mapping[str, Look], confidence: float) -> None:
     drawing.format_loss(axes)
-    for variant, (colour, _, dashes) in zip(members, _looks(members).values(), strict=True):
+    for variant in members:
+        colour, _, dashes = looks[variant.name]
         label = variant.style.replace("_", " ") or "plain"
         axes.plot(variant.history["epoch"], variant.history["val_loss"], color=colour, ls=dashes, label=label)
         drawing.draw_band(axes, variant, "val_loss", colour, confidence)
@@ -63,9 +67,10 @@ def _draw_curves(axes: Axes, members: Sequence[Variant], confidence: float) -> N
     axes.set_ylabel("validation loss (log scale)")
 
 
-def _draw_differences(axes: Axes, members: Sequence[Variant], styles: Mapping[str, Any]) -> None:
+def _draw_differences(
+    axes: Axes, members: Sequence[Variant], looks: Mapping[str, Look], styles: Mapping[str, Any]
+) -> None:
     """A point a style with its interval, left of zero where it ends at a lower loss than plain."""
-    looks = _looks(members)
     for place, variant in enumerate(members):
         colour, marker, _ = looks[variant.name]
         value, low, high = (styles[variant.name][key] for key in ("value", "low", "high"))
@@ -75,4 +80,5 @@ def _draw_differences(axes: Axes, members: Sequence[Variant], styles: Mapping[st
     axes.set_yticks(range(len(members)), [variant.style.replace("_", " ") for variant in members])
     axes.set_ylim(len(members) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=1)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel("final validation loss, style less plain")
