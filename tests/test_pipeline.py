@@ -45,13 +45,26 @@ def test_a_stage_depends_on_the_modules_that_it_imports(name):
     assert declared == imported(f"stages.{name}", set())
 
 
-def test_the_grid_is_the_paper_s_and_the_trial():
+def test_the_grid_is_the_paper_s_the_styles_and_the_trial():
     expected = {
         f"{dataset}-{transfer}-{fine}": {"dataset": dataset, "transfer": transfer, "fine": fine}
         for dataset, grid in GRID.items()
         for transfer, fine in grid
     }
-    assert PIPELINE["stages"]["train"]["foreach"] == expected | {"trial": "${schedule}"}
+    found = PIPELINE["stages"]["train"]["foreach"]
+    assert {name: found[name] for name in expected} == expected
+    assert found.keys() == {*expected, *STYLES, "trial"}
+    assert found["trial"] == "${schedule}"
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_is_a_schedule_of_the_grid_with_one_thing_different(name):
+    style = dict(PIPELINE["stages"]["train"]["foreach"][name])
+    schedule = [style.pop(key) for key in ("dataset", "transfer", "fine")]
+    assert "-".join(map(str, schedule)) in VARIANTS
+    assert name.startswith("-".join(map(str, schedule)))
+    ((key, value),) = style.items()
+    assert PARAMS["fine"][key] != value
 
 
 def test_every_variant_spends_its_data_set_s_budget():
@@ -94,7 +107,9 @@ def test_dvc_reads_the_graph():
         check=True,
     )
     names = listed.stdout.split()
-    assert [name for name in names if name.startswith("train@")] == [f"train@{name}" for name in [*VARIANTS, "trial"]]
+    assert [name for name in names if name.startswith("train@")] == [
+        f"train@{name}" for name in [*VARIANTS, *STYLES, "trial"]
+    ]
     assert {f"{stage}@{dataset}" for stage in ("download", "split", "features", "transfer") for dataset in GRID} <= set(
         names
     )

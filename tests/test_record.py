@@ -62,7 +62,7 @@ def run(tmp_path, source, monkeypatch):
     finished_run.write(tmp_path, source)
     finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
     finished_run.call(figures.main, monkeypatch, finished_run.figures_options(tmp_path, source))
-    write_params(tmp_path, source=source.as_posix(), seed=1)
+    write_params(tmp_path, source=source.as_posix(), seeds=[1])
     write_paper(tmp_path, PAPER)
     for name in ("animals", "flowers", "weights"):
         (tmp_path / "raw" / name).mkdir(parents=True)
@@ -153,9 +153,9 @@ def test_a_missing_download_is_refused(run, source, monkeypatch):
 
 
 def test_other_params_than_the_run_had_are_refused(run, source, monkeypatch):
-    write_params(run, source=source.as_posix(), seed=2)
+    write_params(run, source=source.as_posix(), seeds=[2])
     assert refusal(run, source, monkeypatch) == (
-        f"{run / 'params.yaml'}: seed is 2, but animals-2-1 ran with 1; run `dvc repro`"
+        f"{run / 'params.yaml'}: seeds is [2], but animals-2-1 ran with [1]; run `dvc repro`"
     )
 
 

@@ -117,7 +117,7 @@ def _the_run(page: Page, study: list[Variant]) -> list[str]:
         ("backbone", f"{backbone.name}{arguments}, {size}"),
         ("unfrozen from layer", str(settings.fine.from_layer)),
         ("statistics of unfrozen batch normalisation in training", settings.fine.batch_norm),
-        ("seed", str(settings.seed)),
+        ("seeds", ", ".join(map(str, settings.seeds))),
         ("all other settings", "[params.yaml](params.yaml)"),
         ("versions", _distinct(study, "versions")),
         ("machine", _distinct(study, "machine")),
