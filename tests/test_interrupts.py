@@ -33,15 +33,9 @@ class Moments(NamedTuple):
 
 STUDIES = {
     ("download", "split"): {
-        "download@weights": Moments(10, 3, 0.5, "work/download"),
-        "split@few": Moments(9, 4, 0.05, "data/images"),
+        "download@weights": Moments(14, 3, 0.5, "work/download"),
+        "split@few": Moments(13, 4, 0.05, "data/images"),
         "dvc repro": Moments(3, 20, 0.5, "dvc.lock"),
-    },
-    ("train",): {
-        "features@few": Moments(4, 9, 0.5, "data/features/few"),
-        "transfer@few": Moments(3, 9, 0.1, "work/transfer"),
-        "train@few-3-6": Moments(4, 9, 0.3, "work/few-3-6"),
-        "dvc repro": Moments(3, 30, 1.0, "data/features/few"),
     },
 }
 """What is interrupted, for each list of targets that `dvc repro` is asked for in the end."""
