@@ -92,11 +92,11 @@ def _stands_at(path: Path, file: IO) -> bool:
 
 @contextmanager
 def _full_disk_named(path: Path) -> Iterator[None]:
-    """Let the error of a full disk, which names no file, name what there was no room for."""
+    """Let the error of a full disk name what there was no room for: it names nothing, or what was copied there."""
     try:
         yield
     except OSError as error:
-        if error.errno in NO_ROOM and error.filename is None:
+        if error.errno in NO_ROOM:
             error.filename = str(path)
         raise
 

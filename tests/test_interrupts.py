@@ -1,0 +1,168 @@
+"""Stages killed at random moments, one after another and under DVC: the results are an uninterrupted run's."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import https_server
+import pytest
+import small_workspace
+from small_workspace import changes, dvc, finished, results, stand_ins, start
+
+SEED = 6
+PAUSE = 0.03  # seconds between two pieces of 16 KB from the server: the weights take two seconds
+
+
+class Moments(NamedTuple):
+    """When to interrupt: after a random number of changes in the workspace, and a random time after that."""
+
+    kills: int
+    most_changes: int
+    most_seconds: float
+    kept: str  # what an interrupted run leaves for the next, removed where a run came to its end too soon
+
+    def tries(self, sent: signal.Signals) -> int:
+        return self.kills if sent == signal.SIGKILL else 1
+
+
+STUDIES = {
+    ("download", "split"): {
+        "download@weights": Moments(14, 3, 0.5, "work/download"),
+        "split@few": Moments(13, 4, 0.05, "data/images"),
+        "dvc repro": Moments(3, 20, 0.5, "dvc.lock"),
+    },
+}
+"""What is interrupted, for each list of targets that `dvc repro` is asked for in the end."""
+OUTCOMES = {
+    signal.SIGKILL: "what had appeared by then was whole; the next run went on, and all ended as if nothing had been",
+    signal.SIGINT: "exit code 130, nothing half-written left, no traceback; the next run went on",
+    signal.SIGTERM: "exit code 143, nothing half-written left, no traceback; the next run went on",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[https_server.Server]:
+    """A slow server of the backbone's weights, trusted by what is started meanwhile."""
+    certificate = https_server.make_certificate(tmp_path_factory.mktemp("certificate"))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        https_server.serving(small_workspace.WEIGHTS.read_bytes(), certificate) as server,
+    ):
+        patch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        patch.delenv("THAW_MIRROR", raising=False)
+        server.pause = PAUSE
+        yield server
+
+
+@pytest.mark.parametrize("targets", STUDIES, ids=" ".join)
+def test_whatever_is_interrupted_whenever_the_results_are_an_uninterrupted_run_s(targets, server, tmp_path, fault):
+    address = server.address("weights.h5")
+    whole = small_workspace.make(tmp_path / "whole", address)
+    uninterrupted = start(whole, dvc("repro", *targets))  # beside the interrupted one, to save time
+    workspace = small_workspace.make(tmp_path / "interrupted", address)
+    all_moments = STUDIES[targets]
+    appeared = []
+    random = Random(SEED)
+    for name, command in [*small_workspace.commands(workspace).items(), ("dvc repro", dvc("repro", *targets))]:
+        if name in all_moments:
+            appeared += interrupted_often(workspace, command, all_moments[name], random)
+        if name in all_moments or name.startswith(("download", "split")):
+            finished(workspace, command)
+            assert stand_ins(workspace) == []
+    out, err = uninterrupted.communicate()
+    assert uninterrupted.returncode == 0, out + err
+    expected = results(whole)
+    assert results(workspace) == expected
+    for seen in appeared:
+        assert seen.items() <= expected.items()  # what had appeared by then was whole
+    for name, moments in all_moments.items():
+        what = name.split("@")[0]
+        for sent, outcome in OUTCOMES.items():
+            fault("interruption", f"{sent.name} while `{what}` runs", moments.tries(sent), outcome)
+
+
+def interrupted_often(workspace: Path, command: list[str], moments: Moments, random: Random) -> list[dict[str, str]]:
+    """Interrupt `command` by each signal as often as `moments` says; the results that stood there after each."""
+    appeared = []
+    for sent in OUTCOMES:
+        for _ in range(moments.tries(sent)):
+            interrupt(workspace, command, sent, moments, random)
+            appeared.append(results(workspace))
+    return appeared
+
+
+def interrupt(workspace: Path, command: list[str], sent: signal.Signals, moments: Moments, random: Random) -> None:
+    """Run `command` and send a signal to its process group at a random moment; again, where it ended before that."""
+    while True:
+        half_written = stand_ins(workspace)
+        process = start(workspace, command)
+        wait_for(random.randint(1, moments.most_changes), workspace, process)
+        time.sleep(random.uniform(0, moments.most_seconds))
+        if process.poll() is None:
+            os.killpg(process.pid, sent)
+        _, err = process.communicate()
+        if process.returncode != 0:
+            break
+        start_anew(workspace / moments.kept)
+    if sent != signal.SIGKILL:
+        assert set(stand_ins(workspace)) <= set(half_written)
+    if "stages" in command[2]:  # DVC has codes and messages of its own
+        assert (shell_code(process), err) == (128 + sent, "")
+
+
+def start_anew(kept: Path) -> None:
+    if kept.is_dir():
+        shutil.rmtree(kept)
+    else:
+        kept.unlink(missing_ok=True)
+
+
+def shell_code(process: subprocess.Popen) -> int:
+    """The exit code as a shell tells it: 128 and the signal's number where that ended the process."""
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def wait_for(count: int, workspace: Path, process: subprocess.Popen) -> None:
+    """Wait until the workspace has been seen to change `count` times, or the process ends."""
+    last = changes(workspace)
+    while count > 0 and process.poll() is None:
+        time.sleep(0.002)
+        now = changes(workspace)
+        count -= now != last
+        last = now
+
+
+def test_what_arrived_of_a_download_that_was_killed_is_not_fetched_again(server, tmp_path):
+    workspace = small_workspace.make(tmp_path / "workspace", server.address("weights.h5"))
+    command = small_workspace.commands(workspace)["download@weights"]
+    part = workspace / "work/download/weights.h5.part"
+    process = start(workspace, command)
+    while not (part.exists() and part.stat().st_size):
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    arrived = part.stat().st_size
+    server.ranges.clear()
+    finished(workspace, command)
+    assert server.ranges == [f"bytes={arrived}-"]
+
+
+def test_of_two_dvc_repro_in_one_workspace_one_runs_and_the_other_is_refused(server, tmp_path, fault):
+    workspace = small_workspace.make(tmp_path / "workspace", server.address("weights.h5"))
+    both = [start(workspace, dvc("repro", "download@weights")) for _ in range(2)]
+    ended = {process.communicate()[1]: process.returncode for process in both}
+    refused = [message for message, code in ended.items() if code]
+    assert sorted(ended.values()) == [0, 255]
+    assert "is busy, it is being blocked by" in refused[0]
+    assert (workspace / "data/raw/weights/weights.h5").read_bytes() == small_workspace.WEIGHTS.read_bytes()
+    assert stand_ins(workspace) == []
+    fault(
+        "at once", "two `dvc repro` in one workspace", 1, "one ran, DVC refused the other; what was written was whole"
+    )
