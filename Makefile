@@ -25,7 +25,7 @@ $(VENV)/extra: $(VENV)/ready requirements-extra.txt
 	touch $@
 
 # Variants train side by side, a process each, the longest first; `dvc repro` alone takes them one by one.
-repro: setup  ## run the study: download, split, features, transfer, train, summarize, figures
+repro: setup  ## run the study: download, split, features, transfer, train, summarize, figures, report
 	dvc repro transfer
 	dvc repro --dry | sed -n "s/^Running stage '\(train@[^']*\)'.*/\1/p" | sort -t- -k3 -nr \
 		| xargs -r -n 1 -P $(JOBS) dvc --wait-for-lock repro --single-item

@@ -140,3 +140,16 @@ def figures_options(folder: Path, source: Path) -> dict[str, object]:
         "variants": list(SCHEDULES),
         "out": folder / "plots",
     }
+
+
+def report_options(folder: Path, source: Path) -> dict[str, object]:
+    return {
+        "source": source,
+        "metrics": folder / "metrics",
+        "plots": folder / "plots",
+        "models": folder / "models",
+        "images": folder / "images",
+        "params": folder / "params.yaml",
+        "variants": list(SCHEDULES),
+        "out": folder / "plots" / "report.html",
+    }

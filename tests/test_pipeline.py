@@ -41,7 +41,7 @@ def imported(module: str, seen: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_depends_on_the_modules_that_it_imports(name):
-    declared = {path for path in STAGES[name]["deps"] if path.startswith("stages/")}
+    declared = {path for path in STAGES[name]["deps"] if path.startswith("stages/") and path.endswith(".py")}
     assert declared == imported(f"stages.{name}", set())
 
 
@@ -72,13 +72,13 @@ def test_every_variant_spends_its_data_set_s_budget():
         assert {transfer + fine for transfer, fine in grid} == {PARAMS["budget"][dataset]}
 
 
-@pytest.mark.parametrize("name", ["summarize", "figures"])
+@pytest.mark.parametrize("name", ["summarize", "figures", "report"])
 def test_all_variants_are_summarized_and_drawn(name):
     words = STAGES[name]["cmd"].split()
     listed = words[words.index("--variants") + 1 :]
     shown = [*VARIANTS, "trial", *STYLES]
     assert listed[: len(shown) + 1] == [*shown, "--out"]
-    read = {"figures": ["histories"], "summarize": ["histories", "predictions", "seconds"]}[name]
+    read = {"summarize": ["histories", "predictions", "seconds"]}.get(name, ["histories"])
     expected = {f"plots/{variant}.csv" for variant in shown}
     expected |= {f"models/{variant}/{file}.csv" for variant in shown for file in read}
     assert expected <= set(STAGES[name]["deps"])
@@ -91,6 +91,16 @@ def test_every_picture_and_table_is_an_output_in_git():
     tables = {path: options for output in STAGES["summarize"]["outs"] for path, options in output.items()}
     names = ["claims.csv", "comparisons.csv", "costs.csv", "recommendation.csv", "summary.csv", "validation"]
     assert tables == {path: {"cache": False} for path in ["metrics/claims.json", *(f"plots/{name}" for name in names)]}
+
+
+def test_the_report_depends_on_all_that_it_shows():
+    report = STAGES["report"]
+    figures = {path for output in STAGES["figures"]["plots"] for path in output}
+    predictions = {f"models/{variant}/predictions.csv" for variant in VARIANTS}  # the best is one of the grid
+    images = {f"data/images/{dataset}" for dataset in GRID}
+    others = {"metrics/claims.json", "params.yaml", "stages/report.html.jinja"}
+    assert figures | predictions | images | others <= set(report["deps"])
+    assert report["outs"] == [{"plots/report.html": {"cache": False}}]
 
 
 def test_the_trial_is_no_variant_of_the_grid():

@@ -99,6 +99,7 @@ def test_every_schedule_has_its_history_and_its_model(clone):
         assert record["source"] == "data/embedded.yaml"
         assert (clone / f"models/{name}/model.keras").exists()
         assert (clone / f"plots/{name}.png").exists()
+        assert f"{name}: training and validation" in (clone / "plots/report.html").read_text()
 
 
 def test_variants_are_one_run_until_they_part(clone):
@@ -117,7 +118,7 @@ def test_a_second_repro_runs_nothing(clone):
 
 def test_an_experiment_runs_the_trial_and_what_hangs_below_it(clone):
     output = dvc(clone, "exp", "run", "-S", "schedule.fine=5")
-    assert ran(output) == ["train@trial", "summarize", "figures"]
+    assert ran(output) == ["train@trial", "summarize", "figures", "report"]
     assert len(records.read_history(clone / "plots/trial.csv")) == 7  # one epoch more than the budget
     changes = json.loads(dvc(clone, "metrics", "diff", "--json", "--targets", "metrics/summary.json"))
     assert changes["metrics/summary.json"]["trial.fine"] == {"old": 1, "new": 5, "diff": 4}

@@ -1,0 +1,316 @@
+"""The report of a small finished run: what it says, that it carries all it shows, and how a browser shows it."""
+
+import re
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
+from pathlib import Path
+
+import finished_run
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stages import figures, report, summarize
+from stages.lib import data_address, hardest, records, report_page
+from stages.lib.command import ThawError
+from stages.lib.hardest import HardImage
+from stages.lib.manifest import load
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+TITLE = "<i>small</i> & things"
+PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">')
+# Written into a copy of the page: once all is loaded, what a browser made of it stands in the page's text.
+PROBE = """<script>
+addEventListener("load", () => {
+  const broken = [...document.images].filter(image => !(image.complete && image.naturalWidth)).length;
+  const fetched = performance.getEntriesByType("resource").filter(entry => !entry.name.startsWith("data:")).length;
+  const over = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const told = `images ${document.images.length} broken ${broken} fetched ${fetched} over ${over}`;
+  document.body.append(Object.assign(document.createElement("output"), {textContent: told}));
+});
+</script>"""
+
+
+@pytest.fixture
+def source(small_manifest, write_manifest):
+    return write_manifest(small_manifest | {"title": TITLE})
+
+
+@pytest.fixture(params=[(1,), (1, 2, 3)], ids=["one seed", "three seeds"])
+def run(request, tmp_path, source, monkeypatch):
+    finished_run.write(tmp_path, source, request.param)
+    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    finished_run.call(figures.main, monkeypatch, finished_run.figures_options(tmp_path, source))
+    (tmp_path / "params.yaml").write_text("seeds: [1]  # <b>paper</b>\n")
+    for dataset in ("animals", "flowers"):
+        (tmp_path / "images" / dataset).mkdir(parents=True)
+        for number in range(len(finished_run.IMAGES)):
+            Image.new("RGB", (800, 400), "olive").save(tmp_path / "images" / dataset / f"{number}.png")
+    return tmp_path
+
+
+@pytest.fixture
+def page(run, source, monkeypatch):
+    return write_report(run, source, monkeypatch)
+
+
+def write_report(run, source, monkeypatch):
+    finished_run.call(report.main, monkeypatch, finished_run.report_options(run, source))
+    return (run / "plots" / "report.html").read_text(encoding="utf-8")
+
+
+class Elements(HTMLParser):
+    """All elements of a page, with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+def test_everything_that_the_page_shows_is_inside_it(page):
+    elements = Elements(page).found
+    addresses = [
+        value for _, attributes in elements for name, value in attributes.items() if name in ("src", "href", "srcset")
+    ]
+    assert len(addresses) > len(PICTURES)
+    assert [address for address in addresses if not address.startswith(("data:", "#"))] == []
+    assert not {"script", "iframe", "object", "embed", "form", "base"} & {tag for tag, _ in elements}
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_its_policy_allows_pictures_inside_it_and_its_own_style_alone(page):
+    (policy,) = POLICY.findall(page)
+    directives = dict(part.split(" ", 1) for part in policy.split("; "))
+    assert directives.pop("img-src") == "data:"
+    assert directives.pop("style-src") == "'unsafe-inline'"
+    assert directives == {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"}
+
+
+def test_every_figure_and_hard_image_is_there_with_a_text_in_its_place(page):
+    images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
+    hard = len(finished_run.IMAGES) * 2  # data sets
+    assert len(images) == len(PICTURES) + hard
+    assert all(image["alt"] for image in images)
+    assert all(int(image["width"]) > 0 and int(image["height"]) > 0 for image in images)
+
+
+def test_texts_from_outside_are_escaped(page):
+    assert not {"i", "b"} & {tag for tag, _ in Elements(page).found}
+    assert Elements(page).text.startswith(f"When to thaw: {TITLE}")
+    assert "# <b>paper</b>" in Elements(page).text
+
+
+def test_every_claim_stands_with_its_verdicts_in_the_order_of_the_paper(run, page):
+    claims = records.read_json(run / "metrics" / "claims.json")["claims"]
+    text = Elements(page).text
+    told = [claims[name] for name in ("sooner", "share", "dip", "overfitting", "advice")]
+    headings = [" ".join(f"{claim['text']} {claim['verdict']}".split()) for claim in told]
+    places = [text.find(heading) for heading in headings]
+    assert -1 not in places
+    assert places == sorted(places)
+    verdicts = [attributes["class"] for tag, attributes in Elements(page).found if tag == "strong" and attributes]
+    shown = [verdict for verdict in verdicts if verdict.startswith("verdict ")]
+    assert len(shown) == sum(1 + len(claim["datasets"]) for claim in told) + 1  # and the style's
+
+
+def test_one_seed_is_said_to_settle_nothing(run, page):
+    one_seed = len(records.read_json(run / "metrics" / "claims.json")["seeds"]) == 1
+    text = Elements(page).text
+    assert ("Every schedule ran once, with seed 1." in text) == one_seed
+    assert ("Every schedule ran with 3 seeds (1, 2, 3)." in text) != one_seed
+
+
+def test_the_recommendation_stands_in_it_word_for_word(run, page):
+    sentences = records.read_table(run / "plots" / "recommendation.csv", ("dataset", "budget", "sentence"))["sentence"]
+    text = Elements(page).text
+    assert len(sentences) > 0
+    assert [sentence for sentence in sentences if sentence not in text] == []
+
+
+def test_numbers_of_images_and_all_variants_stand_in_it(page):
+    text = Elements(page).text
+    assert "cats and dogs, 8 to train on and 4 to validate on; roses and tulips, 8 to train on" in text
+    assert [name for name in finished_run.SCHEDULES if name not in text] == []
+    assert "cpu abacus" in text
+    assert "keras 3.1.2" in text
+
+
+def test_the_hardest_images_are_the_best_schedule_s_with_the_worst_first(page):
+    text = Elements(page).text
+    animals = text[text.index("Cats and dogs: 0 + 3") :]  # the lower final loss of the two
+    told = [animals.index(f"{number}.png true: dogs predicted:") for number in (3, 2, 1, 0)]
+    assert told == sorted(told)
+    assert "predicted: cats , 70.0%" in animals[told[3] :]
+
+
+def test_the_same_run_gives_the_same_bytes(run, source, monkeypatch):
+    assert write_report(run, source, monkeypatch) == write_report(run, source, monkeypatch)
+
+
+def test_a_missing_figure_is_named_and_nothing_is_written(run, source, monkeypatch):
+    missing = run / "plots" / "dip.png"
+    missing.unlink()
+    with pytest.raises(ThawError) as caught:
+        write_report(run, source, monkeypatch)
+    assert str(caught.value) == f"{missing}: no such file; run `dvc repro figures`"
+    assert not (run / "plots" / "report.html").exists()
+
+
+def test_a_damaged_image_is_named(run, source, monkeypatch):
+    (run / "images" / "flowers" / "2.png").write_bytes(b"no picture")
+    with pytest.raises(ThawError, match=r"flowers/2\.png: no readable picture .*; run `dvc repro split`"):
+        write_report(run, source, monkeypatch)
+
+
+@pytest.mark.parametrize("table", ["summary", "costs"])
+def test_a_table_without_a_variant_is_refused(run, source, monkeypatch, table):
+    path = run / "plots" / f"{table}.csv"
+    path.write_text("".join(line for line in path.open() if not line.startswith("trial")))
+    with pytest.raises(ThawError) as caught:
+        write_report(run, source, monkeypatch)
+    assert str(caught.value) == f"{path}: has no trial; run `dvc repro summarize`"
+
+
+def test_hard_images_are_means_over_seeds_and_the_class_of_most():
+    predictions = pd.DataFrame(
+        [
+            (1, "a", 0, 1, 0.9, 2.0),
+            (2, "a", 0, 0, 0.6, 0.5),
+            (3, "a", 0, 1, 0.7, 1.1),
+            (1, "b", 1, 1, 0.8, 0.2),
+            (2, "b", 1, 1, 0.8, 0.2),
+            (3, "b", 1, 1, 0.8, 0.2),
+            (1, "c", 1, 0, 0.9, 3.0),
+            (2, "c", 1, 1, 0.9, 0.1),
+            (3, "c", 1, 1, 0.7, 0.5),
+        ],
+        columns=["seed", "image", "label", "predicted", "probability", "loss"],
+    )
+    first, second = hardest.of_predictions(predictions, 2)
+    assert first == HardImage("a", 0, 1, 2, pytest.approx(0.8), pytest.approx(1.2))
+    assert second == HardImage("c", 1, 1, 2, pytest.approx(0.8), pytest.approx(1.2))
+
+
+def test_a_figure_is_kept_pixel_for_pixel_and_an_image_made_small(tmp_path):
+    drawn = Image.linear_gradient("L").convert("RGB").resize((900, 300))
+    drawn.save(tmp_path / "drawn.png")
+    figure, image = data_address.of_figure(tmp_path / "drawn.png"), data_address.of_image(tmp_path / "drawn.png")
+    assert (figure.width, figure.height) == (900, 300)
+    assert decoded(figure).tobytes() == drawn.tobytes()
+    assert (image.width, image.height) == decoded(image).size == (320, 107)
+
+
+def decoded(picture):
+    import base64
+    import io
+
+    return Image.open(io.BytesIO(base64.b64decode(picture.address.removeprefix("data:image/webp;base64,"))))
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "expected"),
+    [
+        (-0.054617, -0.074534, -0.0347, "\u22120.0546 (\u22120.0745 to \u22120.0347)"),
+        (-20.0, None, None, "\u221220"),
+        (31, float("nan"), float("nan"), "31"),
+        (24800.0, 24800.0, 25000.5, "24,800 (24,800 to 25,000)"),
+        (None, None, None, ""),
+    ],
+)
+def test_an_interval_stands_behind_its_value(value, low, high, expected):
+    assert report_page.interval({"value": value, "low": low, "high": high}) == expected
+
+
+def test_a_data_set_without_a_grid_has_no_best_schedule(run, source):
+    trial = [
+        variant
+        for variant in summarize.read_study(
+            list(finished_run.SCHEDULES), run / "metrics", run / "plots", run / "models", source
+        )
+        if variant.kind == "trial"
+    ]
+    (told,) = report_page.datasets(trial, load(source))
+    assert (told["title"], told["heading"], told["best"]) == ("roses and tulips", "Roses and tulips", None)
+
+
+@contextmanager
+def counting() -> Iterator[tuple[int, list[str]]]:
+    """A local port, and the first lines of all that was asked there."""
+    asked: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:  # closed: the test is over
+                    return
+                with connection:
+                    asked.append(connection.recv(4096).decode(errors="replace").split("\r\n")[0])
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield server.getsockname()[1], asked
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def shown(page: Path, profile: Path, port: int, width: int = 1400) -> str:
+    """The page as Chromium has it once it is loaded; whatever it asks of any host, it asks of the local port."""
+    command = [
+        *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"),
+        *("--disable-background-networking", "--disable-component-update", "--no-first-run", "--no-pings"),
+        *(f"--proxy-server=http://127.0.0.1:{port}", "--proxy-bypass-list=<-loopback>", f"--window-size={width},900"),
+        *("--virtual-time-budget=5000", "--dump-dom", page.as_uri()),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def probed(page: str) -> str:
+    """The page with the probe in it, its policy allowing scripts beside what it allows anyway."""
+    (policy,) = POLICY.findall(page)
+    return page.replace(policy, f"{policy}; script-src 'unsafe-inline'").replace("</body>", f"{PROBE}</body>")
+
+
+in_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed (Debian: apt install chromium)")
+
+
+@in_chromium
+@pytest.mark.parametrize("width", [500, 1400])  # Chromium's windows are no narrower
+def test_a_browser_shows_every_picture_and_asks_nobody(page, tmp_path, width):
+    (tmp_path / "probed.html").write_text(probed(page), encoding="utf-8")
+    pictures = len(PICTURES) + 2 * len(finished_run.IMAGES)
+    with counting() as (port, asked):
+        dom = shown(tmp_path / "probed.html", tmp_path / "profile", port, width)
+    assert f"images {pictures} broken 0 fetched 0 over 0" in dom
+    assert asked == []
+
+
+@in_chromium
+@pytest.mark.parametrize(("policy", "requests"), [("kept", 0), ("removed", 1)])
+def test_the_policy_keeps_a_picture_of_elsewhere_from_being_asked_for(page, tmp_path, policy, requests):
+    outside = '<img src="http://thaw.invalid/outside.png" alt="outside">'
+    changed = page.replace("</body>", f"{outside}</body>")
+    if policy == "removed":
+        changed = POLICY.sub("", changed)
+    (tmp_path / "changed.html").write_text(changed, encoding="utf-8")
+    with counting() as (port, asked):
+        shown(tmp_path / "changed.html", tmp_path / "profile", port)
+    assert sum("outside.png" in line for line in asked) == requests
