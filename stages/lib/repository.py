@@ -92,7 +92,7 @@ def git(root: Path, *arguments: str) -> str:
     """What git prints; raises ThawError with its last line where it fails."""
     command = ["git", "-C", str(root), *arguments]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 (no shell)
     except FileNotFoundError:
         raise ThawError("git: not found; install it") from None
     except subprocess.CalledProcessError as error:

@@ -137,7 +137,7 @@ def _python(clone: Path, arguments: list[str], log: IO[str], lock: IO[str]) -> i
     Its standard input closes when this worker dies, however it does; it inherits the slot's lock.
     """
     scripts = Path(sys.executable).parent
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 (no shell)
         [sys.executable, *arguments],
         cwd=clone,
         env=os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"},
@@ -163,7 +163,7 @@ def _cause(log: IO[str], code: int) -> str:
 def _git(folder: Path, *arguments: str) -> str:
     # Without --git-dir, git would take a repository around the folder where the folder is none yet.
     command = ["git", "--git-dir", ".git", *arguments]
-    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
     if finished.returncode:
         raise RuntimeError(f"git {arguments[0]}: {finished.stderr.strip()}")
     return finished.stdout.strip()
