@@ -4,7 +4,6 @@ Reads DVC's graph, git's commit and DVC's remote; writes the stages' outputs and
 """
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -35,8 +34,7 @@ def main() -> None:
 
 
 def _show(planned: Plan) -> None:
-    for task in planned.tasks:
-        print(f"Running stage '{task.stage}':\n> {task.command}")
+    print("\n".join(f"Running stage '{task.stage}':\n{task.command}\n" for task in planned.tasks), end="")
 
 
 def _check(root: Path, planned: Plan) -> None:
@@ -67,11 +65,9 @@ def _distribute(root: Path, planned: Plan, arguments: argparse.Namespace) -> Non
     settled = {task.stage: plan.held(root, task) for task in planned.settled}
     with cluster.connected(arguments.scheduler, root / LOCAL_WORKERS, params.load().threads) as client:
         print(f"dashboard: {client.dashboard_link}", file=sys.stderr)
-        cluster.send(client, study)
-        futures = cluster.submit(client, study.name, planned.tasks, last, settled, dict(arguments.resources))
-        with contextlib.closing(cluster.results(futures)) as batches:
-            _collect(root, batches, len(futures))
-        cluster.forget(client, study)
+        with cluster.known(client, study):
+            futures = cluster.submit(client, study.name, planned.tasks, last, settled, dict(arguments.resources))
+            _collect(root, cluster.results(futures), len(futures))
 
 
 def _collect(root: Path, batches: Iterable[list[Result]], total: int) -> None:
@@ -79,7 +75,7 @@ def _collect(root: Path, batches: Iterable[list[Result]], total: int) -> None:
     done, causes = 0, {}
     for batch in batches:
         finished = {stage: result for stage, result in batch if not isinstance(result, Exception)}
-        causes |= {stage: str(result) for stage, result in batch if isinstance(result, Exception)}
+        causes |= {stage: _one_line(result) for stage, result in batch if isinstance(result, Exception)}
         git_held.write(root, [result["held"] for result in finished.values()])
         for stage, result in finished.items():
             done += 1
@@ -97,6 +93,10 @@ def _finish(root: Path, targets: Sequence[str]) -> None:
     left = plan.read(root, targets, allow_missing=False).tasks
     if left:
         raise ThawError(f"{left[0].stage}: not up to date still; see what `dvc status {left[0].stage}` says")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _resource(text: str) -> tuple[str, float]:

@@ -85,18 +85,21 @@ def local_cluster(folder: Path, cores: int) -> SpecCluster:
     return SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.WARNING)
 
 
-def send(client: Client, study: Study) -> None:
-    """Give the study to all workers; raises ThawError where one does not fit."""
+@contextmanager
+def known(client: Client, study: Study) -> Iterator[None]:
+    """Give the study to all workers, and in the end take it from them, and its results from the scheduler.
+
+    Raises ThawError where a worker does not fit.
+    """
     try:
         client.register_plugin(study)
     except RuntimeError as error:
         raise ThawError(str(error)) from None
-
-
-def forget(client: Client, study: Study) -> None:
-    """Take the study and its results from the workers and the scheduler."""
-    client.unregister_worker_plugin(study.name)
-    client.set_metadata([study.name], {})
+    try:
+        yield
+    finally:
+        client.unregister_worker_plugin(study.name)
+        client.set_metadata([study.name], {})
 
 
 def submit(
@@ -160,7 +163,11 @@ def results(futures: Mapping[str, Future]) -> Iterator[list[tuple[str, dict[str,
 
 
 def _result(future: Future, result: Any) -> dict[str, Any] | Exception:
-    return future.exception() if future.status == "error" else result
+    if future.status == "finished":
+        return result
+    if future.status == "error":
+        return future.exception()
+    return ConnectionError("Dask's scheduler is gone; start it and its workers again")
 
 
 def _gpus() -> list[str]:

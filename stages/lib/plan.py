@@ -13,6 +13,7 @@ from dvc.output import Output
 from dvc.repo import Repo
 from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.stage import PipelineStage, Stage
+from dvc.utils.collections import ensure_list
 
 from stages.lib import git_held
 from stages.lib.command import ThawError
@@ -26,6 +27,7 @@ class Task:
     stage: str
     """As DVC addresses it: `train@trial`."""
     command: str
+    """Its commands, as `dvc repro --dry` shows them."""
     lock: str
     key: str
     """The lock file, and the stage's name in it."""
@@ -95,7 +97,7 @@ def _task(root: Path, graph: networkx.DiGraph, stage: PipelineStage) -> Task:
     read = list(graph.successors(stage))
     return Task(
         stage=stage.addressing,
-        command=str(stage.cmd),
+        command="\n".join(f"> {command}" for command in ensure_list(stage.cmd)),
         lock=path_in(root, Path(stage.path).with_suffix(".lock")),
         key=stage.name,
         after=tuple(other.addressing for other in read if isinstance(other, PipelineStage)),

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ class Study(WorkerPlugin):
     """
 
     def __init__(self, commit: str, bundle: bytes) -> None:
-        self.name = f"thaw-{commit}"
+        self.name = f"thaw-{commit[:12]}-{uuid.uuid4().hex[:8]}"
         self._commit = commit
         self._bundle = bundle
         self._versions = {package: version(package) for package in DECIDING}
