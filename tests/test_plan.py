@@ -12,8 +12,10 @@ from stages.lib.plan import Task
 
 
 @pytest.fixture
-def pipeline(tmp_path):
-    return small_pipeline.write(tmp_path / "small", None)
+def pipeline(tmp_path, monkeypatch):
+    folder = small_pipeline.write(tmp_path / "small", None)
+    monkeypatch.chdir(folder)  # DVC's targets are relative to it
+    return folder
 
 
 def stages(planned: tuple[Task, ...]) -> list[str]:
@@ -66,12 +68,12 @@ def test_what_is_only_missing_here_need_not_run(pipeline):
 
 
 def test_an_unknown_target_is_refused(pipeline, told):
-    with pytest.raises(ThawError, match="train@birds: .*; see what `dvc repro --dry` says") as raised:
+    with pytest.raises(ThawError, match=r"train@birds: .*; see what `dvc repro --dry` says") as raised:
         plan.read(pipeline, ["train@birds"], allow_missing=True)
     told("On a cluster", str(raised.value))
 
 
-def test_what_git_holds_moves_from_one_clone_to_another(pipeline, tmp_path):
+def test_what_git_holds_moves_from_one_clone_to_another(pipeline, tmp_path, monkeypatch):
     other = tmp_path / "other"
     shutil.copytree(pipeline, other)
     short.dvc(pipeline, "repro", "train@cats")
@@ -79,6 +81,7 @@ def test_what_git_holds_moves_from_one_clone_to_another(pipeline, tmp_path):
     (task,) = (task for task in plan.read(pipeline, ["train@cats"], allow_missing=True).settled if task.outputs)
     git_held.write(other, [plan.held(pipeline, task)])
     assert (other / "metrics/cats.json").read_text() == '{"length": 5}'
+    monkeypatch.chdir(other)
     assert stages(plan.read(other, ["train@cats"], allow_missing=True).tasks) == ["split@cats", "train@cats"]
     assert plan.read(other, ["train@dogs"], allow_missing=False).tasks == ()  # its own entries stay
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from configobj import ConfigObj
 from dvc.output import Output
 from dvc.repo import Repo
 
@@ -19,12 +20,12 @@ REMOTE_REMEDY = (
 
 def check_remote(root: Path) -> None:
     """Raise ThawError unless the committed configuration names a default remote that is the same everywhere."""
-    with Repo(str(root)) as repo:
-        config = repo.config.read("repo")
-    name = config["core"].get("remote")
+    # The file itself: DVC would read a relative path as one from the clone that it is in.
+    config = ConfigObj(str(root / ".dvc/config"), list_values=False)
+    name = config.get("core", {}).get("remote")
     if name is None:
         raise ThawError(f".dvc/config: names no default remote, by which workers share outputs; {REMOTE_REMEDY}")
-    url = config["remote"].get(name, {}).get("url", "")
+    url = config.get(f'remote "{name}"', {}).get("url", "")
     if "://" not in url and not Path(url).is_absolute():
         raise ThawError(f".dvc/config: the remote {name} is no absolute path: {url or 'none'}; {REMOTE_REMEDY}")
 
