@@ -45,7 +45,7 @@ def shorten(folder: Path) -> None:
     pipeline = yaml.safe_load(text)
     for name, item in pipeline["stages"]["train"]["foreach"].items():
         if name != "trial":
-            item["transfer"], item["fine"] = map(int, name.split("-")[1:])
+            item["transfer"], item["fine"] = map(int, name.split("-")[1:3])
     (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
     params = yaml.safe_load((folder / "params.yaml").read_text()) | PARAMS
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))

@@ -11,7 +11,7 @@ from stages.lib import records
 
 def test_every_schedule_has_its_history_and_its_model(short_study):
     names = list(yaml.safe_load((short_study / "dvc.yaml").read_text())["stages"]["train"]["foreach"])
-    assert len(names) == len(SHORT) + 1
+    assert {name.split("-", 1)[1] for name in names if name != "trial"} >= set(SHORT.values())
     for name in names:
         record = json.loads((short_study / f"metrics/{name}.json").read_text())
         phases = list(records.read_history(short_study / f"plots/{name}.csv")["phase"])
