@@ -38,7 +38,7 @@ def test_in_a_fresh_clone_every_stage_is_a_task_and_comes_after_those_it_reads(p
         lock="dvc.lock",
         key="train@cats",
         after=("split@cats",),
-        pulls=("data/cats",),  # of which it reads one file
+        pulls=("data/cats/text.txt",),
         outputs=("metrics/cats.json",),
         meta={"beside": "work/cats", "cost": 3},
     )

@@ -1,7 +1,7 @@
 """What is not up to date in DVC's graph, as tasks: one a stage, with what it reads and what it leaves."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Task:
     after: tuple[str, ...]
     """The stages whose outputs it reads."""
     pulls: tuple[str, ...]
-    """Of the outputs that it reads, those that DVC's remote carries."""
+    """Outputs of theirs, or parts of these, that it reads and DVC's remote carries."""
     outputs: tuple[str, ...]
     """Of what it writes, what git holds and not DVC's cache."""
     meta: dict[str, Any]
@@ -101,21 +101,19 @@ def _task(root: Path, graph: networkx.DiGraph, stage: PipelineStage) -> Task:
         lock=path_in(root, Path(stage.path).with_suffix(".lock")),
         key=stage.name,
         after=tuple(other.addressing for other in read if isinstance(other, PipelineStage)),
-        pulls=tuple(
-            path_in(root, out.fs_path) for other in read for out in other.outs if out.use_cache and _reads(stage, out)
-        ),
+        pulls=tuple(path for other in read for out in other.outs if out.use_cache for path in _pulls(root, stage, out)),
         outputs=tuple(path_in(root, out.fs_path) for out in stage.outs if not out.use_cache),
         meta=stage.meta or {},
     )
 
 
-def _reads(stage: PipelineStage, output: Output) -> bool:
-    """Whether the stage depends on `output`, on a part of it, or on a folder around it."""
-    return any(
-        dependency.fs.isin_or_eq(dependency.fs_path, output.fs_path)
-        or output.fs.isin(output.fs_path, dependency.fs_path)
-        for dependency in stage.deps
-    )
+def _pulls(root: Path, stage: PipelineStage, output: Output) -> Iterable[str]:
+    """What the stage reads of `output`: a part of it, or all where it depends on it or on a folder around it."""
+    for dependency in stage.deps:
+        if dependency.fs.isin_or_eq(dependency.fs_path, output.fs_path):
+            yield path_in(root, dependency.fs_path)
+        elif output.fs.isin(output.fs_path, dependency.fs_path):
+            yield path_in(root, output.fs_path)
 
 
 def path_in(root: Path, path: str | Path) -> str:

@@ -72,13 +72,16 @@ def push(root: Path, targets: Sequence[str]) -> None:
         repo.push(targets=list(targets) or None, with_deps=True)
 
 
-def pull_outputs(repo: Repo, outputs: Iterable[Output]) -> None:
-    """Put `outputs` in place as the lock file has them; raises ThawError where the remote lacks one."""
+def pull_outputs(repo: Repo, outputs: Iterable[Output], part: str | None = None) -> None:
+    """Put `outputs`, or of each the `part` with that path, in place as the lock file has them.
+
+    Raises ThawError where the remote lacks one.
+    """
     with remote_errors():
         for output in outputs:
-            for store, objects in output.get_used_objs().items():
+            for store, objects in output.get_used_objs(filter_info=part).items():
                 _check_moved(output, repo.cloud.pull(objects, odb=store).failed)
-            output.checkout(force=True)
+            output.checkout(force=True, filter_info=part)
 
 
 def push_outputs(repo: Repo, outputs: Iterable[Output]) -> None:

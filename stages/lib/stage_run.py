@@ -18,7 +18,7 @@ from dvc.logger import setup as log_to_terminal
 from dvc.output import Output
 from dvc.repo import Repo
 
-from stages.lib import git_held, plan, repository
+from stages.lib import git_held, repository
 from stages.lib.command import ThawError, run
 from stages.lib.plan import Task
 
@@ -47,8 +47,8 @@ def _lay_out(root: Path, order: dict) -> None:
 def _reproduce(root: Path, task: Task) -> bool:
     """Run the stage where DVC finds it changed; returns whether it ran."""
     with Repo(str(root), _wait_for_lock=True) as repo:
-        read = [output for output in repo.index.outs if plan.path_in(root, output.fs_path) in task.pulls]
-        repository.pull_outputs(repo, read)
+        for path in task.pulls:
+            repository.pull_outputs(repo, repo.find_outs_by_path(str(root / path), strict=False), str(root / path))
         _restore(repo, task)
         log_to_terminal()
         try:
