@@ -76,6 +76,11 @@ def study(costs: dict[str, Any], backbones: int, seeds: int, apart: bool) -> Ite
                 yield Stage(f"train@{group}-{fine}-{seed}", seconds, count * costs["model_megabytes"], read, **shared)
 
 
+def listed(costs: dict[str, dict[str, Any]]) -> list[Stage]:
+    """Stages whose costs are given one by one."""
+    return [Stage(name, **cost | {"after": tuple(cost["after"])}) for name, cost in costs.items()]
+
+
 def simulate(stages: list[Stage], workers: int, bandwidth: float) -> Run:
     """Run `stages` on `workers`; `bandwidth` in megabytes a second, each worker's own."""
     by_name = {stage.name: stage for stage in stages}
@@ -136,8 +141,8 @@ def _task(stage: Stage) -> Task:
 def table(costs: dict[str, Any]) -> pd.DataFrame:
     """One row for each study and number of workers."""
     rows = []
-    for title, arguments in costs["studies"].items():
-        stages = list(study(costs, **arguments))
+    studies = {title: list(study(costs, **arguments)) for title, arguments in costs["studies"].items()}
+    for title, stages in (studies | {"five short variants of drawings": listed(costs["short"])}).items():
         alone = simulate(stages, 1, costs["megabytes_a_second"]).seconds
         for workers in WORKERS:
             result = simulate(stages, workers, costs["megabytes_a_second"])
@@ -154,13 +159,13 @@ def table(costs: dict[str, Any]) -> pd.DataFrame:
                     "hours_of_activations_computed_again": result.computed_again / 3600,
                 }
             )
-    return pd.DataFrame(rows).round(3)
+    return pd.DataFrame(rows).round(4)
 
 
 def draw(results: pd.DataFrame, path: Path) -> None:
     """Hours over workers, a line for each study, and below it what no number of workers can go below."""
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    for title, rows in results.groupby("study", sort=False):
+    for title, rows in results[results["stages"] > 100].groupby("study", sort=False):
         (line,) = axes.plot(rows["workers"], rows["hours"], marker="o", label=title)
         axes.axhline(rows["critical_path_hours"].iloc[0], color=line.get_color(), linestyle=":", linewidth=1)
     axes.set(xscale="log", yscale="log", xlabel="workers", ylabel="hours (dotted: the longest chain of stages)")
