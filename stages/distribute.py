@@ -84,7 +84,7 @@ def _collect(root: Path, batches: Iterable[list[Result]], total: int) -> None:
     if causes:
         first = next(iter(causes.values()))
         skipped = len(causes) - 1
-        raise ThawError(f"{first}; mend it and run again: what is finished stays ({skipped} more stages did not run)")
+        raise ThawError(f"{first}; then run again: what is finished stays ({skipped} more stages did not run)")
 
 
 def _finish(root: Path, targets: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,7 +143,7 @@ def _workers(folder: Path, address: str, count: int) -> Iterator[list[Worker]]:
         yield [Worker(place, psutil.Process(process.pid)), *others]
 
 
-def _dask(arguments: list[str], log: Path, settings: dict[str, str]) -> "contextmanager":
+def _dask(arguments: list[str], log: Path, settings: dict[str, str]) -> AbstractContextManager[subprocess.Popen]:
     return _running([sys.executable, "-m", "dask", *arguments], log, settings)
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ def connected(address: str | None, folder: Path, cores: int) -> Iterator[Client]
     Those are one for each GPU, or where there is none, one for each `cores` cores. Raises ThawError.
     """
     logging.getLogger("distributed").setLevel(logging.WARNING)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it says is told in one line
     if address is None:
         with local_cluster(folder, cores) as cluster, Client(cluster) as client:
             yield client
@@ -98,8 +99,9 @@ def known(client: Client, study: Study) -> Iterator[None]:
     try:
         yield
     finally:
-        client.unregister_worker_plugin(study.name)
-        client.set_metadata([study.name], {})
+        with suppress(OSError):  # the scheduler is gone, and took them along
+            client.unregister_worker_plugin(study.name)
+            client.set_metadata([study.name], {})
 
 
 def submit(
