@@ -46,7 +46,7 @@ bench: setup  ## measure the guide's way and the pipeline's on a fifth of the ph
 bench-full: setup  ## the same on all photographs, most of an hour
 	$(BENCH) --share 1 --rounds 3 --out docs/bench/full
 
-faults: setup  ## try the faults again and write what happened into docs/faults.md
+faults: extra  ## try the faults again and write what happened into docs/faults.md
 	python -m pytest -m faults --fault-table=docs/faults.md
 
 record: setup  ## write the finished run of the photographs into docs/paper

@@ -1,4 +1,4 @@
-"""What several test files start from: a small manifest, and the table of the faults that they tried."""
+"""What several test files start from: a small manifest, a short study, the table of the faults that they tried."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import short_study as short
 import yaml
 from fault_table import FaultTable, name_of
 
@@ -124,3 +125,13 @@ def write_params(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def short_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study with short schedules, run on this machine and committed."""
+    folder = tmp_path_factory.mktemp("study") / "thaw"
+    short.write(folder)
+    short.dvc(folder, "repro")
+    short.commit(folder)
+    return folder

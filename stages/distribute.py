@@ -1,0 +1,124 @@
+"""Run what is not up to date on Dask's workers, here or on a cluster, as `dvc repro` would here (docs/scale.md).
+
+Reads DVC's graph, git's commit and DVC's remote; writes the stages' outputs and dvc.lock, as the stages end.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stages.lib import git_held, params, plan, repository
+from stages.lib.command import ThawError, run
+from stages.lib.plan import Plan
+
+LOCAL_WORKERS = Path("work/distributed")
+
+Result = tuple[str, dict[str, Any] | Exception]
+
+
+def main() -> None:
+    arguments = _arguments()
+    root = Path.cwd()
+    planned = plan.read(root, arguments.targets, allow_missing=True)
+    if arguments.dry:
+        _show(planned)
+        return
+    _check(root, planned)
+    planned = _settle(root, arguments.targets, planned)
+    if planned.tasks:
+        _distribute(root, planned, arguments)
+        _finish(root, arguments.targets)
+    print("Data and pipelines are up to date.")
+
+
+def _show(planned: Plan) -> None:
+    print("\n".join(f"Running stage '{task.stage}':\n{task.command}\n" for task in planned.tasks), end="")
+
+
+def _check(root: Path, planned: Plan) -> None:
+    """Raise ThawError before any work where workers could not do theirs."""
+    repository.check_remote(root)
+    stages = [*planned.tasks, *planned.settled]
+    repository.check_committed(root, [path for task in stages for path in (task.lock, *task.outputs)])
+
+
+def _settle(root: Path, targets: Sequence[str], planned: Plan) -> Plan:
+    """Bring here what is up to date and missing, and to the remote what workers may read; plan what else is to run."""
+    here = plan.read(root, targets, allow_missing=False)
+    if here != planned:
+        repository.pull(root, targets, allow_missing=True)
+        here = plan.read(root, targets, allow_missing=False)
+    if here.tasks:
+        repository.push(root, targets)
+    return here
+
+
+def _distribute(root: Path, planned: Plan, arguments: argparse.Namespace) -> None:
+    try:
+        from stages.lib import cluster, worker
+    except ModuleNotFoundError as error:
+        raise ThawError(f"{error.name}: not installed; `make extra`") from None
+    study = worker.Study(repository.commit(root), repository.bundle(root))
+    last = {task.stage: plan.held(root, task) for task in planned.tasks}
+    settled = {task.stage: plan.held(root, task) for task in planned.settled}
+    with cluster.connected(arguments.scheduler, root / LOCAL_WORKERS, params.load().threads) as client:
+        print(f"dashboard: {client.dashboard_link}", file=sys.stderr)
+        with cluster.known(client, study):
+            futures = cluster.submit(client, study.name, planned.tasks, last, settled, dict(arguments.resources))
+            _collect(root, cluster.results(futures), len(futures))
+
+
+def _collect(root: Path, batches: Iterable[list[Result]], total: int) -> None:
+    """Write each result as it comes, so that nothing is lost if this ends early; raise ThawError for what failed."""
+    done, causes = 0, {}
+    for batch in batches:
+        finished = {stage: result for stage, result in batch if not isinstance(result, Exception)}
+        causes |= {stage: _one_line(result) for stage, result in batch if isinstance(result, Exception)}
+        git_held.write(root, [result["held"] for result in finished.values()])
+        for stage, result in finished.items():
+            done += 1
+            what = "ran" if result["ran"] else "was up to date"
+            print(f"{done}/{total} {stage} {what} on {result['worker']}, {result['seconds']:.0f} s", file=sys.stderr)
+    if causes:
+        first = next(iter(causes.values()))
+        skipped = len(causes) - 1
+        raise ThawError(f"{first}; then run again: what is finished stays ({skipped} more stages did not run)")
+
+
+def _finish(root: Path, targets: Sequence[str]) -> None:
+    """Bring the outputs here; raise ThawError where DVC would still run something."""
+    repository.pull(root, targets)
+    left = plan.read(root, targets, allow_missing=False).tasks
+    if left:
+        raise ThawError(f"{left[0].stage}: not up to date still; see what `dvc status {left[0].stage}` says")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _resource(text: str) -> tuple[str, float]:
+    name, _, amount = text.partition("=")
+    return name, float(amount)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("targets", nargs="*", help="stages to bring up to date, with those above them; all by default")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="Dask's scheduler; by default workers of this machine")
+    parser.add_argument("--dry", action="store_true", help="only show what would run")
+    parser.add_argument(
+        "--resources",
+        metavar="NAME=AMOUNT",
+        type=_resource,
+        nargs="*",
+        default=[],
+        help="what features, transfer and train take of a worker: GPU=1 for `dask worker --resources GPU=1`",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,80 @@
+"""The study on the embedded drawings with short schedules, in a folder of its own, run by the real commands."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+SHORT = {
+    "30-1": "3-1",
+    "20-11": "2-2",
+    "10-21": "1-3",
+    "0-31": "0-4",
+    "50-1": "5-1",
+    "40-11": "4-2",
+    "30-21": "3-3",
+    "20-31": "2-4",
+    "10-41": "1-5",
+    "0-51": "0-6",
+}
+"""What stands here for each of dvc.yaml's schedules, transfer and fine epochs."""
+PARAMS = {
+    "budget": {"cats_dogs": 4, "roses_tulips": 6},
+    "schedule": {"dataset": "roses_tulips", "transfer": 2, "fine": 1},
+}
+
+
+def write(folder: Path) -> None:
+    """The files as they are here, without results, their schedules shortened, committed."""
+    for name in run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
+        if (ROOT / name).exists() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    shorten(folder)
+    run(folder, "git", "init", "--quiet")
+    commit(folder)
+
+
+def shorten(folder: Path) -> None:
+    text = re.sub(r"(?<!\d)\d+-\d+(?!\d)", lambda found: SHORT[found[0]], (folder / "dvc.yaml").read_text())
+    pipeline = yaml.safe_load(text)
+    for name, item in pipeline["stages"]["train"]["foreach"].items():
+        if name != "trial":
+            item["transfer"], item["fine"] = map(int, name.split("-")[1:3])
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    params = yaml.safe_load((folder / "params.yaml").read_text()) | PARAMS
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def commit(folder: Path) -> None:
+    run(folder, "git", "add", "--all")
+    run(folder, "git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "study")
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    return run(folder, sys.executable, "-m", "dvc", *arguments)
+
+
+def run(folder: Path, *command: str) -> str:
+    """What `command` prints, run in `folder` by this interpreter's `python`, with no way into the network."""
+    closed = "http://127.0.0.1:9"  # the discard port, where nobody listens
+    scripts = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "HTTP_PROXY": closed,
+        "HTTPS_PROXY": closed,
+        "DVC_NO_ANALYTICS": "true",
+    }
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+def ran(output: str) -> list[str]:
+    """The stages that DVC says it ran."""
+    return re.findall(r"^Running stage '(.+)':$", output, re.MULTILINE)

@@ -1,0 +1,129 @@
+"""A study on a cluster of real parts gives the single machine's results, also where workers die and freeze."""
+
+import fcntl
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import short_study as short
+
+pytest.importorskip("distributed", reason="Dask is not installed (make extra)")
+import cluster as clusters
+
+TARGETS = [
+    f"train@{name}" for name in ("cats_dogs-3-1", "cats_dogs-0-4", "roses_tulips-1-5", "roses_tulips-0-6", "trial")
+]
+"""A variant of each kind; a run of all took six minutes on two cores, and every result was the single machine's."""
+
+FREEZE = 60  # seconds
+GIVEN_UP_AFTER = 30  # seconds without a sign of life, after which the scheduler gives a worker's tasks to others
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Remote]:
+    if reason := clusters.why_no_sshd():
+        pytest.skip(reason)
+    with clusters.ssh_remote(tmp_path_factory.mktemp("remote") / "ssh") as started:
+        yield started
+
+
+def head(short_study: Path, folder: Path) -> Path:
+    """A clone of the study at the commit before it ran."""
+    short.run(folder, "git", "clone", "--quiet", str(short_study), "head")
+    short.run(folder / "head", "git", "checkout", "--quiet", "HEAD~1")
+    return folder / "head"
+
+
+def results(clone: Path) -> dict[str, str]:
+    """What the commit that `clone` has out holds of TARGETS: every metric, and every epoch."""
+    names = [target.removeprefix("train@") for target in TARGETS]
+    paths = [path for name in names for path in (f"metrics/{name}.json", f"plots/{name}.csv")]
+    return {path: short.run(clone, "git", "show", f"HEAD:{path}") for path in paths}
+
+
+def distribute(clone: Path, *arguments: str) -> str:
+    return short.run(clone, sys.executable, "-m", "stages.distribute", *arguments)
+
+
+def finished_runs(cluster: clusters.Cluster) -> Counter[str]:
+    """How many times each stage was finished, by what DVC's run-caches keep of it on all workers."""
+    runs = [path for worker in cluster.workers for path in worker.folder.glob("*/thaw/*/clone/.dvc/cache/runs/*/*")]
+    return Counter(path.name for path in runs)
+
+
+def assert_no_lock_is_left(clone: Path, cluster: clusters.Cluster) -> None:
+    for slot in (slot for worker in cluster.workers for slot in worker.slots):
+        with (slot / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody has it
+        assert_not_locked(slot / "clone")
+    assert_not_locked(clone)
+
+
+def assert_not_locked(clone: Path) -> None:
+    assert not list(clone.glob(".git/*.lock"))
+    holders = re.findall(r'"pid": (\d+)', (clone / ".dvc/tmp/rwlock").read_text())
+    assert [pid for pid in holders if psutil.pid_exists(int(pid))] == []
+
+
+def assert_same_as_on_one_machine(clone: Path, short_study: Path) -> None:
+    """All results equal, and DVC with nothing left to run."""
+    assert short.ran(short.dvc(clone, "repro", "--pull", *TARGETS)) == []
+    short.commit(clone)
+    assert results(clone) == results(short_study)
+
+
+def test_three_workers_give_the_single_machine_s_results(short_study, remote, tmp_path):
+    clone = head(short_study, tmp_path)
+    remote.add_to(clone, "three")
+    with clusters.cluster(tmp_path / "cluster", 3) as cluster:
+        distribute(clone, *TARGETS, "--scheduler", cluster.address)
+        assert_same_as_on_one_machine(clone, short_study)
+        assert_no_lock_is_left(clone, cluster)
+        assert set(finished_runs(cluster).values()) == {1}
+        assert len([worker for worker in cluster.workers if worker.slots]) == 3
+        assert distribute(clone, *TARGETS, "--scheduler", cluster.address) == "Data and pipelines are up to date.\n"
+
+
+def test_a_killed_and_a_frozen_worker_change_nothing(short_study, remote, tmp_path, fault):
+    clone = head(short_study, tmp_path)
+    remote.add_to(clone, "faults")
+    settings = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{GIVEN_UP_AFTER}s"}
+    with clusters.cluster(tmp_path / "cluster", 3, **settings) as cluster:
+        running = start(clone, *TARGETS, "--scheduler", cluster.address)
+        killed = clusters.wait_until(lambda: next((one for one in cluster.workers if one.training()), None))
+        killed.process.kill()
+        others = [worker for worker in cluster.workers if worker is not killed]
+        frozen = clusters.wait_until(lambda: next((one for one in others if one.training()), None))
+        with frozen.frozen():
+            time.sleep(FREEZE)
+        output, _ = running.communicate(timeout=clusters.PATIENCE)
+        assert running.returncode == 0, output
+        assert_same_as_on_one_machine(clone, short_study)
+        assert_no_lock_is_left(clone, cluster)
+        assert set(finished_runs(cluster).values()) == {1}
+    assert left_running(tmp_path) == []
+    outcome = "every result as on one machine; nothing that was finished ran again; no lock and no process left"
+    fault("On a cluster", "a worker is killed in the middle of a training, another freezes for a minute", 1, outcome)
+
+
+def start(clone: Path, *arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "stages.distribute", *arguments]
+    return subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def left_running(folder: Path) -> list[str]:
+    """The commands of this test's processes that are still there."""
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(folder):
+                left.append(" ".join(process.cmdline()))
+        except (psutil.Error, OSError):  # ended, or somebody else's
+            continue
+    return left
