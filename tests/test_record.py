@@ -22,7 +22,7 @@ PAPER = {
 LINES = [
     "# The study on small things, beside the paper",
     "| backbone | MobileNetV2, alpha 0.35, 96 by 96 pixels |",
-    "| seed | 1 |",
+    "| seeds | 1 |",
     "| versions | keras 3.1.2, python 3.11.0 |",
     "| machine | cores 2, cpu abacus |",
     "| 1.1 | animals-2-1 | 0.600 (≈ 0.7, -0.100) | 0.600 | 0.850 | 0.400 (≈ 0.35, +0.050) |  |",
