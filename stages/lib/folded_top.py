@@ -4,7 +4,7 @@ The network is converted once, with marks in place of its weights; the weights o
 an evaluation, which takes hundredths of a second where a conversion takes one or two.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,12 +54,15 @@ class QuickEvaluation:
         self._head = head
 
     def evaluate(self, batches: tf.data.Dataset) -> dict[str, float]:
-        """Loss and metrics over `batches` of activations and labels, by name."""
+        """Loss and metrics over `batches` of activations and labels, by name: means over the images."""
         self._top.refresh()
-        self._head.reset_metrics()
+        sums, count = Counter(), 0
         for activations, labels in batches.as_numpy_iterator():
+            # Keras forgets its metrics before each of these calls, so that what it returns is the batch's own mean.
             measured = self._head.test_on_batch(self._top(activations), labels, return_dict=True)
-        return {name: float(value) for name, value in measured.items()}
+            sums.update({name: value * len(labels) for name, value in measured.items()})
+            count += len(labels)
+        return {name: float(total / count) for name, total in sums.items()}
 
 
 def folded(top: keras.Model, batch_size: int, threads: int) -> FoldedTop | None:
