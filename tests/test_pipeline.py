@@ -17,11 +17,11 @@ GRID = {
     "roses_tulips": [(50, 1), (40, 11), (30, 21), (20, 31), (10, 41), (0, 51)],
 }  # the paper's
 STYLES = [
-    "cats_dogs-10-21-moving",
-    "roses_tulips-20-31-moving",
-    "roses_tulips-20-31-gradual",
-    "roses_tulips-20-31-discriminative",
-    "roses_tulips-20-31-warm_up",
+    "cats_dogs-20-11-moving",
+    "roses_tulips-40-11-moving",
+    "roses_tulips-40-11-gradual",
+    "roses_tulips-40-11-discriminative",
+    "roses_tulips-40-11-warm_up",
 ]
 VARIANTS = [f"{dataset}-{transfer}-{fine}" for dataset, grid in GRID.items() for transfer, fine in grid]
 

@@ -76,7 +76,7 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """The name within its data set: `30-1`, `20-31-gradual`, or `trial`."""
+        """The name within its data set: `30-1`, `40-11-gradual`, or `trial`."""
         return self.name.removeprefix(f"{self.dataset}-")
 
     @property
