@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from stages import figures, summarize
-from stages.lib import manifest
+from stages.lib import cost_figure, costs, dip_figure, manifest, records, style_figure
 from stages.lib.command import ThawError
 
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
@@ -133,3 +133,114 @@ def test_a_table_of_another_run_is_refused(run):
     table.write_text(table.read_text().replace("animals-2-1,animals,2,1", "animals-2-1,animals,1,2"))
     with pytest.raises(ThawError, match="animals-2-1 there has other epochs than in its csv"):
         figures.read_study(["animals-2-1"], table, run / "plots", run / "models")
+
+
+@pytest.fixture
+def repeated(tmp_path, source, monkeypatch):
+    """The study with three seeds, and the claims that were made of it."""
+    finished_run.write(tmp_path, source, seeds=(1, 2, 3))
+    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    plots = tmp_path / "plots"
+    study = figures.read_study(list(finished_run.SCHEDULES), plots / "summary.csv", plots, tmp_path / "models")
+    yield study, records.read_json(tmp_path / "metrics" / "claims.json"), costs.read(plots / "costs.csv")
+    plt.close("all")
+
+
+def band(collection):
+    """Lower and upper edge of a band, by its place on the x axis."""
+    points = collection.get_paths()[0].vertices
+    return {
+        float(x): (points[points[:, 0] == x, 1].min(), points[points[:, 0] == x, 1].max()) for x in set(points[:, 0])
+    }
+
+
+def test_bands_are_the_intervals_over_the_seeds(repeated, source):
+    study, *_ = repeated
+    accuracy, loss = figures.draw_variant(study[0], manifest.load(source), 0.95).axes
+    half = 4.302653 * finished_run.SHIFT / 3**0.5  # Student's t of three seeds that lie SHIFT apart
+    training, validation = accuracy.collections
+    assert band(training) == {x: pytest.approx((y - half, y + half)) for x, y in ((1, 0.5), (2, 0.7), (3, 0.6))}
+    assert band(validation) == {x: pytest.approx((y - half, y + half)) for x, y in ((1, 0.6), (2, 0.8), (3, 0.85))}
+    assert len(loss.collections) == 2
+    shares, _ = figures.draw_fine_share(study, manifest.load(source), 0.95).axes
+    assert band(shares.collections[0])[1.0] == pytest.approx((0.9 - half, 0.9 + half))
+
+
+def test_one_seed_has_no_band(study, source):
+    for figure in (
+        figures.draw_variant(study[0], manifest.load(source), 0.95),
+        figures.draw_dataset("animals", study[:2], manifest.load(source), 0.95),
+        figures.draw_fine_share(study, manifest.load(source), 0.95),
+    ):
+        assert [len(axes.collections) for axes in figure.axes] == [0, 0]
+
+
+def test_a_figure_says_how_often_its_variants_ran(repeated, source):
+    study, *_ = repeated
+    figure = figures.draw_dataset("animals", study[:2], manifest.load(source), 0.95)
+    assert texts(figure)[1] == "images: small things; mean of 3 seeds and its 95% interval"
+
+
+def test_the_grid_of_a_data_set_is_shown_without_styles(repeated, source):
+    study, *_ = repeated
+    members = [variant for variant in study if variant.dataset == "animals"]
+    assert "animals-2-1-moving" in [variant.name for variant in members]
+    figure = figures.draw_dataset("animals", members, manifest.load(source), 0.95)
+    assert list(curves(figure.axes[0])) == ["2 + 1", "0 + 3"]
+
+
+def test_costs_grow_from_epoch_to_epoch_and_the_frontier_is_the_lowest(repeated, source):
+    study, _, spent = repeated
+    figure = cost_figure.draw(study, spent, manifest.load(source), 0.95)
+    adds, seconds, *_ = figure.axes
+    lines = [list(zip(*line.get_data(), strict=True)) for line in adds.get_lines()]
+    slow = [(1000, 0.65), (2000, 0.45), (4000, 0.4)]
+    fast = [(2000, 0.5), (4000, 0.3), (6000, 0.35)]
+    frontier = [(1000, 0.65), (2000, 0.45), (4000, 0.3)]
+    assert [line for line in (slow, fast, frontier) if line not in lines] == []
+    assert [text.get_text() for text in adds.texts] == ["2 + 1", "0 + 3"]
+    assert (6, 0.4) in [tuple(line.get_xydata()[-1]) for line in seconds.get_lines()]
+
+
+def test_the_dip_is_shown_with_its_parts(repeated, source):
+    study, claims, _ = repeated
+    figure = dip_figure.draw(study, claims["dip_parts"], manifest.load(source), 0.95)
+    border, parts, *_ = figure.axes
+    assert curves(border) == {
+        "training, batch statistics": [(1, 0.7), (2, 0.5), (3, 0.6)],
+        "training, moving statistics": [(1, 0.7), (2, 0.5), (3, 0.4)],
+        "training, clean": [(1, 0.65), (2, 0.45), (3, 0.55)],
+        "validation": [(1, 0.65), (2, 0.45), (3, 0.4)],
+    }
+    # Reported: 0.6 - 0.5. Batch statistics: 0.6 - 0.4. Clean: 0.55 - 0.45. The rest: 0.1 - 0.2 - 0.1.
+    assert [bar.get_width() for bar in parts.patches] == pytest.approx([0.1, 0.2, -0.2, 0.1])
+
+
+def test_a_data_set_without_a_twin_shows_the_dip_alone(repeated, source):
+    study, *_ = repeated
+    figure = dip_figure.draw(study[2:3], {}, manifest.load(source), 0.95)
+    border, parts = figure.axes
+    assert "training, moving statistics" not in curves(border)
+    assert [text.get_text() for text in parts.texts] == ["no twin with moving statistics"]
+
+
+def test_styles_are_shown_beside_the_plain_schedule(repeated, source):
+    study, claims, _ = repeated
+    figure = style_figure.draw(study, claims["styles"], manifest.load(source), 0.95)
+    losses, differences = figure.axes
+    assert curves(losses) == {
+        "plain": [(1, 0.65), (2, 0.45), (3, 0.4)],
+        "moving": [(1, 0.65), (2, 0.45), (3, 0.38)],
+    }
+    assert [label.get_text() for label in differences.get_yticklabels()] == ["moving"]
+    assert differences.get_lines()[1].get_xdata()[0] == pytest.approx(-0.02)
+
+
+@pytest.mark.parametrize(
+    ("draw", "reason"),
+    [(dip_figure.draw, "no schedule has both phases"), (style_figure.draw, "no style beside the plain schedules")],
+)
+def test_a_picture_with_nothing_to_show_says_why(repeated, source, draw, reason):
+    study, *_ = repeated
+    figure = draw(study[1:2], {}, manifest.load(source), 0.95)
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == [reason]

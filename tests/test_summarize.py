@@ -116,3 +116,51 @@ def test_an_incomplete_json_is_refused_with_what_it_lacks(run):
     with pytest.raises(ThawError) as caught:
         variants.read("trial", run / "metrics", run / "plots", run / "models")
     assert str(caught.value) == f"{path}: has no seed, val; run `dvc repro`"
+
+
+def test_several_seeds_give_every_value_an_interval(tmp_path, source, monkeypatch):
+    finished_run.write(tmp_path, source, seeds=(1, 2, 3))
+    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    half = 4.302653 * finished_run.SHIFT / 3**0.5  # Student's t of three seeds that lie SHIFT apart
+    told = records.read_json(tmp_path / "metrics" / "summary.json")["animals"]["0-3"]
+    for when, loss in (("final", 0.35), ("best", 0.3)):
+        edges = [told[when][f"loss{edge}"] for edge in ("_low", "", "_high")]
+        assert edges == pytest.approx([loss - half, loss, loss + half], abs=1e-6)
+    row = pd.read_csv(tmp_path / "plots" / "summary.csv").set_index("variant").loc["animals-0-3"]
+    assert row["repeats"] == 3
+    assert row["final_accuracy_high"] == pytest.approx(0.9 + half, abs=1e-6)
+
+
+def test_the_claims_are_the_same_bytes_however_long_the_epochs_took(tmp_path, source, monkeypatch):
+    finished_run.write(tmp_path, source, seeds=(1, 2, 3))
+    options = finished_run.summarize_options(tmp_path, source)
+    finished_run.call(summarize.main, monkeypatch, options)
+    first = (tmp_path / "metrics" / "claims.json").read_bytes()
+    for path in (tmp_path / "models").rglob("seconds.csv"):
+        path.write_text(path.read_text().replace(",2.0,", ",2.5,"))
+    finished_run.call(summarize.main, monkeypatch, options)
+    assert (tmp_path / "metrics" / "claims.json").read_bytes() == first
+    claims = json.loads(first)
+    assert claims["seeds"] == [1, 2, 3]
+    assert set(claims["claims"]) == {"sooner", "share", "dip", "overfitting", "advice"}
+    assert (tmp_path / "plots" / "costs.csv").read_text().count(",3.5,")
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "cause"),
+    [
+        ("histories.csv", lambda text: text.replace("\n2,", "\n4,"), "has other seeds than in its histories"),
+        ("histories.csv", lambda text: text.rsplit("\n", 2)[0] + "\n", "epoch and phase differ from seed to seed"),
+        ("predictions.csv", lambda text: text.replace("\n2,", "\n4,"), "has seeds 1, 4, other variants have [1, 2]"),
+        ("predictions.csv", lambda text: text.replace("0.png", "9.png"), "has other images than animals-2-1"),
+        ("seconds.csv", lambda text: text.split("\n")[0] + "\n", "holds no seed"),
+    ],
+)
+def test_repeats_that_do_not_match_are_refused(tmp_path, source, monkeypatch, file, change, cause):
+    finished_run.write(tmp_path, source, seeds=(1, 2))
+    path = tmp_path / "models" / "animals-0-3" / file
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ThawError) as caught:
+        finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    assert cause in str(caught.value)
+    assert not (tmp_path / "plots" / "summary.csv").exists()
