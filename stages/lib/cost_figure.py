@@ -18,13 +18,14 @@ from stages.lib.variants import Variant
 AXES = {"multiply_adds": "multiply-adds of training", "seconds": "seconds of training, measured"}
 FRONTIER = {"color": "#000000", "ls": ":", "lw": 1.8}
 ABOVE_ENDS = 1.8  # how far over the highest end the axis reaches: the first epochs' losses would flatten the rest
-NAME_OFFSET = 6  # points, from an end to its name
+NAME_OFFSET = 4  # points, from an end to its name
+SLANT = 50  # degrees, of the names
 
 
 def draw(study: list[Variant], spent: pd.DataFrame, source: Manifest, confidence: float) -> Figure:
     """A row a data set: every schedule's validation loss as its cost grows, the end with its interval."""
     grids = {name: variants.by_share(members) for name, members in variants.of_datasets(study).items()}
-    note = f"an end is the {drawing.repeats_note(study[0], confidence)}"
+    note = drawing.repeats_note(study[0], confidence)
     figure, panels = drawing.new_rows("What a schedule's validation loss costs", source, len(grids), note)
     for row, (dataset, grid) in zip(panels, grids.items(), strict=True):
         for axes, (measure, label) in zip(row, AXES.items(), strict=True):
@@ -38,14 +39,14 @@ def draw(study: list[Variant], spent: pd.DataFrame, source: Manifest, confidence
 
 def _draw_grid(axes: Axes, grid: Sequence[Variant], spent: pd.DataFrame, measure: str, confidence: float) -> None:
     drawing.format_loss(axes)
-    axes.margins(x=0.08)
+    axes.margins(x=0.1, y=0.08)
     colours = drawing.colours_by_share(list(grid))
     points = [_draw_schedule(axes, variant, spent, measure, colours[variant.name], confidence) for variant in grid]
     if not points:
         return
     axes.plot(*frontier(np.concatenate(points)).T, zorder=4, **FRONTIER)
-    for number, (variant, ends) in enumerate(zip(grid, points, strict=True)):
-        _name_end(axes, variant, ends[-1], confidence, above=number % 2 == 0)
+    for variant, ends in zip(grid, points, strict=True):
+        _name_end(axes, variant, ends[-1], confidence)
     axes.set_ylim(top=ABOVE_ENDS * max(ends[-1, 1] for ends in points))
     axes.xaxis.set_major_formatter(EngFormatter())
 
@@ -68,17 +69,18 @@ def _end(variant: Variant, confidence: float) -> Estimate:
     return statistics.over_seeds(variant.by_seed("val_loss").iloc[-1].to_numpy(), confidence)
 
 
-def _name_end(axes: Axes, variant: Variant, end: np.ndarray, confidence: float, above: bool) -> None:
-    """Write the schedule beyond its interval, above or below: neighbours' names would touch on one line."""
-    estimate = _end(variant, confidence)
-    edge = estimate.high if above else estimate.low
+def _name_end(axes: Axes, variant: Variant, end: np.ndarray, confidence: float) -> None:
+    """Write the schedule above its interval, slanted: ends are near each other, and level names would touch."""
+    high = _end(variant, confidence).high
     axes.annotate(
         f"{variant.transfer} + {variant.fine}",
-        (end[0], end[1] if edge is None else edge),
-        xytext=(0, NAME_OFFSET if above else -NAME_OFFSET),
+        (end[0], end[1] if high is None else high),
+        xytext=(0, NAME_OFFSET),
         textcoords="offset points",
-        ha="center",
-        va="bottom" if above else "top",
+        rotation=SLANT,
+        rotation_mode="anchor",
+        ha="left",
+        va="bottom",
         size=8,
     )
 
