@@ -15,22 +15,24 @@ from stages.lib import inputs
 from stages.lib.command import ThawError
 from stages.lib.keras_quietly import keras
 
+# Without what each backend draws by a generator of its own: dropout's masks, the head's and the backbone's weights.
 PORTABLE = {"features": {"engine": "keras"}, "fine": {"engine": "keras"}, "head": {"dropout": 0.0}}
-"""Without dropout, whose masks each backend draws by a generator of its own."""
-
 TRAIN = """
 import json, sys
 from pathlib import Path
 
 import tiny_study
 
+from stages.lib.keras_quietly import keras
 from stages.lib.params import Schedule
 from stages.lib.transfer_phase import TransferPhase
 
+keras.initializers.GlorotUniform = lambda seed: keras.initializers.Constant(0.01)
 folder = Path(sys.argv[1])
+tiny_study.weights_content = (folder / "drawn.h5").read_bytes
 study = tiny_study.inputs(folder, tiny_study.params(**json.loads(sys.argv[2])))
 phase = TransferPhase()
-phase.extend(1, tiny_study.data(study), study.params)
+phase.extend(1, tiny_study.data(study), study.params, folder / "checkpoint.npz")
 phase.write(folder / "transfer", tiny_study.SEED)
 run = tiny_study.trained(study, Schedule(dataset="tiny", transfer=1, fine=1), folder / "transfer", folder / "work")
 print(json.dumps([[row[name] for name in ("loss", "val_loss")] for row in run.rows]))
@@ -39,6 +41,8 @@ print(json.dumps([[row[name] for name in ("loss", "val_loss")] for row in run.ro
 
 def losses(backend: str, folder: Path) -> np.ndarray:
     """Training and validation loss of each epoch, by a process of its own: a backend is chosen at import."""
+    folder.mkdir()
+    (folder / "drawn.h5").write_bytes(tiny_study.weights_content())
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join([".", "tests"])}
     command = [sys.executable, "-c", TRAIN, str(folder), json.dumps(PORTABLE)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -67,7 +67,13 @@ def plain_history(study: Inputs, schedule: Schedule) -> list[dict[str, float]]:
             validation_data=(pixels["validation"].astype("float32"), labels["validation"]),
             verbose=0,
         )
-        clean = model.evaluate(pixels["training"].astype("float32"), labels["training"], verbose=0, return_dict=True)
+        clean = model.evaluate(
+            pixels["training"].astype("float32"),
+            labels["training"],
+            batch_size=params.batch_size,  # another size sums in another order
+            verbose=0,
+            return_dict=True,
+        )
         row = {name: values[0] for name, values in run.history.items()}
         history.append(row | {f"train_clean_{name}": value for name, value in clean.items()})
     return history

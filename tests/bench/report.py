@@ -55,10 +55,10 @@ def makespan(seconds: list[float], jobs: int) -> float:
 
 
 def grid() -> dict[str, Schedules]:
-    """The transfer and fine epochs of each variant in dvc.yaml, by data set."""
+    """The transfer and fine epochs of each of the paper's variants in dvc.yaml, by data set."""
     found: dict[str, Schedules] = {}
     for name, item in yaml.safe_load(PIPELINE_FILE.read_text())["stages"]["train"]["foreach"].items():
-        if name != "trial":
+        if name != "trial" and len(item) == 3:  # a style has a key more
             found.setdefault(item["dataset"], []).append((item["transfer"], item["fine"]))
     return found
 
