@@ -119,9 +119,11 @@ def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfe
     np.testing.assert_array_equal(values(staged(exact, schedule, tmp_path / "exact").rows), expected)
 
     # float16 keeps 11 bits, so an activation is off by up to 1 in 2048, and a loss near 0.7 by as much if nothing
-    # averages out. Accuracy may differ where a logit is as near to 0; one image of the smaller part is allowed.
+    # averages out; each epoch's updates, made from such activations, carry as much again into the next one's losses.
+    # Accuracy may differ where a logit is as near to 0; one image of the smaller part is allowed.
+    carried = np.arange(1, schedule.epochs + 1)[:, np.newaxis] / 2048
     difference = np.abs(values(staged(stored, schedule, tmp_path / "stored").rows) - expected)
-    assert difference[:, LOSSES].max() < 1 / 2048
+    assert (difference[:, LOSSES] < carried).all()
     assert difference[:, ACCURACIES].max() <= 1 / len(exact.parts["validation"])
 
 

@@ -13,7 +13,7 @@ COMMANDS = {
     "download": "--source small.yaml --name animals --out out",
     "split": "--source small.yaml --dataset animals --archive raw --images images --split table.csv",
     "features": f"{ON_NETWORKS} --epochs 1 --out out.json",
-    "transfer": f"{ON_NETWORKS} --features features.json --epochs 1 --out out",
+    "transfer": f"{ON_NETWORKS} --features features.json --epochs 1 --work work --out out",
     "train": f"--dataset animals --transfer 0 --fine 1.5 {ON_NETWORKS} --features features.json --transfer-phase out "
     "--work work --model model --history history.csv --metrics metrics.json",
 }
