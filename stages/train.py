@@ -70,7 +70,9 @@ def trained(study: Inputs, schedule: Schedule, fingerprint: str, seed: int, tran
         numbers = range(schedule.transfer + 1, schedule.epochs + 1)
         model, fine_rows = fine_phase.train(backbone, head, data, study.params, numbers, checkpoint)
         rows, field = rows + fine_rows, "activations"
-    return Run(backbone, head, rows, training.logits(model, data.clean("validation", field)))
+    logits = training.logits(model, data.clean("validation", field))
+    backbones.compute_in("float32", backbone)  # as whoever reads the saved model expects
+    return Run(backbone, head, rows, logits)
 
 
 def _write(arguments: argparse.Namespace, study: Inputs, schedule: Schedule, runs: dict[int, Run]) -> None:

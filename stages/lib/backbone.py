@@ -100,6 +100,12 @@ def unfreeze(backbone: keras.Model, from_layer: LayerPlace) -> None:
         layer.trainable = False
 
 
+def compute_in(precision: str, network: keras.Model) -> None:
+    """Let the layers of `network` compute in `precision`, a dtype policy of Keras; their weights stay float32."""
+    for layer in network.layers:
+        layer.dtype_policy = precision
+
+
 def frozen_part(
     backbone: keras.Model, cut: keras.Layer, preprocess: Preprocessing, batch_size: int | None = None
 ) -> keras.Model:

@@ -16,7 +16,8 @@ class FusedBatchNormalization(keras.layers.Layer):
     """What `normalisation`, over the last axis, computes, with its own weights, by TensorFlow's fused kernels."""
 
     def __init__(self, normalisation: keras.layers.BatchNormalization) -> None:
-        super().__init__(name=f"{normalisation.name}_fused")
+        # The kernels take half precision beside float32 weights and statistics, which autocast would cast too.
+        super().__init__(name=f"{normalisation.name}_fused", dtype="float32", autocast=False)
         self.normalisation = normalisation
 
     # `mask` is there because clone_model calls with what the layer replaced was called with; pictures have none.

@@ -47,14 +47,16 @@ def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Par
     backbones.unfreeze(backbone, fine.from_layer)
     top = backbones.top_part(backbone, cut)
     model = FineTuned(fused(top) if fine.engine == "fused" else top, head, fine.batch_norm)
-    optimizer = optimizers.fresh(fine.optimizer, fine.learning_rate, fine.warm_up_epochs * data.steps)
+    if fine.engine == "fused":
+        model.quick = _quick(top, head, data.classes, params)  # in float32, and so before the layers compute otherwise
+    backbones.compute_in(fine.precision, top)
+    plain = optimizers.fresh(fine.optimizer, fine.learning_rate, fine.warm_up_epochs * data.steps)
+    optimizer = optimizers.loss_scaled(plain) if fine.precision == "mixed_float16" else plain
     # Compiled and built after unfreezing: both collect the variables that are trainable then.
     compile_model(model, optimizer, data.classes)
     optimizer.build(model.trainable_variables)
     if fine.layer_decay < 1:
-        optimizers.scale_rates(optimizer, _scales(groups(backbone, fine), fine.layer_decay))
-    if fine.engine == "fused":
-        model.quick = _quick(top, head, data.classes, params)
+        optimizers.scale_rates(plain, _scales(groups(backbone, fine), fine.layer_decay))
     return model
 
 

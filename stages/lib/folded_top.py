@@ -47,7 +47,7 @@ class FoldedTop:
 
 
 class QuickEvaluation:
-    """What evaluates the compiled `head` on the outputs of `top`, with the weights of now in both."""
+    """What evaluates and predicts by the compiled `head` on the outputs of `top`, with the weights of now in both."""
 
     def __init__(self, top: FoldedTop, head: keras.Model) -> None:
         self._top = top
@@ -63,6 +63,12 @@ class QuickEvaluation:
             sums.update({name: value * len(labels) for name, value in measured.items()})
             count += len(labels)
         return {name: float(total / count) for name, total in sums.items()}
+
+    def predict(self, batches: tf.data.Dataset) -> np.ndarray:
+        """The head's outputs for all `batches` of activations and labels, float32 (n, units)."""
+        self._top.refresh()
+        outputs = [self._head(self._top(activations)) for activations, _ in batches.as_numpy_iterator()]
+        return np.concatenate([keras.ops.convert_to_numpy(output) for output in outputs])
 
 
 def folded(top: keras.Model, batch_size: int, threads: int) -> FoldedTop | None:

@@ -26,6 +26,11 @@ def fresh(name: str, learning_rate: float, warm_up_steps: int = 0) -> keras.opti
     return keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
 
 
+def loss_scaled(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """`optimizer` behind a scale that keeps small gradients above float16's least value, and follows what overflows."""
+    return keras.optimizers.LossScaleOptimizer(optimizer)
+
+
 def scale_rates(optimizer: keras.optimizers.Optimizer, scales: Mapping[str, float]) -> None:
     """Let the built `optimizer` train each variable, by its path, at its rate times the scale; 1 where none is given.
 

@@ -78,6 +78,7 @@ class Fine(Section):
     optimizer: Literal["adam", "rmsprop", "sgd"]
     learning_rate: LearningRate
     engine: Literal["fused", "keras"]
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     batch_norm: BatchNorm
     unfreezing: Unfreezing
     layer_decay: LayerDecay
