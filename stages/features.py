@@ -6,6 +6,8 @@ Reads a data set's images and the weights; fills the store of activations; write
 import argparse
 from pathlib import Path
 
+from tqdm import tqdm
+
 from stages.lib import backbone as backbones
 from stages.lib import inputs, params, records
 from stages.lib.command import run
@@ -21,7 +23,7 @@ def main() -> None:
     store.clean("validation")
     if data.params.clean_training:
         store.clean("training")
-    for epoch in range(1, arguments.epochs + 1):
+    for epoch in tqdm(range(1, arguments.epochs + 1), desc="features", unit=" epoch", disable=None):
         store.training(epoch)
     records.write_json({"fingerprint": fingerprint, "cut": cut.name}, arguments.out)
 

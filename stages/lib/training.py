@@ -55,7 +55,7 @@ class FineTuned(keras.Model):
     With `batch_norm="batch"` unfrozen batch normalisation follows `fit`'s training=True and normalises by
     the batch; with "moving" the top is always called with training=False, the form that Keras 3's `fit`
     would override in a functional model (keras-team/keras issue 20285), and only the head sees training.
-    Evaluation goes through `quick` where that is given.
+    Evaluation and prediction go through `quick` where that is given.
     """
 
     def __init__(self, top: keras.Model, head: keras.Model, batch_norm: str) -> None:
@@ -72,6 +72,10 @@ class FineTuned(keras.Model):
     def evaluate(self, batches: tf.data.Dataset, **options: object) -> dict[str, float]:
         """As Keras does; `quick` always says nothing and returns a dictionary."""
         return super().evaluate(batches, **options) if self.quick is None else self.quick.evaluate(batches)
+
+    def predict(self, batches: tf.data.Dataset, **options: object) -> np.ndarray:
+        """As Keras does."""
+        return super().predict(batches, **options) if self.quick is None else self.quick.predict(batches)
 
 
 def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, classes: int) -> None:
@@ -147,7 +151,9 @@ def epochs(
     `begin` is called with the model and the epoch before each.
     """
     evaluations = data.evaluations(field)
-    with tqdm(numbers, desc=phase, unit=" epoch", disable=None) as progress:
+    title = f"{phase}, seed {data.seed}"
+    # None: shown where there is a terminal.
+    with tqdm(numbers, desc=title, unit=" epoch", disable=None if numbers else True) as progress:
         for epoch in progress:
             begin(model, epoch)
             batches = data.training(epoch, field)  # activations that are not there yet are computed here
