@@ -51,7 +51,12 @@ def commands(folder: Path) -> dict[str, list[str]]:
     """What DVC would run in the workspace, by the stages' names, in an order in which it could."""
     with Repo(folder) as repo:
         found = {stage.name: shlex.split(stage.cmd) for stage in repo.index.stages}
-    return dict(sorted(found.items(), key=lambda item: STAGES.index(item[0].split("@")[0])))
+    return dict(sorted(found.items(), key=lambda item: STAGES.index(stage_of(item[0]))))
+
+
+def stage_of(name: str) -> str:
+    """`train` of `train@few-3-6`."""
+    return name.split("@")[0]
 
 
 def start(folder: Path, command: list[str], **changes: str) -> subprocess.Popen:

@@ -1,9 +1,11 @@
 """A disk that is full: one line, nothing half-written, and the next run does what it would have done."""
 
 import resource
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,29 +24,62 @@ mount -o remount,size=100m $place && "$@" && cp -r $place ended
 """
 
 
-class Full(NamedTuple):
-    """A stage that writes more into the folder `place` than there is room, in bytes, on a disk or for a file."""
+class Disk(NamedTuple):
+    """A stage that writes more into the folder `place` than a disk of `size` bytes holds."""
 
     stage: str
     place: str
-    disk: int
-    file: int
+    size: int
+    named: str  # what there was no room for, as a pattern
+    compared: str  # below `place`, what the next run must end with
+    kept: tuple[str, ...] = ()  # what else the first run left that the next would go on from
+
+
+class Limit(NamedTuple):
+    """A stage that writes a file of more than `size` bytes."""
+
+    stage: str
+    size: int
     named: str
 
 
-TRIES = [
-    Full("download@weights", "data/raw", 500_000, 500_000, "data/raw/weights"),
-    Full("split@few", "data/images", 100_000, 1_000, "data/images/few"),
+DISKS = [
+    Disk("download@weights", "data/raw", 500_000, "data/raw/weights", "weights/*"),
+    Disk("split@few", "data/images", 100_000, "data/images/few", "few/**/*.jpg"),
+    Disk("features@few", "data/features", 700_000, "data/features/few/*/*", "few/*/*/*.npy"),
+    Disk("train@few-3-6", "models/few-3-6", 700_000, "models/few-3-6/model.keras", "histories.csv", ("work/few-3-6",)),
 ]
-
+LIMITS = [
+    Limit("download@weights", 500_000, "data/raw/weights"),
+    Limit("split@few", 1_000, "data/images/few"),
+    Limit("features@few", 700_000, "data/features/few/*/*"),
+    Limit("train@few-3-6", 700_000, "work/few-3-6/*.npz"),
+]
 OUTCOME = "one line, exit code 1, nothing half-written left; the next run, with room, succeeded"
 
 
+@pytest.fixture(scope="module")
+def workspaces(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A workspace in which all stages before the given one have run."""
+    folder = small_workspace.make(tmp_path_factory.mktemp("disk") / "0", small_workspace.WEIGHTS.as_uri())
+    ran: list[str] = []
+
+    def before(stage: str) -> Path:
+        for name, command in commands(folder).items():
+            if small_workspace.stage_of(name) == small_workspace.stage_of(stage) and name != "download@few":
+                break
+            if name not in ran:
+                finished(folder, command)
+                ran.append(name)
+        return folder
+
+    return before
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    folder = small_workspace.make(tmp_path / "workspace", small_workspace.WEIGHTS.as_uri())
-    finished(folder, commands(folder)["download@few"])
-    return folder
+def workspace_before(workspaces: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """The same in a folder of the test's own."""
+    return lambda stage: shutil.copytree(workspaces(stage), tmp_path / "workspace")
 
 
 @contextmanager
@@ -58,12 +93,14 @@ def limited_files(most: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def line(full: Full, cause: str) -> str:
-    return f"error: {full.named}: {cause}; make room or mend it, then run again\n"
+def assert_told(message: str, named: str, cause: str) -> None:
+    """`message` is the one line that says what there was no room for, a path that fits the pattern `named`."""
+    assert fnmatch(message, f"error: {named}: {cause}; make room or mend it, then run again\n"), message
+    assert message.count("\n") == 1
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def contents(folder: Path, pattern: str) -> dict[str, bytes]:
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob(pattern) if path.is_file()}
     assert found
     return found
 
@@ -73,27 +110,33 @@ def may_mount() -> bool:
     return tried.returncode == 0
 
 
-@pytest.mark.parametrize("full", TRIES, ids=lambda full: full.stage)
-def test_a_file_too_large_is_told_in_a_line_and_the_next_run_recovers(workspace, full, fault):
-    command = commands(workspace)[full.stage]
-    with limited_files(full.file):
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.stage)
+def test_a_file_too_large_is_told_in_a_line_and_the_next_run_recovers(workspace_before, limit, fault):
+    workspace = workspace_before(limit.stage)
+    command = commands(workspace)[limit.stage]
+    with limited_files(limit.size):
         process = start(workspace, command)
     _, message = process.communicate()
-    assert (process.returncode, message) == (1, line(full, "File too large"))
+    assert process.returncode == 1
+    assert_told(message, limit.named, "File too large")
     assert stand_ins(workspace) == []
     finished(workspace, command)
-    fault("no room", f"a limit on the size of files (RLIMIT_FSIZE) that `{full.stage}` exceeds", 1, OUTCOME)
+    fault("no room", f"a limit on the size of files (RLIMIT_FSIZE) that `{limit.stage}` exceeds", 1, OUTCOME)
 
 
 @pytest.mark.skipif(not may_mount(), reason="no disk can be mounted here without privileges")
-@pytest.mark.parametrize("full", TRIES, ids=lambda full: full.stage)
-def test_a_full_disk_is_told_in_a_line_and_the_next_run_recovers(workspace, full, fault):
-    command = commands(workspace)[full.stage]
-    (workspace / full.place).mkdir(exist_ok=True)
-    finished(workspace, [*UNSHARED, SMALL_DISK, "sh", full.place, str(full.disk), *command])
+@pytest.mark.parametrize("disk", DISKS, ids=lambda disk: disk.stage)
+def test_a_full_disk_is_told_in_a_line_and_the_next_run_recovers(workspace_before, disk, fault):
+    workspace = workspace_before(disk.stage)
+    command = commands(workspace)[disk.stage]
+    shutil.rmtree(workspace / disk.place, ignore_errors=True)
+    (workspace / disk.place).mkdir(parents=True)
+    finished(workspace, [*UNSHARED, SMALL_DISK, "sh", disk.place, str(disk.size), *command])
     assert (workspace / "code").read_text() == "1\n"
-    assert (workspace / "message").read_text() == line(full, "No space left on device")
+    assert_told((workspace / "message").read_text(), disk.named, "No space left on device")
     assert (workspace / "half_written").read_text() == ""
+    for folder in disk.kept:
+        shutil.rmtree(workspace / folder)
     finished(workspace, command)
-    assert contents(workspace / "ended" / Path(full.named).name) == contents(workspace / full.named)
-    fault("no room", f"a full disk (tmpfs) under `{full.stage}`", 1, OUTCOME)
+    assert contents(workspace / "ended", disk.compared) == contents(workspace / disk.place, disk.compared)
+    fault("no room", f"a full disk (tmpfs) under `{disk.stage}`", 1, OUTCOME)

@@ -37,6 +37,12 @@ STUDIES = {
         "split@few": Moments(13, 4, 0.05, "data/images"),
         "dvc repro": Moments(3, 20, 0.5, "dvc.lock"),
     },
+    ("train",): {
+        "features@few": Moments(4, 9, 0.5, "data/features/few"),
+        "transfer@few": Moments(3, 9, 0.1, "work/transfer"),
+        "train@few-3-6": Moments(4, 9, 0.3, "work/few-3-6"),
+        "dvc repro": Moments(3, 30, 1.0, "data/features/few"),
+    },
 }
 """What is interrupted, for each list of targets that `dvc repro` is asked for in the end."""
 OUTCOMES = {
@@ -73,7 +79,7 @@ def test_whatever_is_interrupted_whenever_the_results_are_an_uninterrupted_run_s
     for name, command in [*small_workspace.commands(workspace).items(), ("dvc repro", dvc("repro", *targets))]:
         if name in all_moments:
             appeared += interrupted_often(workspace, command, all_moments[name], random)
-        if name in all_moments or name.startswith(("download", "split")):
+        if name in all_moments or small_workspace.stage_of(name) in ("download", "split"):
             finished(workspace, command)
             assert stand_ins(workspace) == []
     out, err = uninterrupted.communicate()
