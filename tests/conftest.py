@@ -53,8 +53,12 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # before `-m faults` selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "fault" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "fault" in fixtures:
             item.add_marker("faults")
+        # Where several processes run the tests, one makes the study, and each file's fixtures are made once.
+        item.add_marker(pytest.mark.xdist_group("short_study" if "short_study" in fixtures else item.path.name))
+    items.sort(key=lambda item: "short_study" not in item.fixturenames)  # the longest group first
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
