@@ -1,11 +1,11 @@
 # Everything runs in .venv, made from requirements.txt when it is missing or older.
 PYTHON ?= python3
-# How many variants train at once: one a core, or one on a GPU, whose memory TensorFlow takes whole.
+# How many variants train, or tests run, at once: one a core, or one on a GPU, whose memory TensorFlow takes whole.
 JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESSORS_ONLN)
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup extra repro test lint bench bench-full faults record requirements clean-features
+.PHONY: help setup extra repro test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -24,15 +24,21 @@ $(VENV)/extra: $(VENV)/ready requirements-extra.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-extra.txt
 	touch $@
 
-# Variants train side by side, a process each, the longest first; `dvc repro` alone takes them one by one.
+# What DVC would run of the stages of a kind, and how one of them runs beside others.
+CHANGED = dvc repro --dry | sed -n "s/^Running stage '$(1)@\([^']*\)'.*/\1/p"
+BESIDE = dvc --wait-for-lock repro --single-item
+# By the fine epochs in their names; the trial's name has none, and it may be long.
+LONGEST_FIRST = awk -F- '{ print (NF > 2 ? $$3 : 1000), $$0 }' | sort -nr | cut -d' ' -f2
+
+# Data sets are prepared side by side, then variants trained; `dvc repro` alone takes one by one.
 repro: setup  ## run the study: download, split, features, transfer, train, summarize, figures, report
-	dvc repro transfer
-	dvc repro --dry | sed -n "s/^Running stage '\(train@[^']*\)'.*/\1/p" | sort -t- -k3 -nr \
-		| xargs -r -n 1 -P $(JOBS) dvc --wait-for-lock repro --single-item
+	dvc repro download split
+	$(call CHANGED,transfer) | xargs -r -P $(JOBS) -I % sh -c '$(BESIDE) features@% && $(BESIDE) transfer@%'
+	$(call CHANGED,train) | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%
 	dvc repro
 
 test: extra lint  ## run the tests
-	python -m pytest
+	python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 lint: setup  ## check format and style
 	ruff format --check .
@@ -45,6 +51,13 @@ bench: setup  ## measure the guide's way and the pipeline's on a fifth of the ph
 
 bench-full: setup  ## the same on all photographs, most of an hour
 	$(BENCH) --share 1 --rounds 3 --out docs/bench/full
+
+bench-growth: setup  ## measure how costs grow with images, epochs, variants and seeds, some ten minutes
+	python -m tests.bench.growth --source data/photos.yaml --dataset cats_dogs --work work/bench --out docs/bench
+
+reproducibility: setup  ## measure how far results differ on other threads, kernels and number formats, ten minutes
+	python -m tests.bench.reproducibility --source data/embedded.yaml --dataset roses_tulips --work work/embedded \
+		--out docs/reproducibility.md
 
 faults: extra  ## try the faults again and write what happened into docs/faults.md
 	python -m pytest -m faults --fault-table=docs/faults.md

@@ -1,8 +1,10 @@
 """The sum of the benchmark, by hand: one data set of small round numbers."""
 
+import pandas as pd
 import pytest
+import yaml
 
-from tests.bench import page, report
+from tests.bench import growth, page, report, reproducibility, stages
 
 NUMBERS = {
     "images": {"training": 10, "validation": 5},
@@ -74,3 +76,53 @@ def test_the_page_shows_epochs_of_all_images():
     table = page.epoch_table("pairs", NUMBERS)
     assert "| transfer epoch | 20.0 | 1.0 | 20.0 |" in table
     assert "| fine epoch | 40.0 | 8.0 | 5.0 |" in table
+
+
+def run_of(seconds: float, megabytes: float, stored: float) -> dict:
+    return {
+        "images": {"training": 10, "validation": 5},
+        "epochs": 3,
+        "variants": 1,
+        "seeds": 1,
+        "stored_megabytes": stored,
+        "seconds": {"features": 1.0, "transfer": 2.0, "train": seconds - 3},
+        "megabytes": {"features": megabytes, "transfer": 1.0, "train": 2.0},
+    }
+
+
+def test_growth_is_held_against_the_line_through_once_and_twice():
+    more = {"2": run_of(16, 510, 20), "4": run_of(30, 520, 40)}
+    content = {
+        "dataset": "pairs",
+        "base": [run_of(10, 500, 10), run_of(12, 500, 10)],
+        "growth": {"images": more},
+        "variations": {"features.storage: recompute": run_of(14, 500, 3)},
+        "machine": {"cpu": "one"},
+        "versions": {"python": "3"},
+    }
+    text = growth.page(content)
+    # Once takes 11 s, the mean; the line goes up 5 s each time, to 26 s; 30 s are 1.15 times that.
+    assert "| images | 11.0 | 16.0 | 30.0 | 1.15 |" in text
+    assert "| images | 500 | 510 | 520 | 10 | 20 | 40 |" in text
+    assert "| as params.yaml has it | 1.0 | 2.0 | 8.0 | 10 |" in text
+    assert "| features.storage: recompute | 1.0 | 2.0 | 11.0 | 3 |" in text
+
+
+def test_params_of_a_measurement_differ_by_what_it_changes(tmp_path):
+    stages.write_params(tmp_path, {"seeds": [1, 2], "fine": {"engine": "keras"}})
+    expected = yaml.safe_load((stages.ROOT / "params.yaml").read_text())
+    expected["seeds"], expected["fine"]["engine"] = [1, 2], "keras"
+    assert yaml.safe_load((tmp_path / "params.yaml").read_text()) == expected
+
+
+def test_a_stage_that_fails_ends_the_measurement(capfd):
+    with pytest.raises(stages.subprocess.CalledProcessError):
+        stages.run_stage("split", "--source", "absent.yaml")
+    assert "usage" in capfd.readouterr().err
+
+
+def test_histories_that_differ_show_by_how_much():
+    columns = reproducibility.LOSSES + reproducibility.ACCURACIES
+    difference = pd.DataFrame([[0.0, -0.25, 0.125, 0.0, 0.5, 0.0]], columns=columns)
+    assert reproducibility.row("it", difference, 3) == "| it | differ | 0.25 | 0.5 | 3 |"
+    assert reproducibility.row("it", 0 * difference, 0) == "| it | equal | 0 | 0 | 0 |"

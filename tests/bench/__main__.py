@@ -10,18 +10,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 from tqdm import tqdm
 
-from stages.lib import files, manifest, params, records
+from stages.lib import manifest, params, records
 from stages.lib.command import run
-from stages.lib.pictures import PARTS
 from tests.bench import report
+from tests.bench.stages import Share, fetched
 
 STAGE_EPOCHS = 2  # that a stage runs when what it takes beside its epochs is measured
 DVC_STAGES = 10
@@ -73,7 +71,7 @@ class Worker:
 
 def main() -> None:
     arguments = _arguments()
-    weights = fetched(arguments, "weights")
+    weights = fetched(arguments.source, "weights", arguments.work)
     measured: dict[str, Any] = {"share_of_images": arguments.share, "rounds": arguments.rounds, "jobs": arguments.jobs}
     measured["datasets"] = {}
     for dataset in params.load().budget:
@@ -88,24 +86,17 @@ def main() -> None:
 
 def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> dict[str, Any]:
     """All measurements on one data set's photographs."""
-    images, whole = arguments.work / "images" / dataset, arguments.work / "splits" / f"{dataset}.csv"
-    split_seconds = stage_seconds(
-        *("split", "--source", arguments.source, "--dataset", dataset, "--archive", fetched(arguments, dataset).parent),
-        *("--images", images, "--split", whole),
-    )
-    folder = arguments.work / "subset" / dataset
-    shutil.rmtree(folder, ignore_errors=True)
-    counts = subset(pd.read_csv(whole), arguments.share, images, folder)
+    share = Share(arguments.source, dataset, arguments.work)
+    split_seconds = share.split().seconds
+    counts = share.choose(arguments.share)
     size = manifest.load(arguments.source).backbone.image_size
     guide = Worker(
         "ready_seconds",
-        *("tests.bench.guide", "--training", folder / "training", "--validation", folder / "validation"),
+        *("tests.bench.guide", "--training", share.folder / "training", "--validation", share.folder / "validation"),
         *("--weights", weights, "--size", size),
     )
     # As many fine phases side by side as `make repro` trains variants; the rest is done by one process.
-    pipelines = [
-        Worker("decode_seconds", "tests.bench.pipeline", *inputs_of(arguments, dataset)) for _ in range(arguments.jobs)
-    ]
+    pipelines = [Worker("decode_seconds", "tests.bench.pipeline", *share.inputs()) for _ in range(arguments.jobs)]
     for _ in tqdm(range(1 + arguments.rounds), desc=dataset, unit=" round", disable=None):
         pipelines[0].do("features")
         guide.do("transfer")
@@ -118,72 +109,24 @@ def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> di
     measured = {"guide": guide.finish(), "pipeline": pipelines[0].finish()}
     for pipeline in pipelines[1:]:
         measured["pipeline"]["epoch_seconds"]["fine"] += pipeline.finish()["epoch_seconds"]["fine"]
+    ran = share.features(STAGE_EPOCHS) | share.transfer(STAGE_EPOCHS) | share.train(0, STAGE_EPOCHS)
     return {
         **counts,
         "split_seconds": split_seconds,
         **measured,
         "stage_epochs": STAGE_EPOCHS,
-        "stage_seconds": stages(inputs_of(arguments, dataset), folder),
+        "stage_seconds": {stage: took.seconds for stage, took in ran.items()},
     }
-
-
-def inputs_of(arguments: argparse.Namespace, dataset: str) -> list[object]:
-    """The paths that every stage on networks reads, as its command line names them; `subset` made what they name."""
-    folder = arguments.work / "subset" / dataset
-    return [
-        *("--source", arguments.source, "--images", arguments.work / "images" / dataset),
-        *("--split", folder / "split.csv", "--weights", arguments.work / "raw/weights", "--store", folder / "store"),
-    ]
-
-
-def subset(rows: pd.DataFrame, share: float, images: Path, folder: Path) -> dict[str, Any]:
-    """Choose `share` of each part's and class's images: a split table, and links in folders as the guide reads them."""
-    grouped = rows.groupby(["part", "label"])
-    chosen = rows[grouped.cumcount() < share * grouped["path"].transform("size")]
-    records.write_table(chosen, folder / "split.csv")
-    for row in chosen.itertuples():
-        link = folder / row.part / str(row.label) / Path(row.path).name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to((images / row.path).absolute())
-    return {
-        name: {part: int((table["part"] == part).sum()) for part in PARTS}
-        for name, table in (("images", chosen), ("all_images", rows))
-    }
-
-
-def stages(read: Sequence[object], folder: Path) -> dict[str, float]:
-    """Wall time of each stage on networks, run as DVC runs it, with STAGE_EPOCHS epochs and features not yet there."""
-    store = ("--store", folder / "fresh")  # the last of two counts
-    features = ("--features", folder / "features.json")
-    epochs = ("--epochs", STAGE_EPOCHS)
-    return {
-        "features": stage_seconds("features", *read, *store, *epochs, "--out", features[1]),
-        "transfer": stage_seconds("transfer", *read, *store, *features, *epochs, "--out", folder / "transfer"),
-        "train": stage_seconds(
-            *("train", *read, *store, *features, "--dataset", folder.name, "--transfer", 0, "--fine", STAGE_EPOCHS),
-            *("--transfer-phase", folder / "transfer", "--work", folder / "work", "--model", folder / "model"),
-            *("--history", folder / "history.csv", "--metrics", folder / "metrics.json"),
-        ),
-    }
-
-
-def fetched(arguments: argparse.Namespace, name: str) -> Path:
-    """The download `name`, fetched on the first run."""
-    folder = arguments.work / "raw" / name
-    if not folder.exists():
-        stage_seconds("download", "--source", arguments.source, "--name", name, "--out", folder)
-    return files.only_file(folder)
-
-
-def stage_seconds(stage: str, *arguments: object) -> float:
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", f"stages.{stage}", *map(str, arguments)], check=True)
-    return time.perf_counter() - started
 
 
 def limits(arguments: argparse.Namespace, dataset: str) -> dict[str, Any]:
     """Rates of the network's parts beside this machine's best at matrix products."""
-    command = [sys.executable, "-m", "tests.bench.probe", *map(str, inputs_of(arguments, dataset))]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.probe",
+        *map(str, Share(arguments.source, dataset, arguments.work).inputs()),
+    ]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 

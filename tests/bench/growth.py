@@ -1,0 +1,171 @@
+"""How time, memory and disk grow with images, epochs, variants and seeds: each alone at 1, 2 and 4 times.
+
+Writes what it measured as `growth.json`, and the page that shows it as `growth.md`.
+"""
+
+import argparse
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from stages.lib import records
+from stages.lib.command import run
+from tests.bench.stages import MEGABYTE, Settings, Share, write_params
+
+TIMES = (1, 2, 4)
+TRANSFER = 3  # the most transfer epochs: variants differ in them, so that all have the same fine epochs
+STAGES = ("features", "transfer", "train")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A small study; all its variants have `epochs` fine epochs."""
+
+    share: float = 0.25  # of the photographs
+    epochs: int = 3
+    variants: int = 1
+    seeds: int = 1
+    params: dict[str, dict[str, str]] = field(default_factory=dict)  # sections of params.yaml that differ
+
+
+def grown(base: Study, times: int) -> dict[str, Study]:
+    """`base`, with one of its numbers `times` as large, by what grows."""
+    return {
+        "images": replace(base, share=base.share * times),
+        "epochs": replace(base, epochs=base.epochs * times),
+        "variants": replace(base, variants=base.variants * times),
+        "seeds": replace(base, seeds=base.seeds * times),
+    }
+
+
+VARIATIONS = {
+    "features.storage: recompute": {"features": {"storage": "recompute"}},
+    "features.dtype: float32": {"features": {"dtype": "float32"}},
+    "fine.precision: mixed_bfloat16": {"fine": {"precision": "mixed_bfloat16"}},
+    "fine.precision: mixed_float16": {"fine": {"precision": "mixed_float16"}},
+}
+"""Params of which the price is measured, beside the same study without them."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    share = Share(arguments.source, arguments.dataset, arguments.work)
+    share.split()
+    base = Study()
+    ones = [measured(share, base)]
+    growth: dict[str, dict[str, Any]] = {what: {} for what in grown(base, 1)}
+    for times in TIMES[1:]:
+        for what, study in grown(base, times).items():
+            growth[what][str(times)] = measured(share, study)
+        ones.append(measured(share, base))
+    variations = {name: measured(share, replace(base, params=params)) for name, params in VARIATIONS.items()}
+    ones.append(measured(share, base))
+    content = {
+        "dataset": arguments.dataset,
+        "base": ones,
+        "growth": growth,
+        "variations": variations,
+        "machine": records.machine(),
+        "versions": records.versions(),
+    }
+    records.write_json(content, arguments.out / "growth.json")
+    records.write_text(page(content), arguments.out / "growth.md")
+
+
+def measured(share: Share, study: Study) -> dict[str, Any]:
+    """Seconds and the most megabytes of memory of each stage, and the megabytes of the stored activations."""
+    counts = share.choose(study.share)
+    write_params(share.folder, {"seeds": list(range(1, study.seeds + 1)), **study.params})
+    settings = Settings(share.folder)
+    budget = TRANSFER + study.epochs
+    features = share.features(budget, settings)["features"]
+    transfer = share.transfer(budget, settings)["transfer"]
+    trained = [share.train(TRANSFER - number, study.epochs, settings)["train"] for number in range(study.variants)]
+    stored = sum(path.stat().st_size for path in (share.folder / "fresh").rglob("*") if path.is_file())
+    ran = dict(zip(STAGES, ([features], [transfer], trained), strict=True))
+    return {
+        "images": counts["images"],
+        "epochs": study.epochs,
+        "variants": study.variants,
+        "seeds": study.seeds,
+        "seconds": {stage: sum(each.seconds for each in runs) for stage, runs in ran.items()},
+        "megabytes": {stage: max(each.megabytes for each in runs) for stage, runs in ran.items()},
+        "stored_megabytes": stored / MEGABYTE,
+    }
+
+
+def page(content: dict[str, Any]) -> str:
+    """The page in Markdown."""
+    base = content["base"][0]
+    machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
+    versions = ", ".join(f"{name} {value}" for name, value in content["versions"].items())
+    parts = [
+        "# How costs grow",
+        f"Written by `make bench-growth`. Once is {base['images']['training']} training and "
+        f"{base['images']['validation']} validation photographs of {content['dataset']}, "
+        f"{base['variants']} variant of {base['epochs']} fine epochs and {base['seeds']} seed; "
+        f"it was measured {len(content['base'])} times, in between the others. Memory is a process's own, without "
+        "the files that it maps, which the system takes back when it needs the room.",
+        f"- Machine: {machine}.\n- Versions: {versions}.",
+        "## Time",
+        "Seconds of `features`, `transfer` and `train` together, starts of their processes among them. The last column "
+        "is four times against the straight line through once and twice.",
+        time_table(content),
+        "## Memory and disk",
+        "Megabytes; memory is the most of any of the three stages.",
+        memory_table(content),
+        "## What params cost",
+        variation_table(content),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def time_table(content: dict[str, Any]) -> str:
+    once = sum(_seconds(one) for one in content["base"]) / len(content["base"])
+    lines = ["| what grows | once | twice | four times | against a line |", "| --- | ---: | ---: | ---: | ---: |"]
+    for what, more in content["growth"].items():
+        twice, four = (_seconds(more[str(times)]) for times in TIMES[1:])
+        line = once + 3 * (twice - once)
+        lines.append(f"| {what} | {once:.1f} | {twice:.1f} | {four:.1f} | {four / line:.2f} |")
+    return "\n".join(lines)
+
+
+def memory_table(content: dict[str, Any]) -> str:
+    lines = [
+        "| what grows | memory, once | twice | four times | disk, once | twice | four times |",
+        f"| --- |{' ---: |' * 6}",
+    ]
+    for what, more in content["growth"].items():
+        runs = [content["base"][0], *(more[str(times)] for times in TIMES[1:])]
+        memory = " | ".join(f"{max(each['megabytes'].values()):.0f}" for each in runs)
+        disk = " | ".join(f"{each['stored_megabytes']:.0f}" for each in runs)
+        lines.append(f"| {what} | {memory} | {disk} |")
+    return "\n".join(lines)
+
+
+def variation_table(content: dict[str, Any]) -> str:
+    base = content["base"]
+    lines = ["| | features | transfer | train | disk, megabytes |", "| --- | ---: | ---: | ---: | ---: |"]
+    for name, each in {"as params.yaml has it": None, **content["variations"]}.items():
+        runs = base if each is None else [each]
+        seconds = [sum(one["seconds"][stage] for one in runs) / len(runs) for stage in STAGES]
+        shown = " | ".join(f"{value:.1f}" for value in seconds)
+        lines.append(f"| {name} | {shown} | {runs[0]['stored_megabytes']:.0f} |")
+    return "\n".join(lines)
+
+
+def _seconds(measured: dict[str, Any]) -> float:
+    return sum(measured["seconds"].values())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.growth", description=__doc__)
+    parser.add_argument("--source", type=Path, required=True, help="manifest of the photographs")
+    parser.add_argument("--dataset", required=True, help="the data set of the manifest to take")
+    parser.add_argument("--work", type=Path, required=True, help="folder of downloads and images, kept")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,120 @@
+"""How far the same study differs from itself: run again, on other threads, by other kernels, in other number formats.
+
+Writes what it measured as the page docs/reproducibility.md.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.lib import records, repeats
+from stages.lib.command import run
+from tests.bench.stages import Settings, Share, write_params
+
+TRANSFER, FINE = 5, 10  # epochs: differences grow with those of the fine phase
+SAME_TRAINING = {
+    "run again": {},
+    "on one core of the machine's": {"starter": ("taskset", "--cpu-list", "0")},
+}
+"""What must change nothing."""
+OTHER_MACHINES = {
+    "`threads: 2`": {"params": {"threads": 2}},
+    "without oneDNN (`TF_ENABLE_ONEDNN_OPTS=0`)": {"environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}},
+    "oneDNN as on a CPU without AVX-512 (`ONEDNN_MAX_CPU_ISA=AVX2`)": {"environment": {"ONEDNN_MAX_CPU_ISA": "AVX2"}},
+}
+OTHER_PARAMS = {
+    "`features.engine: keras`": {"params": {"features": {"engine": "keras"}}},
+    "`features.dtype: float32`": {"params": {"features": {"dtype": "float32"}}},
+    "`fine.engine: keras`": {"params": {"fine": {"engine": "keras"}}},
+    "`fine.precision: mixed_bfloat16`": {"params": {"fine": {"precision": "mixed_bfloat16"}}},
+    "`fine.precision: mixed_float16`": {"params": {"fine": {"precision": "mixed_float16"}}},
+}
+LOSSES = ["loss", "val_loss", "train_clean_loss"]
+ACCURACIES = ["accuracy", "val_accuracy", "train_clean_accuracy"]
+
+TEXT = """\
+# How far results can be had again
+
+The same commit, params and machine give the same csvs and jsons, byte for byte: `dvc repro` runs nothing where they lie, and what it runs again comes out equal. Seeds decide all that is random ([method.md](method.md)); sums are taken in an order that `params.yaml` decides and not the number of cores. Seconds alone differ, and stand in no json and no history but in `models/<variant>/seconds.csv` and what is drawn from it.
+
+Each variant's json names the versions of Python, TensorFlow, Keras, NumPy and DVC, the CPU and the seeds. On another machine results differ where other kernels sum in another order, and training carries the difference on, the further the more epochs.
+
+## Measured
+
+Written by `make reproducibility`: {epochs} epochs, {transfer} of transfer learning and then {fine} of fine-tuning, of {dataset} in {source}, each time from the pictures on, beside the same with the params as they are in the repository. Losses and accuracies are the largest difference in any epoch, of training, validation and clean training; images are those of the {validation} of validation whose prediction differs in the end. An accuracy cannot differ by less than an image.
+
+- Machine: {machine}.
+- Versions: {versions}.
+
+| | histories | loss | accuracy | images |
+| --- | --- | ---: | ---: | ---: |
+{rows}
+
+Two seeds differ by more than all of these: the last row, for scale. No ranking on the report is finer than that ([method.md](method.md)).
+"""  # noqa: E501  a paragraph is a line
+ANOTHER_SEED = {"with another seed": {"params": {"seeds": [2]}}}
+
+
+def main() -> None:
+    arguments = _arguments()
+    share = Share(arguments.source, arguments.dataset, arguments.work)
+    share.split()
+    expected, predicted = results(share, {})
+    rows = []
+    for name, differs in (SAME_TRAINING | OTHER_MACHINES | OTHER_PARAMS | ANOTHER_SEED).items():
+        history, predictions = results(share, differs)
+        rows.append(row(name, history - expected, int((predictions != predicted).sum())))
+        print(rows[-1], flush=True)
+        if name in SAME_TRAINING and not history.equals(expected):
+            raise SystemExit(f"{name}: the history differs, and must not")
+    text = TEXT.format(
+        epochs=TRANSFER + FINE,
+        transfer=TRANSFER,
+        fine=FINE,
+        dataset=arguments.dataset,
+        source=arguments.source,
+        validation=len(predicted),
+        machine=_listed(records.machine()),
+        versions=_listed(records.versions()),
+        rows="\n".join(rows),
+    )
+    records.write_text(text, arguments.out)
+
+
+def results(share: Share, differs: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
+    """The history's losses and accuracies, and the label that each validation image is given at the end."""
+    share.choose(1)
+    write_params(share.folder, differs.get("params", {}))
+    settings = Settings(share.folder, differs.get("environment", {}), differs.get("starter", ()))
+    share.features(TRANSFER + FINE, settings)
+    share.transfer(TRANSFER, settings)
+    share.train(TRANSFER, FINE, settings)
+    history = records.read_history(share.folder / "history.csv")[LOSSES + ACCURACIES]
+    return history, repeats.read_predictions(share.folder / "model")["predicted"].to_numpy()
+
+
+def row(name: str, difference: pd.DataFrame, images: int) -> str:
+    """A row of the page's table, of a `difference` of two histories."""
+    loss, accuracy = (difference[names].abs().to_numpy().max() for names in (LOSSES, ACCURACIES))
+    same = "equal" if not difference.to_numpy().any() else "differ"
+    return f"| {name} | {same} | {loss:.2g} | {accuracy:.2g} | {images} |"
+
+
+def _listed(content: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in content.items())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.reproducibility", description=__doc__)
+    parser.add_argument("--source", type=Path, required=True, help="manifest of the pictures")
+    parser.add_argument("--dataset", required=True, help="the data set of the manifest to take")
+    parser.add_argument("--work", type=Path, required=True, help="folder of downloads and images, kept")
+    parser.add_argument("--out", type=Path, required=True, help="the page")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)
