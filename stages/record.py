@@ -78,7 +78,7 @@ def check_settings(study: list[Variant], settings: Params, path: Path) -> None:
 def run_files(study: list[Variant], metrics: Path, histories: Path, settings: Path) -> dict[Path, Path]:
     """Where each file of the run lies, by its place in the record; raises ThawError where one is missing."""
     names = [variant.name for variant in study]
-    pictures = [*names, *variants.of_datasets(study), *record_page.OVERALL_FIGURES]
+    pictures = [*names, *variants.of_datasets(study), *records.OVERALL_FIGURES]
     copies = {
         Path("params.yaml"): settings,
         **{Path("metrics", f"{name}.json"): metrics / f"{name}.json" for name in (*names, "summary", "claims")},

@@ -14,7 +14,7 @@ import jinja2
 import pandas as pd
 
 from stages import summarize
-from stages.lib import costs, data_address, hardest, manifest, record_page, records, repeats, report_page, variants
+from stages.lib import costs, data_address, hardest, manifest, records, repeats, report_page, variants
 from stages.lib.command import ThawError, run
 from stages.lib.data_address import Picture
 from stages.lib.manifest import Manifest
@@ -112,7 +112,7 @@ def read_hardest(study: Sequence[Variant], source: Manifest, models: Path, image
 
 def read_pictures(study: Sequence[Variant], plots: Path) -> dict[str, Picture]:
     """The figures by name: of each data set, of the study, of each variant."""
-    names = [*variants.of_datasets(list(study)), *record_page.OVERALL_FIGURES, *(variant.name for variant in study)]
+    names = [*variants.of_datasets(list(study)), *records.OVERALL_FIGURES, *(variant.name for variant in study)]
     return {name: data_address.of_figure(plots / f"{name}.png") for name in names}
 
 

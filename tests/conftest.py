@@ -104,13 +104,7 @@ def small_manifest() -> dict[str, Any]:
 @pytest.fixture
 def write_manifest(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
     """Write the content of a manifest to `small.yaml` in the test's folder."""
-
-    def write(content: dict[str, Any]) -> Path:
-        path = tmp_path / "small.yaml"
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        return path
-
-    return write
+    return _writer(tmp_path / "small.yaml")
 
 
 @pytest.fixture
@@ -122,9 +116,11 @@ def small_params() -> dict[str, Any]:
 @pytest.fixture
 def write_params(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
     """Write the content of a `params.yaml` to the test's folder."""
+    return _writer(tmp_path / "params.yaml")
 
+
+def _writer(path: Path) -> Callable[[dict[str, Any]], Path]:
     def write(content: dict[str, Any]) -> Path:
-        path = tmp_path / "params.yaml"
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return path
 

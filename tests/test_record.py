@@ -128,7 +128,7 @@ def test_every_link_of_the_page_leads_to_a_file(run, source, monkeypatch):
     call(run, source, monkeypatch)
     out = run / "docs" / "paper"
     links = re.findall(r"\]\(([^)]+)\)", (out / "README.md").read_text(encoding="utf-8"))
-    assert len(links) == 13
+    assert len(links) == 14
     assert [link for link in links if not (out / link).is_file()] == []
 
 

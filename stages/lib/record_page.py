@@ -4,7 +4,7 @@ Every number comes from the run's files or from data/paper.yaml, and every sente
 the numbers fall.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from stages.lib import files, variants
+from stages.lib import files, record_claims, records, variants
 from stages.lib.manifest import Manifest
+from stages.lib.markdown import SHOWN_DECIMALS, change, number, rounded, table
 from stages.lib.paper import Paper, PaperVariant
 from stages.lib.params import Params
 from stages.lib.variants import Variant
@@ -26,8 +27,6 @@ SERIES = (
     ("val", "accuracy", "val_accuracy", "validation accuracy"),
     ("val", "loss", "val_loss", "validation loss"),
 )
-OVERALL_FIGURES = ("fine_share", "costs", "dip", "styles")
-SHOWN_DECIMALS = 3  # an image in a thousand, about as many as a validation set has
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,16 @@ def compose(page: Page, study: list[Variant], downloads: Mapping[str, Path], cla
     """The whole page; `claims` is metrics/claims.json."""
     sections = [
         _introduction(page, study[0].seeds),
-        _the_claims(claims),
-        _the_recommendation(claims),
+        record_claims.verdicts(claims),
+        record_claims.recommendation(claims),
         _the_run(page, study),
         _the_inputs(page, downloads),
         _final_values(page, study),
         _by_share(page, study),
         _epochs_needed(page, study),
         _the_dip(page, study),
+        record_claims.parts_of_the_dip(claims, _titles(page, study)),
+        record_claims.styles(claims),
         _the_figures(study),
     ]
     return "\n".join(line for section in sections for line in section)
@@ -80,34 +81,6 @@ def _chance(repeats: int) -> list[str]:
     return [f"Each variant ran with {repeats} seeds; its values are their means, with intervals where they are given."]
 
 
-def _the_claims(claims: Mapping[str, Any]) -> list[str]:
-    rows = [
-        (f"{claim['text']}", dataset, told["paper"] or "", told["what"], _with_interval(told), told["verdict"])
-        for claim in claims["claims"].values()
-        for dataset, told in claim["datasets"].items()
-    ]
-    level = f"intervals of {claims['confidence']:.0%}, {len(claims['seeds'])} seed(s)"
-    header = ["claim", "data set", "the paper", "what is measured", f"ours ({level})", "verdict"]
-    return ["## The claims", "", *_table(header, rows)]
-
-
-def _with_interval(told: Mapping[str, Any]) -> str:
-    if told["value"] is None:
-        return ""
-    if told["low"] is None:
-        return _number(told["value"])
-    return f"{_number(told['value'])} ({_number(told['low'])} to {_number(told['high'])})"
-
-
-def _the_recommendation(claims: Mapping[str, Any]) -> list[str]:
-    lines = [
-        line
-        for dataset, sentences in claims["recommendation"].items()
-        for line in (f"On {dataset}:", "", *(f"- {sentence}" for sentence in sentences), "")
-    ]
-    return ["## Which schedule to choose", "", *lines]
-
-
 def _the_run(page: Page, study: list[Variant]) -> list[str]:
     backbone, settings = page.source.backbone, page.settings
     arguments = "".join(f", {key} {value}" for key, value in backbone.arguments.items())
@@ -122,7 +95,7 @@ def _the_run(page: Page, study: list[Variant]) -> list[str]:
         ("versions", _distinct(study, "versions")),
         ("machine", _distinct(study, "machine")),
     ]
-    return ["## The run", "", *_table(["", "this run"], rows)]
+    return ["## The run", "", *table(["", "this run"], rows)]
 
 
 def _distinct(study: list[Variant], key: str) -> str:
@@ -142,8 +115,8 @@ def _the_inputs(page: Page, downloads: Mapping[str, Path]) -> list[str]:
         for copy in download.copies
         if copy.note and copy.sha256 in digests.values()
     ]
-    table = _table(["input", "file", "bytes", "SHA-256"], rows)
-    return ["The files that it read:", "", *table, *(line for note in notes for line in (note, ""))]
+    listed = table(["input", "file", "bytes", "SHA-256"], rows)
+    return ["The files that it read:", "", *listed, *(line for note in notes for line in (note, ""))]
 
 
 def _final_values(page: Page, study: list[Variant]) -> list[str]:
@@ -154,33 +127,33 @@ def _final_values(page: Page, study: list[Variant]) -> list[str]:
         for part, measure, _, title in SERIES:
             ours = variant.record[part]["final"][measure]
             theirs = getattr(getattr(told, part), measure)
-            cells.append(_number(ours) if theirs is None else _beside(ours, theirs))
+            cells.append(number(ours) if theirs is None else _beside(ours, theirs))
             if theirs is not None:
-                differences[f"{title} of {variant.name}"] = _rounded(_rounded(ours) - theirs)
+                differences[f"{title} of {variant.name}"] = rounded(rounded(ours) - theirs)
         rows.append((told.figure or "", _name(variant), *cells, told.remark or ""))
     return [
         "## Final values",
         "",
         "Ours after the last epoch; in brackets the paper's, and the difference, ours less the paper's.",
         "",
-        *_table(["figure", "variant", *(title for *_, title in SERIES), "the paper says"], rows),
+        *table(["figure", "variant", *(title for *_, title in SERIES), "the paper says"], rows),
         *_differences_in_words(differences),
     ]
 
 
 def _beside(ours: float, theirs: float) -> str:
-    return f"{_number(ours)} (≈ {theirs:g}, {_change(_rounded(ours) - theirs)})"
+    return f"{number(ours)} (≈ {theirs:g}, {change(rounded(ours) - theirs)})"
 
 
 def _differences_in_words(differences: Mapping[str, float]) -> list[str]:
     sizes = {title: abs(difference) for title, difference in differences.items()}
     if not sizes:
         return []
-    middle = _number(median(sizes.values()))
+    middle = number(median(sizes.values()))
     largest = max(sizes, key=lambda title: sizes[title])
     return [
         f"Of these numbers the paper gives {len(sizes)}. Ours differ from them by {middle} in the median,",
-        f"and most in {largest}, by {_number(sizes[largest])}.",
+        f"and most in {largest}, by {number(sizes[largest])}.",
         "",
     ]
 
@@ -197,7 +170,7 @@ def _by_share(page: Page, study: list[Variant]) -> list[str]:
         "",
         "The gaps are between training and validation, positive where training is the better.",
         "",
-        *_table(header, [_share_row(variant) for variant in study]),
+        *table(header, [_share_row(variant) for variant in study]),
         *(_share_in_words(title, _by_rising_share(members)) for title, members in _datasets(page, study)),
         "",
     ]
@@ -208,14 +181,14 @@ def _share_row(variant: Variant) -> tuple[str, ...]:
     return (
         _name(variant),
         f"{variant.fine_share:.0%}",
-        _number(validation["loss"]),
-        _change(validation["loss"] - training["loss"]),
-        _change(training["accuracy"] - validation["accuracy"]),
+        number(validation["loss"]),
+        change(validation["loss"] - training["loss"]),
+        change(training["accuracy"] - validation["accuracy"]),
     )
 
 
 def _share_in_words(title: str, grid: list[Variant]) -> str:
-    losses = [_rounded(variant.record["val"]["final"]["loss"]) for variant in grid]
+    losses = [rounded(variant.record["val"]["final"]["loss"]) for variant in grid]
     steps = list(pairwise(losses))
     falls, rises = (
         sum(after < before for before, after in steps),
@@ -224,7 +197,7 @@ def _share_in_words(title: str, grid: list[Variant]) -> str:
     best = [variant.label for variant, loss in zip(grid, losses, strict=True) if loss == min(losses)]
     return (
         f"- {title}: of {len(steps)} steps to a larger share, final validation loss falls at {falls} "
-        f"and rises at {rises}. It is lowest for {', '.join(best)}: {_number(min(losses))}."
+        f"and rises at {rises}. It is lowest for {', '.join(best)}: {number(min(losses))}."
     )
 
 
@@ -243,10 +216,10 @@ def _epochs_of_dataset(page: Page, title: str, members: list[Variant]) -> list[s
     header = ["variant", "accuracy reached at", "loss reached at", "best accuracy at", "best loss at"]
     return [
         f"{title}: the first epoch at which a variant is as good in validation as {slowest.label} at its",
-        f"best (accuracy {_number(best['accuracy'])}, loss {_number(best['loss'])}), and the epoch of its",
+        f"best (accuracy {number(best['accuracy'])}, loss {number(best['loss'])}), and the epoch of its",
         "own best.",
         "",
-        *_table([*header, "the paper: settled at"], rows),
+        *table([*header, "the paper: settled at"], rows),
     ]
 
 
@@ -280,7 +253,7 @@ def _the_dip(page: Page, study: list[Variant]) -> list[str]:
         "",
         "From the last transfer epoch to the first fine one, in the variants that have both phases:",
         "",
-        *_table(["variant", *titles], rows),
+        *table(["variant", *titles], rows),
         *(_steps_in_words(both, column, title) for *_, column, title in SERIES),
         "",
     ]
@@ -288,12 +261,12 @@ def _the_dip(page: Page, study: list[Variant]) -> list[str]:
 
 def _border(variant: Variant, column: str) -> tuple[float, float]:
     before, after = variant.history[column].iloc[variant.transfer - 1 : variant.transfer + 1]
-    return _rounded(before), _rounded(after)
+    return rounded(before), rounded(after)
 
 
 def _step(variant: Variant, column: str) -> str:
     before, after = _border(variant, column)
-    return f"{_number(before)} → {_number(after)} ({_change(after - before)})"
+    return f"{number(before)} → {number(after)} ({change(after - before)})"
 
 
 def _steps_in_words(both: list[Variant], column: str, title: str) -> str:
@@ -307,7 +280,7 @@ def _steps_in_words(both: list[Variant], column: str, title: str) -> str:
 
 def _the_figures(study: list[Variant]) -> list[str]:
     grouped = variants.of_datasets(study)
-    names = [*grouped, *OVERALL_FIGURES, *(variant.name for variant in study)]
+    names = [*grouped, *records.OVERALL_FIGURES, *(variant.name for variant in study)]
     return ["## Figures", "", *(f"![{name}](plots/{name}.png)\n" for name in names)]
 
 
@@ -319,27 +292,14 @@ def _name(variant: Variant) -> str:
 
 def _datasets(page: Page, study: list[Variant]) -> list[tuple[str, list[Variant]]]:
     """Each data set's title, with a capital, and its variants."""
-    grouped = variants.of_datasets(study)
-    titles = {name: page.source.dataset(name).title for name in grouped}
-    return [(titles[name][:1].upper() + titles[name][1:], members) for name, members in grouped.items()]
+    titles = _titles(page, study)
+    return [(titles[name], members) for name, members in variants.of_datasets(study).items()]
+
+
+def _titles(page: Page, study: list[Variant]) -> dict[str, str]:
+    titles = {name: page.source.dataset(name).title for name in variants.of_datasets(study)}
+    return {name: title[:1].upper() + title[1:] for name, title in titles.items()}
 
 
 def _by_rising_share(members: list[Variant]) -> list[Variant]:
     return sorted((variant for variant in members if variant.in_grid), key=lambda variant: variant.fine_share)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *rows]
-    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
-
-
-def _rounded(value: float) -> float:
-    return round(value, SHOWN_DECIMALS) + 0.0  # turns -0.0 into 0.0
-
-
-def _number(value: float) -> str:
-    return f"{_rounded(value):.{SHOWN_DECIMALS}f}"
-
-
-def _change(value: float) -> str:
-    return f"{_rounded(value):+.{SHOWN_DECIMALS}f}"

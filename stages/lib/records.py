@@ -16,6 +16,7 @@ from stages.lib.files import written_whole
 
 HISTORY_COLUMNS = ("epoch", "phase", "accuracy", "loss", "val_accuracy", "val_loss")
 PHASES = ("transfer", "fine")
+OVERALL_FIGURES = ("fine_share", "costs", "dip", "styles")  # drawn beside one for each data set and each variant
 DECIMALS = 6  # finer than the noise of any result, coarse enough for short files
 
 _RECORDED_PACKAGES = ("tensorflow", "keras", "numpy", "dvc")
