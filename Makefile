@@ -37,8 +37,10 @@ repro: setup  ## run the study: download, split, features, transfer, train, summ
 	$(call CHANGED,train) | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%
 	dvc repro
 
+PYTEST = python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+
 test: extra lint  ## run the tests
-	python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+	$(PYTEST)
 
 lint: setup  ## check format and style
 	ruff format --check .
@@ -60,7 +62,7 @@ reproducibility: setup  ## measure how far results differ on other threads, kern
 		--out docs/reproducibility.md
 
 faults: extra  ## try the faults again and write what happened into docs/faults.md
-	python -m pytest -m faults --fault-table=docs/faults.md
+	$(PYTEST) -m faults --fault-table=docs/faults.md
 
 record: setup  ## write the finished run of the photographs into docs/paper
 	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --histories plots \

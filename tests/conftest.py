@@ -1,5 +1,6 @@
 """What several test files start from: a small manifest, a short study, the table of the faults that they tried."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -62,11 +63,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    path = session.config.getoption("--fault-table")
-    if path and exitstatus == pytest.ExitCode.OK:
-        tried = [item for item in session.items if item.get_closest_marker("faults")]
-        tests = [item.path.relative_to(session.config.rootpath).as_posix() for item in tried]
-        session.config.stash[FAULTS].write(path, tests)
+    table = session.config.stash[FAULTS]
+    if hasattr(session.config, "workeroutput"):  # one of several processes that run the tests
+        session.config.workeroutput["faults"] = table.rows()
+    elif (path := session.config.getoption("--fault-table")) and exitstatus == pytest.ExitCode.OK:
+        path.write_text(table.page(), encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_testnodedown(node: Any) -> None:
+    for row in getattr(node, "workeroutput", {}).get("faults", ()):  # one that crashed has none
+        node.config.stash[FAULTS].add(*row)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +82,12 @@ def fault(pytestconfig: pytest.Config) -> Callable[[str, str, int, str], None]:
 
     The tries of equal faults add up. A test that asks for it is marked `faults` by that.
     """
-    return pytestconfig.stash[FAULTS].add
+
+    def count(kind: str, name: str, tries: int, outcome: str) -> None:
+        test = os.environ["PYTEST_CURRENT_TEST"].partition("::")[0]
+        pytestconfig.stash[FAULTS].add(test, kind, name, outcome, tries)
+
+    return count
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The page of faults (docs/faults.md): what the tests did to Thaw, how many times, and what Thaw did."""
 
 import html
-from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -29,35 +27,43 @@ class Fault(NamedTuple):
     outcome: str
 
 
+Row = tuple[str, str, str, str, int]
+"""A test file, the fault that it tried, and how often."""
+
+
 class FaultTable:
-    """Counts the tries of each fault, in the order of their first ones."""
+    """Counts the tries of each fault, by test file and in the order of their first ones."""
 
     def __init__(self) -> None:
-        self._tries: Counter[Fault] = Counter()
+        self._tries: dict[str, dict[Fault, int]] = {}
 
-    def add(self, kind: str, name: str, tries: int, outcome: str) -> None:
-        """Count `tries` more of a fault that ended in `outcome`, after the test has seen it end so."""
-        self._tries[Fault(kind, name, outcome)] += tries
+    def add(self, test: str, kind: str, name: str, outcome: str, tries: int) -> None:
+        """Count `tries` more of a fault that ended in `outcome`, after the test file `test` has seen it end so."""
+        of_test = self._tries.setdefault(test, {})
+        fault = Fault(kind, name, outcome)
+        of_test[fault] = of_test.get(fault, 0) + tries
 
-    def page(self, tests: Iterable[str]) -> str:
-        """The Markdown page; `tests` are the files of the tests that were run."""
-        kinds = dict.fromkeys(fault.kind for fault in self._tries)
+    def rows(self) -> list[Row]:
+        """What to `add` to the table of another process."""
+        return [(test, *fault, tries) for test, faults in self._tries.items() for fault, tries in faults.items()]
+
+    def page(self) -> str:
+        """The Markdown page, the same whatever order the test files ran in."""
+        rows = sorted(self.rows(), key=lambda row: (row[1], row[0]))  # by kind and file; stable
         introduction = INTRODUCTION.format(
-            tests=", ".join(f"`{name}`" for name in sorted(set(tests))),
-            faults=len(self._tries),
-            tries=self._tries.total(),
+            tests=", ".join(f"`{test}`" for test in sorted(self._tries)),
+            faults=len(rows),
+            tries=sum(tries for *_, tries in rows),
         )
-        return "\n".join([introduction, *map(self._section, kinds)])
+        kinds = dict.fromkeys(kind for _, kind, *_ in rows)
+        return "\n".join([introduction, *(self._section(kind, rows) for kind in kinds)])
 
-    def write(self, path: Path, tests: Iterable[str]) -> None:
-        """Write the page to `path`."""
-        path.write_text(self.page(tests), encoding="utf-8")
-
-    def _section(self, kind: str) -> str:
+    @staticmethod
+    def _section(kind: str, all_rows: Iterable[Row]) -> str:
         rows = [
-            f"| {_cell(fault.name)} | {tries} | {_cell(fault.outcome)} |"
-            for fault, tries in self._tries.items()
-            if fault.kind == kind
+            f"| {_cell(name)} | {tries} | {_cell(outcome)} |"
+            for _, of_kind, name, outcome, tries in all_rows
+            if of_kind == kind
         ]
         return "\n".join([f"## {kind}\n", "| fault | times tried | what happened |", "| --- | --- | --- |", *rows, ""])
 

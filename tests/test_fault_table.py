@@ -36,6 +36,7 @@ Faults: 1; tries: 2.
 def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A folder with this project's conftest.py and one file of tests, one of them with a fault."""
     monkeypatch.syspath_prepend(TESTS)
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))  # of other processes
     pytester.makeconftest((TESTS / "conftest.py").read_text(encoding="utf-8"))
     pytester.makeini("[pytest]\nmarkers = faults")
     pytester.makepyfile(test_bombs=TRIED)
@@ -43,12 +44,14 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 
 def test_the_page_has_a_section_a_kind_and_a_row_a_fault():
-    table = FaultTable()
-    table.add("archives", "a bomb", 1, "refused")
-    table.add("params", "a | in <a> key\nand a new line", 40, "one line")
-    table.add("archives", "a link", 2, "refused")
-    table.add("archives", "a bomb", 3, "refused")
-    assert table.page(["tests/b.py", "tests/a.py", "tests/b.py"]).splitlines()[2:] == [
+    table, other = FaultTable(), FaultTable()
+    table.add("tests/b.py", "archives", "a link", "refused", 2)
+    table.add("tests/a.py", "archives", "a bomb", "refused", 1)
+    table.add("tests/a.py", "params", "a | in <a> key\nand a new line", "one line", 40)
+    other.add("tests/a.py", "archives", "a bomb", "refused", 3)
+    for row in other.rows():
+        table.add(*row)
+    assert table.page().splitlines()[2:] == [
         "Written by `make faults` from `tests/a.py`, `tests/b.py`.",
         *PAGE.splitlines()[3:6],
         "Faults: 3; tries: 46.",
@@ -63,10 +66,11 @@ def test_the_page_has_a_section_a_kind_and_a_row_a_fault():
     ]
 
 
-def test_the_tests_of_faults_write_the_page(session):
+@pytest.mark.parametrize("side_by_side", [(), ("-n", "2", "--dist", "loadgroup")], ids=["one process", "two"])
+def test_the_tests_of_faults_write_the_page(session, side_by_side):
     (session.path / "faults.md").write_text("of before")
-    result = session.runpytest("--strict-markers", "-m", "faults", "--fault-table=faults.md")
-    result.assert_outcomes(passed=1, deselected=1)
+    result = session.runpytest_subprocess("--strict-markers", "-m", "faults", "--fault-table=faults.md", *side_by_side)
+    result.assert_outcomes(passed=1, deselected=0 if side_by_side else 1)  # the processes do not tell
     assert (session.path / "faults.md").read_text(encoding="utf-8") == PAGE
 
 
