@@ -1,12 +1,31 @@
 """How a stage ends: with one line and exit code 1, or as the shell expects after Ctrl-C."""
 
 import errno
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
-from stages.lib import files
 from stages.lib.command import ThawError, run
+
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+
+from stages.lib import files
+from stages.lib.command import run
+
+
+def main():
+    with files.written_whole(Path(sys.argv[1])) as beside:
+        beside.write_text("half")
+        signal.raise_signal(int(sys.argv[2]))
+
+
+run(main)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +49,6 @@ def handlers():
             "error: models/a.keras: No space left on device; make room or mend it, then run again\n",
         ),
         (OSError("broken\npipe"), 1, "error: a file: broken pipe; make room or mend it, then run again\n"),
-        (KeyboardInterrupt(), 130, ""),
     ],
 )
 def test_errors_end_in_one_line(capsys, error, code, line):
@@ -45,12 +63,15 @@ def test_errors_end_in_one_line(capsys, error, code, line):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_quietly_and_on_the_way_out_what_is_half_written_goes(tmp_path, number):
-    def main() -> None:
-        with files.written_whole(tmp_path / "result") as beside:
-            beside.write_text("half")
-            signal.raise_signal(number)
-
-    with pytest.raises(SystemExit) as ended:
-        run(main)
-    assert ended.value.code == 128 + number
+    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path / "result"), str(int(number))]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-number, "", "")  # as a shell sees it, 128 + number
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_tensorflow_is_imported_ends_quietly(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), "."])}
+    command = [sys.executable, "-m", "stages.train"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")

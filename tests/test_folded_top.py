@@ -70,7 +70,7 @@ def test_what_cannot_be_folded_is_left_to_keras(name, share):
 
 
 @pytest.mark.parametrize("batch_norm", ["batch", "moving"])
-def test_evaluation_gives_what_keras_s_gives_on_the_same_weights(batch_norm):
+def test_evaluation_and_prediction_give_what_keras_s_give_on_the_same_weights(batch_norm):
     model = fine_tuned(tiny_study.params(fine={"batch_norm": batch_norm}))
     given = activations(model.top, 11)  # in batches of 4, 4 and 3
     labels = np.random.default_rng(3).integers(0, 2, len(given))
@@ -79,6 +79,7 @@ def test_evaluation_gives_what_keras_s_gives_on_the_same_weights(batch_norm):
         model.fit(data, shuffle=False, verbose=0)
         expected = keras.Model.evaluate(model, data, verbose=0, return_dict=True)
         assert model.evaluate(data) == pytest.approx(expected, rel=1e-4)
+        np.testing.assert_allclose(model.predict(data), keras.Model.predict(model, data, verbose=0), **CLOSE)
 
 
 def test_keras_s_engine_evaluates_by_keras():

@@ -38,10 +38,10 @@ STUDIES = {
         "dvc repro": Moments(3, 20, 0.5, "dvc.lock"),
     },
     ("train",): {
-        "features@few": Moments(4, 9, 0.5, "data/features/few"),
-        "transfer@few": Moments(3, 9, 0.1, "work/transfer"),
-        "train@few-3-6": Moments(4, 9, 0.3, "work/few-3-6"),
-        "dvc repro": Moments(3, 30, 1.0, "data/features/few"),
+        "features@few": Moments(3, 3, 0.2, "data/features/few"),
+        "transfer@few": Moments(3, 4, 0.1, "work/transfer"),
+        "train@few-3-6": Moments(3, 4, 0.3, "work/few-3-6"),
+        "dvc repro": Moments(2, 20, 1.0, "data/features/few"),
     },
 }
 """What is interrupted, for each list of targets that `dvc repro` is asked for in the end."""
@@ -81,7 +81,7 @@ def test_whatever_is_interrupted_whenever_the_results_are_an_uninterrupted_run_s
             appeared += interrupted_often(workspace, command, all_moments[name], random)
         if name in all_moments or small_workspace.stage_of(name) in ("download", "split"):
             finished(workspace, command)
-            assert stand_ins(workspace) == []
+            assert half_written(workspace) == []
     out, err = uninterrupted.communicate()
     assert uninterrupted.returncode == 0, out + err
     expected = results(whole)
@@ -107,7 +107,7 @@ def interrupted_often(workspace: Path, command: list[str], moments: Moments, ran
 def interrupt(workspace: Path, command: list[str], sent: signal.Signals, moments: Moments, random: Random) -> None:
     """Run `command` and send a signal to its process group at a random moment; again, where it ended before that."""
     while True:
-        half_written = stand_ins(workspace)
+        before = half_written(workspace)
         process = start(workspace, command)
         wait_for(random.randint(1, moments.most_changes), workspace, process)
         time.sleep(random.uniform(0, moments.most_seconds))
@@ -118,9 +118,14 @@ def interrupt(workspace: Path, command: list[str], sent: signal.Signals, moments
             break
         start_anew(workspace / moments.kept)
     if sent != signal.SIGKILL:
-        assert set(stand_ins(workspace)) <= set(half_written)
+        assert set(half_written(workspace)) <= set(before)
     if "stages" in command[2]:  # DVC has codes and messages of its own
         assert (shell_code(process), err) == (128 + sent, "")
+
+
+def half_written(workspace: Path) -> list[str]:
+    """The stand-ins, without locks: an empty file that nobody holds may stay where its place is never written again."""
+    return [path for path in stand_ins(workspace) if not path.endswith(".lock")]
 
 
 def start_anew(kept: Path) -> None:

@@ -14,29 +14,48 @@ class ThawError(Exception):
         super().__init__(_one_line(message))
 
 
+class _Terminated(BaseException):
+    """SIGTERM, as KeyboardInterrupt is SIGINT."""
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`; a `ThawError` or `OSError` becomes one line on stderr and exit code 1.
 
-    Ctrl-C and SIGTERM end it quietly with the shell's codes, 130 and 143; what is finished is kept.
+    Ctrl-C and SIGTERM end it quietly, 130 and 143 to a shell; what is finished is kept.
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        main()
-    except ThawError as error:
-        _stop(str(error))
-    except OSError as error:  # a full disk, a file that may not be read: what no stage can mend
-        cause = error.strerror or " ".join(str(error).split())
-        _stop(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        ended = _ended_by(main)
     finally:
         # From here Python takes itself apart, where a handler's exception would end in a traceback, or nowhere.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
+    if isinstance(ended, signal.Signals):
+        # Not by `sys.exit`, which waits for TensorFlow's threads: one that reads for an interrupted epoch waits, for
+        # ever, for Python.
+        signal.raise_signal(ended)
+    if ended:
+        sys.exit(ended)
+
+
+def _ended_by(main: Callable[[], None]) -> int | signal.Signals:
+    """The exit code of `main`, or the signal that ended it."""
+    try:
+        main()
+    except ThawError as error:
+        return _told(str(error))
+    except OSError as error:  # a full disk, a file that may not be read: what no stage can mend
+        cause = error.strerror or " ".join(str(error).split())
+        return _told(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again")
+    except KeyboardInterrupt:
+        return signal.SIGINT
+    except _Terminated:
+        return signal.SIGTERM
+    return 0
 
 
 def _terminated(number: int, _frame: object) -> None:
-    sys.exit(128 + number)  # raises: what is half-written is removed on the way out
+    raise _Terminated  # what is half-written is removed on the way out
 
 
 def _one_line(message: str) -> str:
@@ -46,6 +65,6 @@ def _one_line(message: str) -> str:
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 4 :]}"
 
 
-def _stop(message: str) -> None:
+def _told(message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
-    sys.exit(1)
+    return 1

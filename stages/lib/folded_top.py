@@ -4,7 +4,7 @@ The network is converted once, with marks in place of its weights; the weights o
 an evaluation, which takes hundredths of a second where a conversion takes one or two.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,20 +55,20 @@ class QuickEvaluation:
 
     def evaluate(self, batches: tf.data.Dataset) -> dict[str, float]:
         """Loss and metrics over `batches` of activations and labels, by name: means over the images."""
-        self._top.refresh()
-        sums, count = Counter(), 0
-        for activations, labels in batches.as_numpy_iterator():
-            # Keras forgets its metrics before each of these calls, so that what it returns is the batch's own mean.
-            measured = self._head.test_on_batch(self._top(activations), labels, return_dict=True)
-            sums.update({name: value * len(labels) for name, value in measured.items()})
-            count += len(labels)
-        return {name: float(total / count) for name, total in sums.items()}
+        pooled, labels = self._pooled(batches)
+        # All at once: what a call of Keras costs beside the arithmetic is more than the head's own.
+        measured = self._head.test_on_batch(pooled, labels, return_dict=True)
+        return {name: float(value) for name, value in measured.items()}
 
     def predict(self, batches: tf.data.Dataset) -> np.ndarray:
         """The head's outputs for all `batches` of activations and labels, float32 (n, units)."""
+        pooled, _ = self._pooled(batches)
+        return keras.ops.convert_to_numpy(self._head(pooled))
+
+    def _pooled(self, batches: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
         self._top.refresh()
-        outputs = [self._head(self._top(activations)) for activations, _ in batches.as_numpy_iterator()]
-        return np.concatenate([keras.ops.convert_to_numpy(output) for output in outputs])
+        pooled, labels = zip(*((self._top(read), labels) for read, labels in batches.as_numpy_iterator()), strict=True)
+        return np.concatenate(pooled), np.concatenate(labels)
 
 
 def folded(top: keras.Model, batch_size: int, threads: int) -> FoldedTop | None:

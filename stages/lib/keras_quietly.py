@@ -5,8 +5,10 @@ import fails, they are shown: then they may say why.
 """
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,7 +34,20 @@ def messages_held_back() -> Iterator[None]:
             os.close(stderr)
 
 
-with messages_held_back():
+@contextmanager
+def _ended_at_once_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the process without a traceback, and without the wait for an import that takes seconds."""
+    if threading.current_thread() is not threading.main_thread():  # others may set no handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+with _ended_at_once_by_ctrl_c(), messages_held_back():
     import keras
     import tensorflow as tf
 
