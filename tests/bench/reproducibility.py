@@ -53,7 +53,7 @@ Written by `make reproducibility`: {epochs} epochs, {transfer} of transfer learn
 | --- | --- | ---: | ---: | ---: |
 {rows}
 
-Two seeds differ by more than all of these: the last row, for scale. No ranking on the report is finer than that ([method.md](method.md)).
+The last row is what another seed changes, for scale; the report ranks nothing more finely than that ([method.md](method.md)).
 """  # noqa: E501  a paragraph is a line
 ANOTHER_SEED = {"with another seed": {"params": {"seeds": [2]}}}
 

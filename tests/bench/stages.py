@@ -94,7 +94,8 @@ class Share:
         self._whole = self._work / "splits" / f"{dataset}.csv"
 
     def split(self) -> Ran:
-        """Unpack all photographs."""
+        """Unpack all photographs, with the weights at hand."""
+        fetched(self._source, "weights", self._work)
         archive = fetched(self._source, self.dataset, self._work).parent
         return run_stage(
             *("split", "--source", self._source, "--dataset", self.dataset, "--archive", archive),
