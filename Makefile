@@ -24,8 +24,6 @@ $(VENV)/extra: $(VENV)/ready requirements-extra.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-extra.txt
 	touch $@
 
-# What DVC would run of the stages of a kind, and how one of them runs beside others.
-CHANGED = dvc repro --dry | sed -n "s/^Running stage '$(1)@\([^']*\)'.*/\1/p"
 BESIDE = dvc --wait-for-lock repro --single-item
 # By the fine epochs in their names; the trial's name has none, and it may be long.
 LONGEST_FIRST = awk -F- '{ print (NF > 2 ? $$3 : 1000), $$0 }' | sort -nr | cut -d' ' -f2
@@ -33,8 +31,8 @@ LONGEST_FIRST = awk -F- '{ print (NF > 2 ? $$3 : 1000), $$0 }' | sort -nr | cut 
 # Data sets are prepared side by side, then variants trained; `dvc repro` alone takes one by one.
 repro: setup  ## run the study: download, split, features, transfer, train, summarize, figures, report
 	dvc repro download split
-	$(call CHANGED,transfer) | xargs -r -P $(JOBS) -I % sh -c '$(BESIDE) features@% && $(BESIDE) transfer@%'
-	$(call CHANGED,train) | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%
+	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % sh -c '$(BESIDE) features@% && $(BESIDE) transfer@%'
+	dvc repro --dry | sed -n "s/^Running stage 'train@\([^']*\)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%
 	dvc repro
 
 PYTEST = python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_up_study import study, variant
 
@@ -30,6 +31,14 @@ def test_a_schedule_costs_what_its_epochs_cost(made):
     assert row["seconds"] == 2 * (0.5 + 1) + (2 + 1)  # with the frozen activations of each epoch
     assert (row["multiply_adds_of_transfer_epoch"], row["multiply_adds_of_fine_epoch"]) == (1000, 3000)
     assert (row["seconds_of_transfer_epoch"], row["seconds_of_fine_epoch"]) == (1.5, 3)
+
+
+def test_seconds_are_the_quickest_seed_s_median():
+    one = variant("d-0-3", val_loss=alike([0.7, 0.5, 0.4]))
+    seconds = pd.DataFrame({"phase": "fine", "seed": [1] * 3 + [2] * 3, "frozen_seconds": 1.0})
+    seconds["seconds"] = [5.0, 9.0, 5.0, 20.0, 4.0, 20.0]  # something else ran beside the second
+    assert costs.of_epoch(one, seconds)["seconds"]["fine"] == 6.0
+    assert math.isnan(costs.of_epoch(one, seconds)["seconds"]["transfer"])
 
 
 def test_costs_until_the_target_are_those_of_the_epoch_that_reaches_it(made):

@@ -54,7 +54,7 @@ STYLE = {
 ROW = 2.4  # inches, the height of a row of panels
 HEADER, FOOTER = 0.88, 0.99  # inches, what titles and legends take
 EVERY = slice(None)  # all epochs
-WIDE_GAP = 0.42  # between panels where the right one names its rows
+WIDE_GAP = 0.5  # between panels where the right one names its rows
 BAND = 0.16  # how much of its colour a band over the seeds shows
 
 
