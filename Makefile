@@ -35,7 +35,7 @@ repro: setup  ## run the study: download, split, features, transfer, train, summ
 	dvc repro --dry train | sed -n "s/^Running stage 'train@\([^']*\)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%
 	dvc repro
 
-PYTEST = python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+PYTEST = python -m pytest -n $(JOBS) --no-loadscope-reorder
 
 test: extra lint  ## run the tests
 	$(PYTEST)

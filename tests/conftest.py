@@ -13,6 +13,7 @@ from fault_table import FaultTable, name_of
 
 ROOT = Path(__file__).parent.parent
 FAULTS = pytest.StashKey[FaultTable]()
+OF_SHORT_STUDY = ("test_study.py", "test_distribute.py")
 
 SMALL_MANIFEST = """
 title: small things
@@ -51,15 +52,26 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FAULTS] = FaultTable()
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m faults` selects
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "fault" in getattr(item, "fixturenames", ()):
+        item.add_marker("faults")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "fault" in fixtures:
-            item.add_marker("faults")
-        # Where several processes run the tests, one makes the study, and each file's fixtures are made once.
-        item.add_marker(pytest.mark.xdist_group("short_study" if "short_study" in fixtures else item.path.name))
-    items.sort(key=lambda item: "short_study" not in item.fixturenames)  # the longest group first
+    items.sort(key=lambda item: item.path.name not in OF_SHORT_STUDY)  # the longest first
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Send a file to one process, which makes its fixtures once, and to one all files of the short study."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = Path(nodeid.partition("::")[0]).name
+            return "short_study" if file in OF_SHORT_STUDY else file
+
+    return ByFile(config, log)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -66,7 +66,7 @@ def test_the_page_has_a_section_a_kind_and_a_row_a_fault():
     ]
 
 
-@pytest.mark.parametrize("side_by_side", [(), ("-n", "2", "--dist", "loadgroup")], ids=["one process", "two"])
+@pytest.mark.parametrize("side_by_side", [(), ("-n", "2")], ids=["one process", "two"])
 def test_the_tests_of_faults_write_the_page(session, side_by_side):
     (session.path / "faults.md").write_text("of before")
     result = session.runpytest_subprocess("--strict-markers", "-m", "faults", "--fault-table=faults.md", *side_by_side)
