@@ -57,7 +57,6 @@ def main() -> None:
     for times in TIMES[1:]:
         for what, study in grown(base, times).items():
             growth[what][str(times)] = measured(share, study)
-        ones.append(measured(share, base))
     variations = {name: measured(share, replace(base, params=params)) for name, params in VARIATIONS.items()}
     ones.append(measured(share, base))
     content = {
@@ -104,7 +103,7 @@ def page(content: dict[str, Any]) -> str:
         f"Written by `make bench-growth`. Once is {base['images']['training']} training and "
         f"{base['images']['validation']} validation photographs of {content['dataset']}, "
         f"{base['variants']} variant of {base['epochs']} fine epochs and {base['seeds']} seed; "
-        f"it was measured {len(content['base'])} times, in between the others. Memory is a process's own, without "
+        f"it was measured before and after the others, and is the mean. Memory is a process's own, without "
         "the files that it maps, which the system takes back when it needs the room.",
         f"- Machine: {machine}.\n- Versions: {versions}.",
         "## Time",
