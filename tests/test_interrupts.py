@@ -124,8 +124,8 @@ def interrupt(workspace: Path, command: list[str], sent: signal.Signals, moments
 
 
 def half_written(workspace: Path) -> list[str]:
-    """The stand-ins, without locks: an empty file that nobody holds may stay where its place is never written again."""
-    return [path for path in stand_ins(workspace) if not path.endswith(".lock")]
+    """The stages' stand-ins: not locks, which nobody holds and the next writer takes, nor what DVC links files by."""
+    return [path for path in stand_ins(workspace) if ".part" in path]
 
 
 def start_anew(kept: Path) -> None:
