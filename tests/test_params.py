@@ -23,8 +23,8 @@ features: {engine: xnnpack, dtype: float16, storage: on_disk, batch_size: 8}
 head: {dropout: 0.2}
 transfer: {optimizer: adam, learning_rate: 1.0e-4}
 fine:
-  {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, engine: fused, batch_norm: batch, unfreezing: at_once,
-  layer_decay: 1.0, warm_up_epochs: 0, groups: 4, epochs_a_group: 2}
+  {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, engine: fused, precision: float32, batch_norm: batch,
+  unfreezing: at_once, layer_decay: 1.0, warm_up_epochs: 0, groups: 4, epochs_a_group: 2}
 statistics: {confidence: 0.95, resamples: 2000, seed: 1}
 """
 
@@ -90,6 +90,7 @@ def test_small_numbers_are_read_in_every_way_of_writing(tmp_path, number):
         ("fine.from_layer", 1),
         ("fine.from_layer", 0.65),
         ("fine.from_layer", "block_11_expand"),
+        ("fine.precision", "mixed_bfloat16"),
         ("fine.batch_norm", "moving"),
         ("statistics.confidence", 0.9),
         ("statistics.resamples", 100),
