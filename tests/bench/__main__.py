@@ -19,11 +19,10 @@ from tqdm import tqdm
 from stages.lib import manifest, params, records
 from stages.lib.command import run
 from tests.bench import report
-from tests.bench.stages import Share, fetched
+from tests.bench.stages import MEGABYTE, Share, fetched
 
 STAGE_EPOCHS = 2  # that a stage runs when what it takes beside its epochs is measured
 DVC_STAGES = 10
-MEGABYTE = 1e6
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of getrusage's ru_maxrss
 
 

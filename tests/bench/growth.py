@@ -10,7 +10,7 @@ from typing import Any
 
 from stages.lib import records
 from stages.lib.command import run
-from tests.bench.stages import MEGABYTE, Settings, Share, write_params
+from tests.bench.stages import MEGABYTE, Settings, Share, add_arguments, listed, write_params
 
 TIMES = (1, 2, 4)
 TRANSFER = 3  # the most transfer epochs: variants differ in them, so that all have the same fine epochs
@@ -96,8 +96,6 @@ def measured(share: Share, study: Study) -> dict[str, Any]:
 def page(content: dict[str, Any]) -> str:
     """The page in Markdown."""
     base = content["base"][0]
-    machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
-    versions = ", ".join(f"{name} {value}" for name, value in content["versions"].items())
     parts = [
         "# How costs grow",
         f"Written by `make bench-growth`. Once is {base['images']['training']} training and "
@@ -105,7 +103,7 @@ def page(content: dict[str, Any]) -> str:
         f"{base['variants']} variant of {base['epochs']} fine epochs and {base['seeds']} seed; "
         f"it was measured before and after the others, and is the mean. Memory is a process's own, without "
         "the files that it maps, which the system takes back when it needs the room.",
-        f"- Machine: {machine}.\n- Versions: {versions}.",
+        f"- Machine: {listed(content['machine'])}.\n- Versions: {listed(content['versions'])}.",
         "## Time",
         "Seconds of `features`, `transfer` and `train` together, starts of their processes among them. The last column "
         "is four times against the straight line through once and twice.",
@@ -159,9 +157,7 @@ def _seconds(measured: dict[str, Any]) -> float:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.growth", description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="manifest of the photographs")
-    parser.add_argument("--dataset", required=True, help="the data set of the manifest to take")
-    parser.add_argument("--work", type=Path, required=True, help="folder of downloads and images, kept")
+    add_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     return parser.parse_args()
 

@@ -3,6 +3,8 @@
 from statistics import median
 from typing import Any
 
+from tests.bench.stages import listed
+
 WORKS = {
     "features": "frozen part, an epoch's augmented images (once for all variants)",
     "transfer": "transfer epoch",
@@ -37,8 +39,7 @@ def page(content: dict[str, Any]) -> str:
 
 
 def introduction(content: dict[str, Any]) -> str:
-    machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
-    versions = ", ".join(f"{name} {value}" for name, value in content["versions"].items())
+    machine, versions = listed(content["machine"]), listed(content["versions"])
     return (
         f"Written by `python -m tests.bench`. The study's ten variants cost the guide's way "
         f"**{content['study_ratio']:.1f} times** what they cost the pipeline.\n\n"

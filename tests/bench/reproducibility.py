@@ -12,7 +12,7 @@ import pandas as pd
 
 from stages.lib import records, repeats
 from stages.lib.command import run
-from tests.bench.stages import Settings, Share, write_params
+from tests.bench.stages import Settings, Share, add_arguments, listed, write_params
 
 TRANSFER, FINE = 5, 10  # epochs: differences grow with those of the fine phase
 SAME_TRAINING = {
@@ -77,8 +77,8 @@ def main() -> None:
         dataset=arguments.dataset,
         source=arguments.source,
         validation=len(predicted),
-        machine=_listed(records.machine()),
-        versions=_listed(records.versions()),
+        machine=listed(records.machine()),
+        versions=listed(records.versions()),
         rows="\n".join(rows),
     )
     records.write_text(text, arguments.out)
@@ -103,15 +103,9 @@ def row(name: str, difference: pd.DataFrame, images: int) -> str:
     return f"| {name} | {same} | {loss:.2g} | {accuracy:.2g} | {images} |"
 
 
-def _listed(content: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in content.items())
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.reproducibility", description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="manifest of the pictures")
-    parser.add_argument("--dataset", required=True, help="the data set of the manifest to take")
-    parser.add_argument("--work", type=Path, required=True, help="folder of downloads and images, kept")
+    add_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="the page")
     return parser.parse_args()
 

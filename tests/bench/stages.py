@@ -1,5 +1,6 @@
 """The pipeline's stages, run as DVC runs them, on a share of a data set's photographs."""
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -64,6 +65,18 @@ def _own_memory(process: psutil.Process) -> int:
     except psutil.NoSuchProcess:  # it ended between two looks
         return 0
     return memory.rss - getattr(memory, "shared", 0)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a measurement on one data set."""
+    parser.add_argument("--source", type=Path, required=True, help="manifest of the pictures")
+    parser.add_argument("--dataset", required=True, help="the data set of the manifest to take")
+    parser.add_argument("--work", type=Path, required=True, help="folder of downloads and images, kept")
+
+
+def listed(content: Mapping[str, Any]) -> str:
+    """Names and values in a line, as pages show machine and versions."""
+    return ", ".join(f"{name} {value}" for name, value in content.items())
 
 
 def write_params(folder: Path, changes: Mapping[str, Any]) -> None:
