@@ -30,8 +30,8 @@ LONGEST_FIRST = awk -F- '{ print (NF > 2 ? $$3 : 1000), $$0 }' | sort -nr | cut 
 
 # Data sets are prepared side by side, then variants trained; `dvc repro` alone takes one by one.
 repro: setup  ## run the study: download, split, features, transfer, train, summarize, figures, report
-	dvc repro download split
-	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % sh -c '$(BESIDE) features@% && $(BESIDE) transfer@%'
+	dvc repro download
+	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(BESIDE) split@% features@% transfer@%
 	dvc repro --dry train | sed -n "s/^Running stage 'train@\([^']*\)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%
 	dvc repro
 

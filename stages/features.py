@@ -17,7 +17,7 @@ def main() -> None:
     settings = params.load()  # before the command line, which repeats some of it
     arguments = _arguments()
     data = inputs.read(arguments, settings)
-    cut = backbones.cut_layer(data.backbone(), data.params.fine.from_layer)
+    cut = backbones.cut_layer(data.frozen_backbone, data.params.fine.from_layer)
     fingerprint = data.fingerprint(cut)
     store = data.store(fingerprint)
     store.clean("validation")

@@ -9,7 +9,7 @@ import tiny_study
 
 from stages.lib import backbone as backbones
 from stages.lib import fine_phase, training
-from stages.lib.batches import batches
+from stages.lib.batches import Batches
 from stages.lib.folded_top import folded
 from stages.lib.params import Params
 
@@ -74,12 +74,12 @@ def test_evaluation_and_prediction_give_what_keras_s_give_on_the_same_weights(ba
     model = fine_tuned(tiny_study.params(fine={"batch_norm": batch_norm}))
     given = activations(model.top, 11)  # in batches of 4, 4 and 3
     labels = np.random.default_rng(3).integers(0, 2, len(given))
-    data = batches(given, labels, batch_size=4, rows=np.arange(len(given)))
+    data = Batches(given, labels, 4, np.arange(len(given)))
     for _ in range(2):
-        model.fit(data, shuffle=False, verbose=0)
-        expected = keras.Model.evaluate(model, data, verbose=0, return_dict=True)
-        assert model.evaluate(data) == pytest.approx(expected, rel=1e-4)
-        np.testing.assert_allclose(model.predict(data), keras.Model.predict(model, data, verbose=0), **CLOSE)
+        model.fit(data.dataset, shuffle=False, verbose=0)
+        expected = model.evaluate(data.dataset, verbose=0, return_dict=True)
+        assert training.evaluated(model, data) == pytest.approx(expected, rel=1e-4)
+        np.testing.assert_allclose(training.logits(model, data), model.predict(data.dataset, verbose=0), **CLOSE)
 
 
 def test_keras_s_engine_evaluates_by_keras():

@@ -44,12 +44,12 @@ def test_an_interrupted_fine_phase_goes_on_from_its_last_epoch(folder, tmp_path,
     trained_epochs = []
     run_epoch = training.run_epoch
 
-    def stopping(model, batches, validation, seed, epoch):
+    def stopping(model, now, batches, validation, seed, epoch):
         if epoch == 3 and len(trained_epochs) == 1:
             trained_epochs.append("interrupted")
             raise KeyboardInterrupt
         trained_epochs.append(epoch)
-        return run_epoch(model, batches, validation, seed, epoch)
+        return run_epoch(model, now, batches, validation, seed, epoch)
 
     monkeypatch.setattr(training, "run_epoch", stopping)
     with pytest.raises(KeyboardInterrupt):
@@ -98,9 +98,9 @@ def test_an_interrupted_transfer_phase_goes_on_from_its_last_epoch(folder, tmp_p
     trained_epochs = []
     run_epoch = training.run_epoch
 
-    def counting(model, batches, validation, seed, epoch):
+    def counting(model, now, batches, validation, seed, epoch):
         trained_epochs.append(epoch)
-        return run_epoch(model, batches, validation, seed, epoch)
+        return run_epoch(model, now, batches, validation, seed, epoch)
 
     monkeypatch.setattr(training, "run_epoch", counting)
     resumed = TransferPhase()

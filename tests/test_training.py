@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import tiny_study
 
-from stages.lib import batches, optimizers, training
+from stages.lib import optimizers, state, training
+from stages.lib.batches import Batches
 from stages.lib.command import ThawError
 from stages.lib.keras_quietly import keras
+from stages.lib.training import Row
 
 CHANNELS = 5
 IMAGES = 24
@@ -27,8 +29,12 @@ def compiled(classes: int, learning_rate: float) -> keras.Model:
     return head
 
 
-def in_batches(pooled: np.ndarray, labels: np.ndarray) -> object:
-    return batches.batches(pooled, labels, BATCH, np.arange(len(pooled)))
+def in_batches(pooled: np.ndarray, labels: np.ndarray) -> Batches:
+    return Batches(pooled, labels, BATCH, np.arange(len(pooled)))
+
+
+def run_epoch(head: keras.Model, read: Batches, evaluations: dict[str, Batches], epoch: int) -> Row:
+    return training.run_epoch(head, state.captured(head), read, evaluations, seed=1, epoch=epoch)
 
 
 @pytest.mark.parametrize(("classes", "units"), [(2, 1), (3, 3), (5, 5)])
@@ -36,7 +42,7 @@ def test_a_head_learns_its_classes_and_tells_cross_entropy(classes, units):
     pooled, labels = separable(classes)
     head, read = compiled(classes, learning_rate=0.1), in_batches(pooled, labels)
     for epoch in range(1, 30):
-        row = training.run_epoch(head, read, {"val_": read}, seed=1, epoch=epoch)
+        row = run_epoch(head, read, {"val_": read}, epoch)
     logits = training.logits(head, read)
     assert logits.shape == (IMAGES, units)
     assert row["val_accuracy"] == 1.0
@@ -52,7 +58,7 @@ def test_a_loss_that_is_no_number_names_epoch_batch_and_rate():
     pooled[17] = np.nan  # in the third batch of eight
     read = in_batches(pooled, labels)
     with pytest.raises(ThawError) as error:
-        training.run_epoch(compiled(2, learning_rate=0.5), read, {}, seed=1, epoch=4)
+        run_epoch(compiled(2, learning_rate=0.5), read, {}, epoch=4)
     assert str(error.value) == (
         "epoch 4, batch 3: loss is nan; lower this phase's learning_rate (0.5 now) in params.yaml"
     )
@@ -64,7 +70,7 @@ def test_an_evaluation_that_is_no_number_is_named():
     with pytest.raises(
         ThawError, match=r"^epoch 2: val_loss is nan; lower this phase's learning_rate in params\.yaml$"
     ):
-        training.run_epoch(compiled(2, learning_rate=0.5), good, {"val_": bad}, seed=1, epoch=2)
+        run_epoch(compiled(2, learning_rate=0.5), good, {"val_": bad}, epoch=2)
 
 
 def test_the_training_set_is_measured_clean_only_where_params_say_so(tmp_path):
@@ -79,7 +85,7 @@ def test_seeds_share_images_and_differ_in_order_and_head(tmp_path):
     study = tiny_study.inputs(tmp_path, tiny_study.params())
     store = study.store(tiny_study.fingerprint(study))
     runs = [training.Data(store, study.parts, study.params, seed) for seed in (1, 2)]
-    first, second = ([inputs.numpy() for inputs, _ in run.training(1, "pooled")] for run in runs)
+    first, second = ([inputs for inputs, _ in run.training(1, "pooled")] for run in runs)
     assert not np.array_equal(first[0], second[0])
     in_order = [np.sort(np.concatenate(read), axis=0) for read in (first, second)]
     np.testing.assert_array_equal(*in_order)  # the same augmented images, in another order

@@ -34,9 +34,9 @@ def train(
     model = fine_tuned(backbone, head, data, params)
     rows = _resumed(model, checkpoint, numbers)
     begin = _unfreezing(backbone, data.classes, params.fine, numbers.start)
-    for row in epochs(model, "fine", "activations", data, numbers[len(rows) :], begin):
+    for row, reached in epochs(model, "fine", "activations", data, numbers[len(rows) :], begin):
         rows.append(row)
-        state.write(checkpoint, rows, state.captured(model))
+        state.write(checkpoint, rows, reached)
     return model, rows
 
 

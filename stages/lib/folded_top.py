@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stages.lib import xnnpack
-from stages.lib.keras_quietly import keras, tf
+from stages.lib.batches import Batches
+from stages.lib.keras_quietly import keras
 
 Convolution = keras.layers.Conv2D | keras.layers.DepthwiseConv2D
 Normalisation = keras.layers.BatchNormalization
@@ -53,21 +54,21 @@ class QuickEvaluation:
         self._top = top
         self._head = head
 
-    def evaluate(self, batches: tf.data.Dataset) -> dict[str, float]:
-        """Loss and metrics over `batches` of activations and labels, by name: means over the images."""
+    def evaluate(self, batches: Batches) -> dict[str, float]:
+        """Loss and metrics over `batches` of activations, by name: means over the images."""
         pooled, labels = self._pooled(batches)
         # All at once: what a call of Keras costs beside the arithmetic is more than the head's own.
         measured = self._head.test_on_batch(pooled, labels, return_dict=True)
         return {name: float(value) for name, value in measured.items()}
 
-    def predict(self, batches: tf.data.Dataset) -> np.ndarray:
-        """The head's outputs for all `batches` of activations and labels, float32 (n, units)."""
+    def predict(self, batches: Batches) -> np.ndarray:
+        """The head's outputs for all `batches` of activations, float32 (n, units)."""
         pooled, _ = self._pooled(batches)
         return keras.ops.convert_to_numpy(self._head(pooled))
 
-    def _pooled(self, batches: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    def _pooled(self, batches: Batches) -> tuple[np.ndarray, np.ndarray]:
         self._top.refresh()
-        pooled, labels = zip(*((self._top(read), labels) for read, labels in batches.as_numpy_iterator()), strict=True)
+        pooled, labels = zip(*((self._top(read), labels) for read, labels in batches), strict=True)
         return np.concatenate(pooled), np.concatenate(labels)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from stages.lib import backbone as backbones
@@ -41,6 +42,11 @@ class Inputs:
         model.trainable = False
         return model
 
+    @cached_property
+    def frozen_backbone(self) -> keras.Model:
+        """A backbone that is not to be trained: building one takes a second."""
+        return self.backbone()
+
     def preprocessing(self) -> backbones.Preprocessing:
         """Pixels in [0, 255] to the backbone's input."""
         return backbones.preprocessing(self.manifest.backbone)
@@ -57,9 +63,8 @@ class Inputs:
         return FeatureStore(self.store_folder / fingerprint, self.parts, size, self.params, self._frozen_part)
 
     def _frozen_part(self) -> FrozenPart:
-        backbone = self.backbone()
-        cut = backbones.cut_layer(backbone, self.params.fine.from_layer)
-        return frozen.build(backbone, cut, self.preprocessing(), self.params.features)
+        cut = backbones.cut_layer(self.frozen_backbone, self.params.fine.from_layer)
+        return frozen.build(self.frozen_backbone, cut, self.preprocessing(), self.params.features)
 
 
 def read(arguments: argparse.Namespace, params: Params) -> Inputs:

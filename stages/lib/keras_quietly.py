@@ -37,7 +37,8 @@ def messages_held_back() -> Iterator[None]:
 @contextmanager
 def _ended_at_once_by_ctrl_c() -> Iterator[None]:
     """Let Ctrl-C end the process without a traceback, and without the wait for an import that takes seconds."""
-    if threading.current_thread() is not threading.main_thread():  # others may set no handlers
+    here = threading.current_thread() is threading.main_thread()  # others may set no handlers
+    if not here or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # ignored: in the background of a shell
         yield
         return
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)

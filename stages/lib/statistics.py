@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.stats
+import scipy  # its part `stats`, a second to import, comes with its first use
 
 from stages.lib.params import Statistics
 from stages.lib.records import DECIMALS

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.lib import state
-from stages.lib.batches import batches
+from stages.lib.batches import Batches
 from stages.lib.command import ThawError
 from stages.lib.feature_store import FeatureStore
 from stages.lib.folded_top import QuickEvaluation
@@ -55,7 +55,7 @@ class FineTuned(keras.Model):
     With `batch_norm="batch"` unfrozen batch normalisation follows `fit`'s training=True and normalises by
     the batch; with "moving" the top is always called with training=False, the form that Keras 3's `fit`
     would override in a functional model (keras-team/keras issue 20285), and only the head sees training.
-    Evaluation and prediction go through `quick` where that is given.
+    `evaluated` and `logits` go through `quick` where that is given.
     """
 
     def __init__(self, top: keras.Model, head: keras.Model, batch_norm: str) -> None:
@@ -68,14 +68,6 @@ class FineTuned(keras.Model):
     def call(self, activations: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         pooled = self.top(activations, training=training if self.uses_batch_statistics else False)
         return self.head(pooled, training=training)
-
-    def evaluate(self, batches: tf.data.Dataset, **options: object) -> dict[str, float]:
-        """As Keras does; `quick` always says nothing and returns a dictionary."""
-        return super().evaluate(batches, **options) if self.quick is None else self.quick.evaluate(batches)
-
-    def predict(self, batches: tf.data.Dataset, **options: object) -> np.ndarray:
-        """As Keras does."""
-        return super().predict(batches, **options) if self.quick is None else self.quick.predict(batches)
 
 
 def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, classes: int) -> None:
@@ -101,17 +93,17 @@ class Data:
         self._parts = parts
         self._params = params
 
-    def training(self, epoch: int, field: str) -> tf.data.Dataset:
+    def training(self, epoch: int, field: str) -> Batches:
         """Epoch `epoch`'s training batches of `field`: `activations` or `pooled`."""
         rows = order(len(self._parts["training"]), self.seed, epoch)
         return self._batches("training", getattr(self._store.training(epoch), field), rows)
 
-    def clean(self, part: str, field: str) -> tf.data.Dataset:
+    def clean(self, part: str, field: str) -> Batches:
         """Batches of all images of `part`, training or validation, not augmented."""
         rows = np.arange(len(self._parts[part]))
         return self._batches(part, getattr(self._store.clean(part), field), rows)
 
-    def evaluations(self, field: str) -> dict[str, tf.data.Dataset]:
+    def evaluations(self, field: str) -> dict[str, Batches]:
         """What is measured after each epoch, by the prefix of its columns in the history."""
         parts = {"val_": "validation"} | ({"train_clean_": "training"} if self._params.clean_training else {})
         return {prefix: self.clean(part, field) for prefix, part in parts.items()}
@@ -134,8 +126,8 @@ class Data:
     def classes(self) -> int:
         return int(self._parts["training"].labels.max()) + 1  # each class has images: `split` counted them
 
-    def _batches(self, part: str, inputs: np.ndarray, rows: np.ndarray) -> tf.data.Dataset:
-        return batches(inputs, self._parts[part].labels, self._params.batch_size, rows)
+    def _batches(self, part: str, inputs: np.ndarray, rows: np.ndarray) -> Batches:
+        return Batches(inputs, self._parts[part].labels, self._params.batch_size, rows)
 
 
 def epochs(
@@ -145,44 +137,45 @@ def epochs(
     data: Data,
     numbers: range,
     begin: Callable[[keras.Model, int], None] = lambda model, epoch: None,
-) -> Iterator[Row]:
-    """Train the epochs `numbers` of `phase` on `field`; yields a history row after each.
+) -> Iterator[tuple[Row, State]]:
+    """Train the epochs `numbers` of `phase` on `field`; yields a history row and the model's state after each.
 
     `begin` is called with the model and the epoch before each.
     """
     evaluations = data.evaluations(field)
     title = f"{phase}, seed {data.seed}"
+    now = state.captured(model)
     # None: shown where there is a terminal.
     with tqdm(numbers, desc=title, unit=" epoch", disable=None if numbers else True) as progress:
         for epoch in progress:
             begin(model, epoch)
             batches = data.training(epoch, field)  # activations that are not there yet are computed here
             started = time.perf_counter()
-            row = run_epoch(model, batches, evaluations, data.seed, epoch)
+            row = run_epoch(model, now, batches, evaluations, data.seed, epoch)
             progress.set_postfix(val_loss=f"{row['val_loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
             seconds = {"seconds": time.perf_counter() - started, "frozen_seconds": data.frozen_seconds(epoch)}
-            yield {"epoch": epoch, "phase": phase, **row, **seconds}
+            now = state.captured(model)
+            yield {"epoch": epoch, "phase": phase, **row, **seconds}, now
 
 
 def run_epoch(
-    model: keras.Model, training: tf.data.Dataset, evaluations: dict[str, tf.data.Dataset], seed: int, epoch: int
+    model: keras.Model, now: State, training: Batches, evaluations: dict[str, Batches], seed: int, epoch: int
 ) -> Row:
     """Train `epoch` and evaluate; returns accuracy and loss (floats), then those of each evaluation by its prefix.
 
-    Raises ThawError where a value is not finite.
+    `now` is the model's state. Raises ThawError where a value is not finite.
     """
-    started = state.captured(model)
     reset_dropout(model, seed, epoch)
-    fitted = model.fit(training, shuffle=False, verbose=0).history
+    fitted = model.fit(training.dataset, shuffle=False, verbose=0).history
     row = {name: fitted[name][-1] for name in MEASURES}
     if not math.isfinite(row["loss"]):
-        batch = _first_wrong_batch(model, started, training, seed, epoch)
+        batch = _first_wrong_batch(model, now, training, seed, epoch)
         raise ThawError(
             f"epoch {epoch}, batch {batch}: loss is {row['loss']}; lower this phase's learning_rate "
             f"({float(model.optimizer.learning_rate):g} now) in params.yaml"
         )
-    for prefix, evaluated in evaluations.items():
-        measured = model.evaluate(evaluated, verbose=0, return_dict=True)
+    for prefix, batches in evaluations.items():
+        measured = evaluated(model, batches)
         row |= {f"{prefix}{name}": measured[name] for name in MEASURES}
     for name, value in row.items():
         if not math.isfinite(value):
@@ -190,7 +183,7 @@ def run_epoch(
     return row
 
 
-def _first_wrong_batch(model: keras.Model, started: State, training: tf.data.Dataset, seed: int, epoch: int) -> int:
+def _first_wrong_batch(model: keras.Model, started: State, training: Batches, seed: int, epoch: int) -> int:
     """Train the epoch again from its start; returns the first batch (from 1) after which the loss is not finite."""
     state.restore(model, started)
     model.reset_metrics()
@@ -199,9 +192,20 @@ def _first_wrong_batch(model: keras.Model, started: State, training: tf.data.Dat
     return next(batch for batch, loss in enumerate(losses, start=1) if not math.isfinite(loss))
 
 
-def logits(model: keras.Model, batches: tf.data.Dataset) -> np.ndarray:
+def evaluated(model: keras.Model, batches: Batches) -> dict[str, float]:
+    """Loss and metrics by name: means over the images of `batches`."""
+    quick = _quick_of(model)
+    return quick.evaluate(batches) if quick else model.evaluate(batches.dataset, verbose=0, return_dict=True)
+
+
+def logits(model: keras.Model, batches: Batches) -> np.ndarray:
     """The model's logits of all images, float32 (n, 1) or (n, classes)."""
-    return model.predict(batches, verbose=0)
+    quick = _quick_of(model)
+    return quick.predict(batches) if quick else model.predict(batches.dataset, verbose=0)
+
+
+def _quick_of(model: keras.Model) -> QuickEvaluation | None:
+    return model.quick if isinstance(model, FineTuned) else None  # the head alone has none
 
 
 def reset_dropout(model: keras.Model, seed: int, epoch: int) -> None:

@@ -35,9 +35,9 @@ class TransferPhase:
             self.states.append(state.captured(head))
         state.restore(head, self.states[-1])
         remaining = range(len(self.rows) + 1, last_epoch + 1)
-        for row in epochs(head, "transfer", "pooled", data, remaining):
+        for row, reached in epochs(head, "transfer", "pooled", data, remaining):
             self.rows.append(row)
-            self.states.append(state.captured(head))
+            self.states.append(reached)
             self._write(checkpoint)
 
     def head_after(self, epoch: int, data: Data, params: Params) -> keras.Model:

@@ -17,6 +17,7 @@ from stages.lib import backbone as backbones
 from stages.lib import fine_phase, inputs, pictures, state, training, transfer_phase
 from stages.lib import params as params_file
 from stages.lib.inputs import Inputs
+from stages.lib.state import State
 from stages.lib.training import Data
 
 MANY = 1000  # epochs; more than a benchmark takes
@@ -26,7 +27,7 @@ def main() -> None:
     arguments = _arguments()
     study = inputs.read(arguments, params_file.load())
     training.use_threads(study.params.threads)
-    cut = backbones.cut_layer(study.backbone(), study.params.fine.from_layer)
+    cut = backbones.cut_layer(study.frozen_backbone, study.params.fine.from_layer)
     store = study.store(study.fingerprint(cut))
     data = Data(store, study.parts, study.params, study.params.seeds[0])
     paths = [path for part in study.parts.values() for path in part.paths]
@@ -48,11 +49,11 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def transfer(study: Inputs, data: Data) -> Iterator[None]:
+def transfer(study: Inputs, data: Data) -> Iterator[State]:
     """Epochs of the transfer phase, the head kept after each."""
     head = transfer_phase.compiled_head(data, study.params)
-    for _ in training.epochs(head, "transfer", "pooled", data, range(1, MANY)):
-        yield state.captured(head)
+    for _, reached in training.epochs(head, "transfer", "pooled", data, range(1, MANY)):
+        yield reached
 
 
 def fine(study: Inputs, data: Data, checkpoint: Path) -> Iterator[None]:
@@ -60,9 +61,9 @@ def fine(study: Inputs, data: Data, checkpoint: Path) -> Iterator[None]:
     head = transfer_phase.compiled_head(data, study.params)
     model = fine_phase.fine_tuned(study.backbone(), head, data, study.params)
     rows = []
-    for row in training.epochs(model, "fine", "activations", data, range(1, MANY)):
+    for row, reached in training.epochs(model, "fine", "activations", data, range(1, MANY)):
         rows.append(row)
-        state.write(checkpoint, rows, state.captured(model))
+        state.write(checkpoint, rows, reached)
         yield
 
 

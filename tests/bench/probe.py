@@ -14,8 +14,9 @@ from collections.abc import Callable
 import numpy as np
 
 from stages.lib import backbone as backbones
-from stages.lib import batches, fine_phase, frozen, inputs, transfer_phase
+from stages.lib import fine_phase, frozen, inputs, training, transfer_phase
 from stages.lib import params as params_file
+from stages.lib.batches import Batches
 from stages.lib.inputs import Inputs
 from stages.lib.keras_quietly import keras, tf
 from stages.lib.params import Features
@@ -81,7 +82,7 @@ def top(study: Inputs, backbone: keras.Model, cut: keras.Layer) -> dict[str, Cal
     random = np.random.default_rng(0)
     activations = random.normal(size=(STEPS * BATCH, *cut.output.shape[1:])).astype(np.float32)
     rows = np.arange(len(activations))
-    steps = batches.batches(activations, random.integers(0, 2, len(rows)), BATCH, rows)
+    steps = Batches(activations, random.integers(0, 2, len(rows)), BATCH, rows)
     data = Data(study.store(study.fingerprint(cut)), study.parts, study.params, study.params.seeds[0])
     models = {}
     for engine in ("keras", "fused"):
@@ -89,10 +90,10 @@ def top(study: Inputs, backbone: keras.Model, cut: keras.Layer) -> dict[str, Cal
         head = transfer_phase.compiled_head(data, params)
         models[engine] = fine_phase.fine_tuned(study.backbone(), head, data, params)
     return {
-        "top, training step, Keras": lambda: models["keras"].fit(steps, shuffle=False, verbose=0),
-        "top, training step, fused": lambda: models["fused"].fit(steps, shuffle=False, verbose=0),
-        "top, forward, Keras": lambda: models["keras"].evaluate(steps, verbose=0),
-        "top, forward, folded": lambda: models["fused"].evaluate(steps, verbose=0),
+        "top, training step, Keras": lambda: models["keras"].fit(steps.dataset, shuffle=False, verbose=0),
+        "top, training step, fused": lambda: models["fused"].fit(steps.dataset, shuffle=False, verbose=0),
+        "top, forward, Keras": lambda: training.evaluated(models["keras"], steps),
+        "top, forward, folded": lambda: training.evaluated(models["fused"], steps),
     }
 
 
