@@ -1,4 +1,4 @@
-"""How a stage ends: with one line and exit code 1, or as the shell expects after Ctrl-C."""
+"""How a stage ends: with one line and exit code 1, or as the shell expects after Ctrl-C; what it says before that."""
 
 import errno
 import os
@@ -25,6 +25,15 @@ def main():
 
 
 run(main)
+"""
+OFTEN_TRACED = """
+import logging
+
+from stages.lib.keras_quietly import tf
+
+for _ in range(10):
+    tf.function(lambda value: value)(tf.constant(1))
+logging.getLogger("tensorflow").warning("another warning")
 """
 
 
@@ -75,3 +84,8 @@ def test_ctrl_c_while_tensorflow_is_imported_ends_quietly(tmp_path):
     command = [sys.executable, "-m", "stages.train"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_that_each_seed_s_model_is_traced_anew_is_no_warning():
+    ended = subprocess.run([sys.executable, "-c", OFTEN_TRACED], capture_output=True, text=True, check=True)
+    assert ended.stderr.splitlines() == ["WARNING:tensorflow:another warning"]

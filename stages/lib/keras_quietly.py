@@ -1,9 +1,10 @@
-"""Keras and TensorFlow, imported without the start-up messages of TensorFlow that a user can do nothing about.
+"""Keras and TensorFlow, imported without the messages of TensorFlow that a user can do nothing about.
 
-They come from C++ before any log level is read, so the process's stderr is set aside meanwhile. Where the
+Those at its start come from C++ before any log level is read, so the process's stderr is set aside meanwhile. Where the
 import fails, they are shown: then they may say why.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -51,5 +52,8 @@ def _ended_at_once_by_ctrl_c() -> Iterator[None]:
 with _ended_at_once_by_ctrl_c(), messages_held_back():
     import keras
     import tensorflow as tf
+
+# Each seed's model is traced anew, which TensorFlow, seeing the same code traced so often, takes for a mistake.
+logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 __all__ = ["keras", "messages_held_back", "tf"]
