@@ -19,7 +19,7 @@ NUMBERS = {
     "pipeline": {
         "decode_seconds": 2.0,
         "first_epoch_seconds": {"features": 1.0, "transfer": 1.0, "fine": 9.0},
-        "epoch_seconds": {"features": [1.0], "transfer": [0.5], "fine": [4.0]},
+        "epoch_seconds": {"features": [1.0], "transfer": [0.5], "fine": [4.0], "look": [1.0]},
         "peak_megabytes": 400.0,
     },
     "stage_epochs": 2,
@@ -58,6 +58,9 @@ def test_variants_are_trained_side_by_side(monkeypatch):
     assert costs["pipeline"]["fine"] == 16
     assert costs["pipeline"]["idle"] == 8
     assert costs["pipeline"]["dvc"] == 4 * 0.5 + 2 * 2.0 / 2
+    # Twice the images: a look takes 2 s, after each of 4 fine epochs, on two cores; the frozen part is passed once.
+    assert costs["pipeline"]["look"] == 2 + 4 * 2 / 2
+    assert costs["pipeline"]["with_look"] == costs["pipeline"]["total"] + 6
     assert costs["pipeline"]["total"] == pytest.approx(14 + 10 + 7 + 4 + 7 + 3 + 16 + 8 + 4)
     assert costs["guide"]["total"] == 20 + 40 + 160
 

@@ -19,10 +19,11 @@ from tqdm import tqdm
 from stages.lib import manifest, params, records
 from stages.lib.command import run
 from tests.bench import report
-from tests.bench.stages import MEGABYTE, Share, fetched
+from tests.bench.stages import MEGABYTE, ROOT, Settings, Share, fetched, write_params
 
 STAGE_EPOCHS = 2  # that a stage runs when what it takes beside its epochs is measured
 DVC_STAGES = 10
+SIDE_BY_SIDE = ("fine", "look")  # works that `make repro` does for a variant on each core
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of getrusage's ru_maxrss
 
 
@@ -32,9 +33,16 @@ class Worker:
     Its first answer is to nothing asked: `first_line` says what these seconds are.
     """
 
-    def __init__(self, first_line: str, module: str, *arguments: object) -> None:
+    def __init__(self, first_line: str, folder: Path, module: str, *arguments: object) -> None:
         command = [sys.executable, "-m", module, *map(str, arguments)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,  # where its params.yaml is
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self._first_line = first_line
         self.first_seconds = self._answer()
         self.epochs: dict[str, list[float]] = {}
@@ -88,27 +96,39 @@ def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> di
     share = Share(arguments.source, dataset, arguments.work)
     split_seconds = share.split().seconds
     counts = share.choose(arguments.share)
+    write_params(share.folder, {"clean_training": False})  # figures that the guide's way has none of
     size = manifest.load(arguments.source).backbone.image_size
     guide = Worker(
         "ready_seconds",
+        share.folder,
         *("tests.bench.guide", "--training", share.folder / "training", "--validation", share.folder / "validation"),
-        *("--weights", weights, "--size", size),
+        *("--weights", weights.absolute(), "--size", size),
     )
     # As many fine phases side by side as `make repro` trains variants; the rest is done by one process.
-    pipelines = [Worker("decode_seconds", "tests.bench.pipeline", *share.inputs()) for _ in range(arguments.jobs)]
+    pipelines = [
+        Worker("decode_seconds", share.folder, "tests.bench.pipeline", *share.inputs()) for _ in range(arguments.jobs)
+    ]
     for _ in tqdm(range(1 + arguments.rounds), desc=dataset, unit=" round", disable=None):
         pipelines[0].do("features")
         guide.do("transfer")
         pipelines[0].do("transfer")
         guide.do("fine")
-        for pipeline in pipelines:
-            pipeline.begin("fine")
-        for pipeline in pipelines:
-            pipeline.end("fine")
+        for work in SIDE_BY_SIDE:
+            for pipeline in pipelines:
+                pipeline.begin(work)
+            for pipeline in pipelines:
+                pipeline.end(work)
     measured = {"guide": guide.finish(), "pipeline": pipelines[0].finish()}
     for pipeline in pipelines[1:]:
-        measured["pipeline"]["epoch_seconds"]["fine"] += pipeline.finish()["epoch_seconds"]["fine"]
-    ran = share.features(STAGE_EPOCHS) | share.transfer(STAGE_EPOCHS) | share.train(0, STAGE_EPOCHS)
+        more = pipeline.finish()["epoch_seconds"]
+        for work in SIDE_BY_SIDE:
+            measured["pipeline"]["epoch_seconds"][work] += more[work]
+    settings = Settings(share.folder)
+    ran = {
+        "features": share.features(STAGE_EPOCHS, settings),
+        "transfer": share.transfer(STAGE_EPOCHS, settings),
+        "train": share.train(0, STAGE_EPOCHS, settings),
+    }
     return {
         **counts,
         "split_seconds": split_seconds,

@@ -77,9 +77,9 @@ def measured(share: Share, study: Study) -> dict[str, Any]:
     write_params(share.folder, {"seeds": list(range(1, study.seeds + 1)), **study.params})
     settings = Settings(share.folder)
     budget = TRANSFER + study.epochs
-    features = share.features(budget, settings)["features"]
-    transfer = share.transfer(budget, settings)["transfer"]
-    trained = [share.train(TRANSFER - number, study.epochs, settings)["train"] for number in range(study.variants)]
+    features = share.features(budget, settings)
+    transfer = share.transfer(budget, settings)
+    trained = [share.train(TRANSFER - number, study.epochs, settings) for number in range(study.variants)]
     stored = sum(path.stat().st_size for path in (share.folder / "fresh").rglob("*") if path.is_file())
     ran = dict(zip(STAGES, ([features], [transfer], trained), strict=True))
     return {

@@ -9,6 +9,7 @@ WORKS = {
     "features": "frozen part, an epoch's augmented images (once for all variants)",
     "transfer": "transfer epoch",
     "fine": "fine epoch",
+    "look": "after a fine epoch, another look at the training images, not augmented (`clean_training`)",
 }
 COSTS = {
     "start": "starting processes, building and tracing networks, writing models",
@@ -19,7 +20,9 @@ COSTS = {
     "fine": "fine epochs",
     "idle": "jobs without a variant left to train",
     "dvc": "DVC",
-    "total": "**all**",
+    "total": "**all, for the same figures**",
+    "look": "the training images, not augmented, once more after each fine epoch (`clean_training`)",
+    "with_look": "**all, as `params.yaml` has it**",
 }
 
 
@@ -42,7 +45,9 @@ def introduction(content: dict[str, Any]) -> str:
     machine, versions = listed(content["machine"]), listed(content["versions"])
     return (
         f"Written by `python -m tests.bench`. The study's ten variants cost the guide's way "
-        f"**{content['study_ratio']:.1f} times** what they cost the pipeline.\n\n"
+        f"**{content['study_ratio']:.1f} times** what they cost the pipeline for the same figures of every epoch, and "
+        f"{content['study_ratio_with_clean_training']:.1f} times with those of clean training images beside them, "
+        "which the guide's way has none of.\n\n"
         f"- Machine: {machine}.\n- Versions: {versions}.\n"
         f"- Taken: {content['share_of_images']:.0%} of the photographs; medians of {content['rounds']} epochs of each "
         "kind, both ways in turn, each in a process of its own; times are scaled up to all photographs."

@@ -1,8 +1,8 @@
 """The pipeline's way, epoch by epoch, through the functions of its stages.
 
-A process of its own, so that its memory is its own. For each line read, `features`, `transfer` or `fine`, it does the
-next epoch of that work and writes its seconds; the first line it writes is the seconds of decoding all pictures, which
-is done once for a data set.
+A process of its own, so that its memory is its own. For each line read, `features`, `transfer`, `fine` or `look`, it
+does the next epoch of that work and writes its seconds; the first line it writes is the seconds of decoding all
+pictures, which is done once for a data set. `look` is what `clean_training` adds to an epoch of the fine phase.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from stages.lib import backbone as backbones
 from stages.lib import fine_phase, inputs, pictures, state, training, transfer_phase
 from stages.lib import params as params_file
 from stages.lib.inputs import Inputs
+from stages.lib.keras_quietly import keras
 from stages.lib.state import State
 from stages.lib.training import Data
 
@@ -33,10 +34,15 @@ def main() -> None:
     paths = [path for part in study.parts.values() for path in part.paths]
     answer(seconds_of(lambda: list(pictures.decode_all(paths, study.manifest.backbone.image_size))))
     store.clean("validation")
+    clean = data.clean("training", "activations")
+    model = fine_phase.fine_tuned(
+        study.backbone(), transfer_phase.compiled_head(data, study.params), data, study.params
+    )
     works = {
         "features": (store.training(epoch) for epoch in count(1)),
         "transfer": transfer(study, data),
-        "fine": fine(study, data, arguments.store / f"checkpoint-{os.getpid()}.npz"),
+        "fine": fine(model, data, arguments.store / f"checkpoint-{os.getpid()}.npz"),
+        "look": (training.evaluated(model, clean) for _ in count()),
     }
     for line in sys.stdin:
         work = works[line.strip()]
@@ -56,10 +62,8 @@ def transfer(study: Inputs, data: Data) -> Iterator[State]:
         yield reached
 
 
-def fine(study: Inputs, data: Data, checkpoint: Path) -> Iterator[None]:
+def fine(model: keras.Model, data: Data, checkpoint: Path) -> Iterator[None]:
     """Epochs of the fine phase, a checkpoint after each."""
-    head = transfer_phase.compiled_head(data, study.params)
-    model = fine_phase.fine_tuned(study.backbone(), head, data, study.params)
     rows = []
     for row, reached in training.epochs(model, "fine", "activations", data, range(1, MANY)):
         rows.append(row)

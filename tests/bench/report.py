@@ -17,8 +17,12 @@ Schedules = list[tuple[int, int]]
 
 def write(measured: dict[str, Any], folder: Path) -> None:
     """Write `measured.json`, with the study's cost in it, and `README.md`."""
-    content = measured | {"study": study(measured)}
-    content["study_ratio"] = content["study"]["guide"]["total"] / content["study"]["pipeline"]["total"]
+    costs = study(measured)
+    ratios = {
+        "study_ratio": costs["guide"]["total"] / costs["pipeline"]["total"],
+        "study_ratio_with_clean_training": costs["guide"]["total"] / costs["pipeline"]["with_look"],
+    }
+    content = measured | {"study": costs} | ratios
     records.write_json(content, folder / "measured.json")
     records.write_text(page(content), folder / "README.md")
 
@@ -28,14 +32,17 @@ def study(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
     jobs = measured["jobs"]
     costs: dict[str, dict[str, float]] = {"guide": {}, "pipeline": {}}
     trainings = []
+    looks = 0.0
     for dataset, schedules in grid().items():
         numbers = measured["datasets"][dataset]
         _add(costs["guide"], guide(numbers, schedules))
         _add(costs["pipeline"], shared(numbers, budgets()[dataset]))
-        start, epoch = starts(numbers)["train"], scaled_epochs(numbers, "pipeline")["fine"]
-        trainings += [start + fine * epoch for _, fine in schedules]
+        start, epoch = starts(numbers)["train"], scaled_epochs(numbers, "pipeline")
+        trainings += [start + fine * epoch["fine"] for _, fine in schedules]
+        epochs = sum(fine for _, fine in schedules)
         _add(costs["pipeline"], {"start": len(schedules) * start / jobs})
-        _add(costs["pipeline"], {"fine": sum(fine for _, fine in schedules) * epoch / jobs})
+        _add(costs["pipeline"], {"fine": epochs * epoch["fine"] / jobs})
+        looks += epoch["features"] + epochs * epoch["look"] / jobs
     costs["pipeline"]["idle"] = makespan(trainings, jobs) - sum(trainings) / jobs
     dvc = measured["dvc_seconds"]
     costs["pipeline"]["dvc"] = (
@@ -43,6 +50,7 @@ def study(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
     )
     for cost in costs.values():
         cost["total"] = sum(cost.values())
+    costs["pipeline"] |= {"look": looks, "with_look": costs["pipeline"]["total"] + looks}
     return costs
 
 

@@ -141,16 +141,16 @@ class Share:
             *("--weights", self._work / "raw/weights", "--store", self.folder / store),
         ]
 
-    def features(self, epochs: int, settings: Settings = AS_HERE) -> dict[str, Ran]:
+    def features(self, epochs: int, settings: Settings = AS_HERE) -> Ran:
         return self._run("features", settings, "--epochs", epochs, "--out", self.folder / "features.json")
 
-    def transfer(self, epochs: int, settings: Settings = AS_HERE) -> dict[str, Ran]:
+    def transfer(self, epochs: int, settings: Settings = AS_HERE) -> Ran:
         return self._run(
             *("transfer", settings, *self._features(), "--epochs", epochs, "--work", self.folder / "work/transfer"),
             *("--out", self.folder / "transfer"),
         )
 
-    def train(self, transfer: int, fine: int, settings: Settings = AS_HERE) -> dict[str, Ran]:
+    def train(self, transfer: int, fine: int, settings: Settings = AS_HERE) -> Ran:
         return self._run(
             *("train", settings, *self._features(), "--dataset", self.dataset, "--transfer", transfer, "--fine", fine),
             *("--transfer-phase", self.folder / "transfer", "--work", self.folder / "work"),
@@ -161,6 +161,6 @@ class Share:
     def _features(self) -> list[object]:
         return ["--features", self.folder / "features.json"]
 
-    def _run(self, stage: str, settings: Settings, *arguments: object) -> dict[str, Ran]:
+    def _run(self, stage: str, settings: Settings, *arguments: object) -> Ran:
         """A stage on a store of its own, which no other measurement has filled."""
-        return {stage: run_stage(stage, *self.inputs("fresh"), *arguments, settings=settings)}
+        return run_stage(stage, *self.inputs("fresh"), *arguments, settings=settings)
