@@ -56,7 +56,7 @@ def write(folder: Path, remote: Path | None) -> Path:
     shutil.copy(short.ROOT / "params.yaml", folder)
     (folder / "step.py").write_text(STEP)
     (folder / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE, sort_keys=False))
-    (folder / ".gitignore").write_text("/data/\n/models/\n/work/\n__pycache__/\n")
+    (folder / ".gitignore").write_text("/data/\n/models/\nwork/\n__pycache__/\n")
     (folder / "texts").mkdir()
     for name in ("cats", "dogs"):
         (folder / f"texts/{name}.txt").write_text(name)
