@@ -4,6 +4,7 @@ Reads docs/scale/costs.yaml, the measured costs of stages; writes simulated.csv 
 
 A free worker takes, of the stages that are ready, one whose activations lie with it, then one of which its share
 is (stages/lib/cluster.py: placed), then the costliest. It computes activations that it lacks, and pulls what it reads.
+Beside that stands what a run comes to whose workers take the costliest stage wherever its activations lie.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import heapq
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,17 +83,18 @@ def listed(costs: dict[str, dict[str, Any]]) -> list[Stage]:
     return [Stage(name, **cost | {"after": tuple(cost["after"])}) for name, cost in costs.items()]
 
 
-def simulate(stages: list[Stage], workers: int, bandwidth: float) -> Run:
-    """Run `stages` on `workers`; `bandwidth` in megabytes a second, each worker's own."""
+def simulate(stages: list[Stage], workers: int, bandwidth: float, placing: bool = True) -> Run:
+    """Run `stages` on `workers`, `placing` them or not; `bandwidth` in megabytes a second, each worker's own."""
     by_name = {stage.name: stage for stage in stages}
     machines = [Machine(f"{number:04}") for number in range(workers)]
     near = cluster.placed([_task(stage) for stage in stages], [machine.address for machine in machines])
+    preference = partial(_preference, near=near) if placing else _costliest
     waiting = {stage.name: set(stage.after) for stage in stages}
     free, running, now, order, result = list(machines), [], 0.0, itertools.count(), Run()
     while waiting or running:
         ready = [by_name[name] for name, before in waiting.items() if not before]
         while free and ready:
-            machine, stage = min(itertools.product(free, ready), key=lambda pair: _preference(*pair, near))
+            machine, stage = min(itertools.product(free, ready), key=lambda pair: preference(*pair))
             free.remove(machine)
             ready.remove(stage)
             del waiting[stage.name]
@@ -121,6 +124,10 @@ def _preference(machine: Machine, stage: Stage, near: dict[str | None, list[str]
     return not lies_here, not share, -stage.seconds, machine.address
 
 
+def _costliest(machine: Machine, stage: Stage) -> tuple[float, str]:
+    return -stage.seconds, machine.address
+
+
 def _duration(machine: Machine, stage: Stage, by_name: dict[str, Stage], bandwidth: float, result: Run) -> float:
     pulled = sum(by_name[name].megabytes for name in stage.after if name not in machine.outputs)
     seconds = stage.seconds + (pulled + stage.megabytes) / bandwidth
@@ -146,6 +153,7 @@ def table(costs: dict[str, Any]) -> pd.DataFrame:
         alone = simulate(stages, 1, costs["megabytes_a_second"]).seconds
         for workers in WORKERS:
             result = simulate(stages, workers, costs["megabytes_a_second"])
+            anywhere = simulate(stages, workers, costs["megabytes_a_second"], placing=False)
             rows.append(
                 {
                     "study": title,
@@ -157,6 +165,8 @@ def table(costs: dict[str, Any]) -> pd.DataFrame:
                     "busy": alone / result.seconds / workers,
                     "gigabytes_moved": result.moved / 1000,
                     "hours_of_activations_computed_again": result.computed_again / 3600,
+                    "hours_anywhere": anywhere.seconds / 3600,
+                    "hours_of_activations_computed_again_anywhere": anywhere.computed_again / 3600,
                 }
             )
     return pd.DataFrame(rows).round(4)
