@@ -117,7 +117,10 @@ def _take_from_mirror(download: Download, source: Path, mirror: Path, out: Path)
 def _take(path: Path, copy: Copy, out: Path) -> None:
     if not path.is_file():
         raise NotFetchedError(f"{path}: no such file")
-    _check(path, str(path), copy)
+    try:
+        _check(path, str(path), copy)
+    except NotFetchedError as failure:
+        raise NotFetchedError(f"{failure} (bring that file back, or, if it is right, correct the manifest)") from None
     _copy_file(path, out)
 
 

@@ -110,9 +110,11 @@ def test_what_stood_at_out_before_is_replaced(fetch, tmp_path):
     ids=["missing", "another size", "another checksum", "html"],
 )
 def test_files_that_are_not_what_the_manifest_says(copy, content, cause, failure, tmp_path):
+    remedy = ""
     if content is not None:
         (tmp_path / "animals.zip").write_bytes(content)
-    assert failure({"path": "animals.zip", **copy}) == f"{tmp_path}/animals.zip: {cause}"
+        remedy = " (bring that file back, or, if it is right, correct the manifest)"
+    assert failure({"path": "animals.zip", **copy}) == f"{tmp_path}/animals.zip: {cause}{remedy}"
 
 
 def test_the_mirror_comes_first_and_any_known_checksum_will_do(fetch, tmp_path, monkeypatch):

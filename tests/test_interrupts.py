@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -14,6 +15,9 @@ from typing import NamedTuple
 import https_server
 import pytest
 import small_workspace
+from dvc.dvcfile import LOCK_FILE, Lockfile
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from small_workspace import changes, dvc, finished, results, stand_ins, start
 
 SEED = 6
@@ -51,7 +55,8 @@ OUTCOMES = {
     signal.SIGINT: "exit code 130, nothing half-written left, no traceback; the next run went on",
     signal.SIGTERM: "exit code 143, nothing half-written left, no traceback; the next run went on",
 }
-TORN = "; where that left DVC's list of locks half-written, it was deleted, as docs/interruptions.md says"
+RWLOCK = ".dvc/tmp/rwlock"
+TORN = f"; {LOCK_FILE} or DVC's list of locks, where half-written, was deleted, as docs/interruptions.md says"
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +98,7 @@ def test_whatever_is_interrupted_whenever_the_results_are_an_uninterrupted_run_s
     for name, moments in all_moments.items():
         what = name.split("@")[0]
         for sent, outcome in OUTCOMES.items():
-            also = TORN if (what, sent) == ("dvc repro", signal.SIGKILL) else ""
+            also = TORN if what == "dvc repro" else ""
             fault("interruption", f"{sent.name} while `{what}` runs", moments.tries(sent), outcome + also)
 
 
@@ -117,7 +122,7 @@ def interrupt(workspace: Path, command: list[str], sent: signal.Signals, moments
         if process.poll() is None:
             os.killpg(process.pid, sent)
         _, err = process.communicate()
-        delete_torn_locks(workspace)
+        delete_torn_records(workspace)
         if process.returncode != 0:
             break
         start_anew(workspace / moments.kept)
@@ -133,15 +138,19 @@ def half_written(workspace: Path) -> list[str]:
     return [path for path in stand_ins(workspace) if ".part" in path]
 
 
-def delete_torn_locks(workspace: Path) -> None:
-    """DVC writes the list of its locks in place, and says that it cannot read it after a kill in that very moment."""
-    locks = workspace / ".dvc/tmp/rwlock"
-    try:
-        json.loads(locks.read_bytes())
-    except FileNotFoundError:
-        return
-    except json.JSONDecodeError:
-        locks.unlink()
+def delete_torn_records(workspace: Path) -> None:
+    """DVC writes its two records in place, and refuses one that it was stopped in the very act of writing."""
+    with suppress(FileNotFoundError):
+        try:
+            json.loads((workspace / RWLOCK).read_bytes())
+        except json.JSONDecodeError:
+            (workspace / RWLOCK).unlink()
+    with Repo(workspace) as repo:
+        lock = Lockfile(repo, str(workspace / LOCK_FILE))
+        try:
+            lock.load()
+        except DvcException:
+            lock.remove()
 
 
 def start_anew(kept: Path) -> None:
@@ -179,6 +188,34 @@ def test_what_arrived_of_a_download_that_was_killed_is_not_fetched_again(server,
     server.ranges.clear()
     finished(workspace, command)
     assert server.ranges == [f"bytes={arrived}-"]
+
+
+@pytest.mark.parametrize(
+    ("name", "share"), [*((LOCK_FILE, share) for share in (0, 0.05, 0.1, 0.3, 0.52, 0.6)), (RWLOCK, 0), (RWLOCK, 0.5)]
+)
+def test_a_record_of_dvc_s_that_ends_early_is_read_or_named_and_can_be_deleted(name, share, studied, fault):
+    workspace, expected = studied
+    record = workspace / name
+    whole = record.read_bytes()
+    record.write_bytes(whole[: int(len(whole) * share)])
+    process = start(workspace, dvc("repro", "split@few"))
+    _, err = process.communicate()
+    if process.returncode:
+        assert name in err
+        delete_torn_records(workspace)
+        assert not record.exists()
+        finished(workspace, dvc("repro", "split@few"))
+    assert record.read_bytes() == whole
+    assert results(workspace) == expected
+    fault("interruption", f"{name} ends early", 1, "DVC named it or went on; once it was deleted, all was as before")
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A workspace in which `split` has run, and the results there."""
+    workspace = small_workspace.make(tmp_path_factory.mktemp("studied") / "workspace", "https://127.0.0.1/unused.h5")
+    finished(workspace, dvc("repro", "split@few"))
+    return workspace, results(workspace)
 
 
 def test_of_two_dvc_repro_in_one_workspace_one_runs_and_the_other_is_refused(server, tmp_path, fault):

@@ -39,8 +39,21 @@ def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.n
         np.testing.assert_array_equal(left, right)
 
 
+def record_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The epochs trained from here on, added as they come."""
+    trained_epochs = []
+    run_epoch = training.run_epoch
+
+    def recording(model, now, batches, validation, seed, epoch):
+        trained_epochs.append(epoch)
+        return run_epoch(model, now, batches, validation, seed, epoch)
+
+    monkeypatch.setattr(training, "run_epoch", recording)
+    return trained_epochs
+
+
 def test_an_interrupted_fine_phase_goes_on_from_its_last_epoch(folder, tmp_path, monkeypatch):
-    whole = run(folder, 3, tmp_path / "whole")
+    whole = run(folder, 3, tmp_path / "whole/one")
     trained_epochs = []
     run_epoch = training.run_epoch
 
@@ -53,28 +66,39 @@ def test_an_interrupted_fine_phase_goes_on_from_its_last_epoch(folder, tmp_path,
 
     monkeypatch.setattr(training, "run_epoch", stopping)
     with pytest.raises(KeyboardInterrupt):
-        run(folder, 3, tmp_path / "work")
-    assert_same(run(folder, 3, tmp_path / "work"), whole)
+        run(folder, 3, tmp_path / "work/one")
+    assert_same(run(folder, 3, tmp_path / "work/one"), whole)
     assert trained_epochs == [2, "interrupted", 3, 4]
 
 
 def test_a_longer_schedule_goes_on_from_a_shorter_one(folder, tmp_path):
-    run(folder, 1, tmp_path / "work")
-    assert_same(run(folder, 2, tmp_path / "work"), run(folder, 2, tmp_path / "whole"))
+    run(folder, 1, tmp_path / "work/one")
+    assert_same(run(folder, 2, tmp_path / "work/one"), run(folder, 2, tmp_path / "whole/one"))
+
+
+def test_a_schedule_goes_on_from_what_another_variant_has_trained(folder, tmp_path, monkeypatch):
+    run(folder, 1, tmp_path / "work/short")
+    run(folder, 3, tmp_path / "work/long")
+    whole = run(folder, 2, tmp_path / "whole/one")
+    trained_epochs = record_epochs(monkeypatch)
+    assert_same(run(folder, 2, tmp_path / "work/one"), whole)
+    assert trained_epochs == [TRANSFER + 2]
+    assert_same(run(folder, 2, tmp_path / "work/another"), whole)
+    assert trained_epochs == [TRANSFER + 2]
 
 
 def test_a_shorter_schedule_and_other_params_start_afresh(folder, tmp_path):
-    run(folder, 2, tmp_path / "work")
-    assert_same(run(folder, 1, tmp_path / "work"), run(folder, 1, tmp_path / "whole"))
+    run(folder, 2, tmp_path / "work/one")
+    assert_same(run(folder, 1, tmp_path / "work/one"), run(folder, 1, tmp_path / "whole/one"))
     faster = {"fine": {"learning_rate": 1e-3}}
-    assert_same(run(folder, 2, tmp_path / "work", **faster), run(folder, 2, tmp_path / "faster", **faster))
+    assert_same(run(folder, 2, tmp_path / "work/one", **faster), run(folder, 2, tmp_path / "faster/one", **faster))
 
 
 def test_a_damaged_checkpoint_is_passed_over(folder, tmp_path):
-    whole = run(folder, 1, tmp_path / "work")
-    (checkpoint,) = (tmp_path / "work").iterdir()
+    whole = run(folder, 1, tmp_path / "work/one")
+    (checkpoint,) = (tmp_path / "work/one").iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
-    assert_same(run(folder, 1, tmp_path / "work"), whole)
+    assert_same(run(folder, 1, tmp_path / "work/one"), whole)
 
 
 def test_a_transfer_phase_extends_itself_beyond_what_is_held(folder, tmp_path):
@@ -95,14 +119,7 @@ def test_an_interrupted_transfer_phase_goes_on_from_its_last_epoch(folder, tmp_p
     data = tiny_study.data(study)
     checkpoint = transfer_phase.checkpoint_path(tmp_path, tiny_study.fingerprint(study), data, study.params)
     TransferPhase().extend(2, data, study.params, checkpoint)
-    trained_epochs = []
-    run_epoch = training.run_epoch
-
-    def counting(model, now, batches, validation, seed, epoch):
-        trained_epochs.append(epoch)
-        return run_epoch(model, now, batches, validation, seed, epoch)
-
-    monkeypatch.setattr(training, "run_epoch", counting)
+    trained_epochs = record_epochs(monkeypatch)
     resumed = TransferPhase()
     resumed.extend(3, data, study.params, checkpoint)
     assert trained_epochs == [3]

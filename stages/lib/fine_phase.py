@@ -29,7 +29,8 @@ def train(
     """Train `backbone` from `fine.from_layer` up, and `head`, over the epochs `numbers`; both change in place.
 
     Returns the model that shares their layers, activations to logits, and the history's rows. After each epoch the
-    state is written to `checkpoint`, and training goes on from there if it exists.
+    state is written to `checkpoint`, in a folder beside other variants'. Training goes on from there, or from where
+    another variant's run was that is the same so far.
     """
     model = fine_tuned(backbone, head, data, params)
     rows = _resumed(model, checkpoint, numbers)
@@ -105,8 +106,9 @@ def _unfreezing(backbone: keras.Model, classes: int, fine: Fine, first: int) -> 
 
 
 def _resumed(model: keras.Model, checkpoint: Path, numbers: range) -> list[Row]:
-    stored = state.read(checkpoint)
-    if stored is None or len(stored[0]) > len(numbers):
+    same_run = checkpoint.parent.parent.glob(f"*/{checkpoint.name}")
+    stored = state.longest(same_run, len(numbers))
+    if stored is None:
         return []
     rows, arrays = stored
     state.restore(model, arrays)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -64,6 +64,12 @@ def read(path: Path) -> tuple[list[dict], State] | None:
         print(f"{path}: damaged; passed over", file=sys.stderr)
         return None
     return json.loads(text), arrays
+
+
+def longest(paths: Iterable[Path], most: int) -> tuple[list[dict], State] | None:
+    """Of what `read` finds at `paths`, that of the most rows, `most` at most."""
+    found = [stored for stored in map(read, paths) if stored and len(stored[0]) <= most]
+    return max(found, key=lambda stored: len(stored[0]), default=None)
 
 
 def _digest(text: str, arrays: Sequence[np.ndarray]) -> str:
