@@ -84,7 +84,7 @@ def new_rows(title: str, source: Manifest, rows: int, note: str, gap: float = 0.
 def format_loss(axes: Axes) -> None:
     # Losses fall by an order of magnitude: on a linear axis the late epochs, which matter, lie on each other.
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 6, 8)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_locator(NullLocator())
 

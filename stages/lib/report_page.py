@@ -108,7 +108,10 @@ def _estimate(row: pd.Series, name: str) -> dict[str, float | None]:
 
 
 def _digits(value: float) -> str:
-    return _with_minus(f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}")
+    if abs(value) >= 1000:
+        return _with_minus(f"{value:,.0f}")
+    digits = f"{value:g}" if float(value).is_integer() else f"{value:#.3g}"  # epochs are whole; 0.9 is 0.900
+    return _with_minus(digits.rstrip("."))
 
 
 def _with_minus(text: str) -> str:
