@@ -100,17 +100,24 @@ def _local_path(copy: Copy, source: Path) -> Path | None:
 
 
 def _take_from_mirror(download: Download, source: Path, mirror: Path, out: Path) -> None:
-    """Take a file by a copy's name; good if its checksum is any copy's. Warns of files that are not."""
+    """Take a file by a copy's name; good if its checksum is any copy's, or if none is known of that copy.
+
+    Warns of files that are not.
+    """
     names = dict.fromkeys(copy.file_name for copy in download.copies)
     known = {copy.sha256 for copy in download.copies}
+    unchecked = {copy.file_name: copy for copy in download.copies if copy.sha256 is None}
     for path in (mirror / name for name in names):
         if not path.is_file():
             continue
         found = sha256(path)
-        if found in known:
-            _copy_file(path, out)
-            return
-        print(f"warning: {path}: passed over, its sha256 {found} is not in {source}", file=sys.stderr)
+        if found not in known and path.name not in unchecked:
+            print(f"warning: {path}: passed over, its sha256 {found} is not in {source}", file=sys.stderr)
+            continue
+        if found not in known:
+            _check(path, str(path), unchecked[path.name])
+        _copy_file(path, out)
+        return
     raise NotFetchedError(f"{MIRROR} ({mirror}): holds no good {' or '.join(names)}")
 
 

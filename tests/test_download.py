@@ -141,6 +141,22 @@ def test_a_strange_file_in_the_mirror_is_passed_over_with_a_warning(fetch, tmp_p
     )
 
 
+def test_the_mirror_s_file_will_do_where_no_checksum_is_known(fetch, tmp_path, monkeypatch):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/animals.zip").write_bytes(CONTENT)
+    monkeypatch.setenv("THAW_MIRROR", "mirror")
+    fetch({"address": "https://127.0.0.1/animals.zip"})
+    assert files("out") == {"animals.zip": CONTENT}
+
+
+def test_the_mirror_s_file_is_looked_at_where_no_checksum_is_known(failure, tmp_path, monkeypatch):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/animals.zip").write_bytes(HTML)
+    monkeypatch.setenv("THAW_MIRROR", "mirror")
+    cause = "mirror/animals.zip: is an HTML page (a login or an error?), not animals.zip"
+    assert failure({"path": "animals.zip"}) == f"{cause}; {tmp_path}/animals.zip: no such file"
+
+
 def test_a_mirror_without_the_file_is_named(failure, tmp_path, monkeypatch):
     (tmp_path / "mirror").mkdir()
     monkeypatch.setenv("THAW_MIRROR", "mirror")
