@@ -15,7 +15,7 @@ import pandas as pd
 import psutil
 import yaml
 
-from stages.lib import files, records
+from stages.lib import files, manifest, records
 from stages.lib.pictures import PARTS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -88,9 +88,10 @@ def write_params(folder: Path, changes: Mapping[str, Any]) -> None:
 
 
 def fetched(source: Path, name: str, work: Path) -> Path:
-    """The file that the download `name` brought into `work`, fetched on the first run."""
+    """The file that the download `name` brought into `work`, fetched where what lies there is not the manifest's."""
     folder = work.absolute() / "raw" / name
-    if not folder.exists():
+    known = {copy.sha256 for copy in manifest.load(source).download(name).copies}
+    if not folder.exists() or files.sha256(files.only_file(folder)) not in known:
         run_stage("download", "--source", source, "--name", name, "--out", folder)
     return files.only_file(folder)
 
