@@ -111,13 +111,12 @@ def _take_from_mirror(download: Download, source: Path, mirror: Path, out: Path)
         if not path.is_file():
             continue
         found = sha256(path)
-        if found not in known and path.name not in unchecked:
-            print(f"warning: {path}: passed over, its sha256 {found} is not in {source}", file=sys.stderr)
-            continue
-        if found not in known:
+        if found in known:
+            return _copy_file(path, out)
+        if path.name in unchecked:
             _check(path, str(path), unchecked[path.name])
-        _copy_file(path, out)
-        return
+            return _copy_file(path, out)
+        print(f"warning: {path}: passed over, its sha256 {found} is not in {source}", file=sys.stderr)
     raise NotFetchedError(f"{MIRROR} ({mirror}): holds no good {' or '.join(names)}")
 
 
