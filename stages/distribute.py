@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.lib import git_held, params, plan, repository
-from stages.lib.command import ThawError, run
-from stages.lib.plan import Plan
+from stages.cluster import git_held, plan, repository
+from stages.cluster.plan import Plan
+from stages.common import params
+from stages.common.command import ThawError, run
 
 LOCAL_WORKERS = Path("work/distributed")
 
@@ -57,7 +58,7 @@ def _settle(root: Path, targets: Sequence[str], planned: Plan) -> Plan:
 
 def _distribute(root: Path, planned: Plan, arguments: argparse.Namespace) -> None:
     try:
-        from stages.lib import cluster, worker
+        from stages.cluster import cluster, worker
     except ModuleNotFoundError as error:
         raise ThawError(f"{error.name}: not installed; `make extra`") from None
     study = worker.Study(repository.commit(root), repository.bundle(root))

@@ -15,10 +15,11 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from stages.lib import params, settings
-from stages.lib.command import ThawError, run
-from stages.lib.files import folder_written_whole, sha256, written_whole
-from stages.lib.manifest import Copy, Download
+from stages.common import configuration as settings
+from stages.common import params
+from stages.common.command import ThawError, run
+from stages.common.files import folder_written_whole, sha256, written_whole
+from stages.common.manifest import Copy, Download
 
 MIRROR = "THAW_MIRROR"
 # Seconds between attempts that bring nothing new: long enough for a server to recover, short enough to watch.

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stages.lib import backbone as backbones
-from stages.lib import inputs, params, records
-from stages.lib.command import run
+from stages.common import params
+from stages.common.command import run
+from stages.network import backbones, inputs
+from stages.results import records
 
 
 def main() -> None:

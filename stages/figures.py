@@ -16,11 +16,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from stages.lib import cost_figure, costs, dip_figure, drawing, manifest, records, statistics, style_figure, variants
-from stages.lib.command import ThawError, run
-from stages.lib.drawing import GREY, LOOKS, MARK, PARTS, STYLE, TRIAL, Colour, Look
-from stages.lib.manifest import Manifest
-from stages.lib.variants import Variant
+from stages.common import manifest
+from stages.common.command import ThawError, run
+from stages.common.manifest import Manifest
+from stages.drawing import cost_figure, dip_figure, drawing, style_figure
+from stages.drawing.drawing import GREY, LOOKS, MARK, PARTS, STYLE, TRIAL, Colour, Look
+from stages.results import records
+from stages.study import costs, statistics, variants
+from stages.study.variants import Variant
 
 MEASURES = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
 

@@ -9,12 +9,15 @@ import shutil
 from pathlib import Path
 
 from stages import summarize
-from stages.lib import files, manifest, paper, params, record_page, records, variants
-from stages.lib.command import ThawError, run
-from stages.lib.manifest import Manifest
-from stages.lib.params import Params
-from stages.lib.record_page import Page
-from stages.lib.variants import Variant
+from stages.common import files, manifest, params
+from stages.common.command import ThawError, run
+from stages.common.manifest import Manifest
+from stages.common.params import Params
+from stages.pages import record_page
+from stages.pages.record_page import Page
+from stages.results import records
+from stages.study import paper, variants
+from stages.study.variants import Variant
 
 TABLES = ("summary", "claims", "comparisons", "costs", "recommendation")
 

@@ -14,11 +14,14 @@ import jinja2
 import pandas as pd
 
 from stages import summarize
-from stages.lib import costs, data_address, hardest, manifest, records, repeats, report_page, variants
-from stages.lib.command import ThawError, run
-from stages.lib.data_address import Picture
-from stages.lib.manifest import Manifest
-from stages.lib.variants import Variant
+from stages.common import manifest
+from stages.common.command import ThawError, run
+from stages.common.manifest import Manifest
+from stages.pages import data_address, report_page
+from stages.pages.data_address import Picture
+from stages.results import records, repeats
+from stages.study import costs, hardest, variants
+from stages.study.variants import Variant
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 HARDEST = 8  # images of each data set: two rows of a wide page

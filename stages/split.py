@@ -17,12 +17,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from stages.lib import params, settings
-from stages.lib.archive import Found, extract
-from stages.lib.command import ThawError, run
-from stages.lib.files import folder_written_whole, only_file, written_whole
-from stages.lib.image_file import FORMATS, upright_rgb
-from stages.lib.manifest import DrawnDataset, ShippedDataset
+from stages.common import configuration as settings
+from stages.common import params
+from stages.common.command import ThawError, run
+from stages.common.files import folder_written_whole, only_file, written_whole
+from stages.common.manifest import DrawnDataset, ShippedDataset
+from stages.pictures.image_file import FORMATS, upright_rgb
+from stages.sources.archive import Found, extract
 
 Dataset = ShippedDataset | DrawnDataset
 

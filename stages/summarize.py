@@ -10,25 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from stages.lib import (
-    claims,
-    comparisons,
-    costs,
-    evidence,
-    manifest,
-    paper,
-    params,
-    recommendation,
-    records,
-    statistics,
-    variants,
-)
-from stages.lib.command import ThawError, run
-from stages.lib.comparisons import Comparisons
-from stages.lib.evidence import Study
-from stages.lib.files import folder_written_whole
-from stages.lib.paper import Paper
-from stages.lib.variants import Variant
+from stages.common import manifest, params
+from stages.common.command import ThawError, run
+from stages.common.files import folder_written_whole
+from stages.results import records
+from stages.study import claims, comparisons, costs, evidence, paper, recommendation, statistics, variants
+from stages.study.comparisons import Comparisons
+from stages.study.evidence import Study
+from stages.study.paper import Paper
+from stages.study.variants import Variant
 
 MEASURES = ("accuracy", "loss")
 
@@ -81,7 +71,7 @@ def read_study(names: list[str], metrics: Path, histories: Path, models: Path, s
 
 
 def checked_claims(title: str, study: Study, compared: Comparisons, told: Paper) -> dict[str, Any]:
-    """What metrics/claims.json holds; stages/lib/claims.py tells of each key."""
+    """What metrics/claims.json holds; stages/study/claims.py tells of each key."""
     return {
         "source": title,
         "seeds": study.seeds,

@@ -10,24 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.lib import backbone as backbones
-from stages.lib import (
-    files,
-    fine_phase,
-    inputs,
-    multiply_adds,
-    params,
-    records,
-    repeats,
-    training,
-    transfer_phase,
-    validation,
-)
-from stages.lib.command import run
-from stages.lib.inputs import Inputs
-from stages.lib.keras_quietly import keras
-from stages.lib.params import STYLE, Schedule
-from stages.lib.training import Data, Row
+from stages.common import files, params
+from stages.common import sections as validation
+from stages.common.command import run
+from stages.common.params import STYLE, Schedule
+from stages.network import backbones, inputs, multiply_adds
+from stages.network.inputs import Inputs
+from stages.network.keras_quietly import keras
+from stages.results import records, repeats
+from stages.training import epochs as training
+from stages.training import fine_phase, transfer_phase
+from stages.training.epochs import Data, Row
 
 
 def main() -> None:

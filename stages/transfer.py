@@ -6,10 +6,14 @@ Reads the stored activations; writes for each seed the head, its optimizer and t
 import argparse
 from pathlib import Path
 
-from stages.lib import inputs, params, records, training, transfer_phase
-from stages.lib.command import run
-from stages.lib.training import Data
-from stages.lib.transfer_phase import TransferPhase
+from stages.common import params
+from stages.common.command import run
+from stages.network import inputs
+from stages.results import records
+from stages.training import epochs as training
+from stages.training import transfer_phase
+from stages.training.epochs import Data
+from stages.training.transfer_phase import TransferPhase
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.lib import records
+from stages.results import records
 
 # By variant: accuracy, loss, validation accuracy and validation loss of each epoch, means over the seeds.
 EPOCHS = {

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from stages.lib import repeats
-from stages.lib.evidence import Study
-from stages.lib.params import Statistics
-from stages.lib.variants import Variant
+from stages.common.params import Statistics
+from stages.results import repeats
+from stages.study.evidence import Study
+from stages.study.variants import Variant
 
 SETTINGS = Statistics(confidence=0.95, resamples=2000, seed=1)
 IMAGES = 8  # of a validation set

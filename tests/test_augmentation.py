@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stages.lib import augmentation
-from stages.lib.augmentation import Augmentation
-from stages.lib.params import Augment
+from stages.common.params import Augment
+from stages.pictures import augmentation
+from stages.pictures.augmentation import Augmentation
 
 ALL = slice(None)
 
@@ -93,7 +93,7 @@ def test_rows_choose_pictures_and_their_augmentation_alike(noise):
 
 @pytest.mark.parametrize("degrees", [-72, -33.3, 10, 45, 71])
 def test_a_turn_is_keras_s_random_rotation(degrees):
-    from stages.lib.keras_quietly import keras
+    from stages.network.keras_quietly import keras
 
     pictures = waves(size=40)
     layer = keras.layers.RandomRotation((degrees / 360, degrees / 360))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tiny_study
 
-from stages.lib import backbone as backbones
-from stages.lib import training
-from stages.lib.command import ThawError
-from stages.lib.keras_quietly import keras
-from stages.lib.manifest import Backbone
+from stages.common.command import ThawError
+from stages.common.manifest import Backbone
+from stages.network import backbones
+from stages.network.keras_quietly import keras
+from stages.training import epochs as training
 
 NETWORKS = {"MobileNetV2": {"alpha": 0.35}, "ResNet50V2": {}, "DenseNet121": {}, "EfficientNetV2B0": {}}
 SHAPE = (64, 64, 3)

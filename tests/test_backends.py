@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tiny_study
 
-from stages.lib import inputs
-from stages.lib.command import ThawError
-from stages.lib.keras_quietly import keras
+from stages.common.command import ThawError
+from stages.network import inputs
+from stages.network.keras_quietly import keras
 
 # Without what each backend draws by a generator of its own: dropout's masks, the head's and the backbone's weights.
 PORTABLE = {"features": {"engine": "keras"}, "fine": {"engine": "keras"}, "head": {"dropout": 0.0}}
@@ -23,9 +23,9 @@ from pathlib import Path
 
 import tiny_study
 
-from stages.lib.keras_quietly import keras
-from stages.lib.params import Schedule
-from stages.lib.transfer_phase import TransferPhase
+from stages.network.keras_quietly import keras
+from stages.common.params import Schedule
+from stages.training.transfer_phase import TransferPhase
 
 keras.initializers.GlorotUniform = lambda seed: keras.initializers.Constant(0.01)
 folder = Path(sys.argv[1])

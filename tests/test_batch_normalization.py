@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.lib.batch_normalization import FusedBatchNormalization, fused
+from stages.training.batch_normalization import FusedBatchNormalization, fused
 
 SHAPE = (6, 5, 5, 3)
 # Sums of 150 float32 values in another order: some units of the last of 24 bits.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.lib.batches import Batches
+from stages.training.batches import Batches
 
 INPUTS = np.arange(10, dtype=np.float16).reshape(5, 2)
 LABELS = np.array([0, 1, 0, 1, 1])

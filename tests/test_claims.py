@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from made_up_study import study, variant
 
-from stages.lib import claims, comparisons, paper
+from stages.study import claims, comparisons, paper
 
 PAPER = paper.load(Path("data/paper.yaml"))
 SLOW = [9, 8, 5]  # an epoch a number: a validation loss that is at its best, 5, in epoch 3

@@ -14,8 +14,8 @@ import small_pipeline
 pytest.importorskip("distributed", reason="Dask is not installed (make extra)")
 import cluster as clusters
 
-from stages.lib import cluster, worker
-from stages.lib.plan import Task
+from stages.cluster import cluster, worker
+from stages.cluster.plan import Task
 
 KIND = "On a cluster"
 CLOSED = "tcp://127.0.0.1:9"  # the discard port, where nobody listens

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from stages.lib.command import ThawError, run
+from stages.common.command import ThawError, run
 
 INTERRUPTED = """
 import signal, sys
 from pathlib import Path
 
 from stages.lib import files
-from stages.lib.command import run
+from stages.common.command import run
 
 
 def main():
@@ -29,7 +29,7 @@ run(main)
 OFTEN_TRACED = """
 import logging
 
-from stages.lib.keras_quietly import tf
+from stages.network.keras_quietly import tf
 
 for _ in range(10):
     tf.function(lambda value: value)(tf.constant(1))

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from made_up_study import study, variant
 
-from stages.lib import comparisons, cost_figure, costs, recommendation
-from stages.lib.recommendation import Option, Stop
-from stages.lib.statistics import Estimate
+from stages.drawing import cost_figure
+from stages.study import comparisons, costs, recommendation
+from stages.study.recommendation import Option, Stop
+from stages.study.statistics import Estimate
 
 
 def alike(curve):

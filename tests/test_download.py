@@ -10,7 +10,7 @@ import pytest
 from https_server import ETAG
 
 from stages import download
-from stages.lib.command import ThawError, run
+from stages.common.command import ThawError, run
 
 CONTENT = bytes(range(256)) * 4000  # about a megabyte
 DIGEST = hashlib.sha256(CONTENT).hexdigest()

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from data.embedded import draw, scenes
-from stages.lib import backbone as backbones
-from stages.lib import files, manifest
+from stages.common import files, manifest
+from stages.network import backbones
 
 ROOT = Path(__file__).parent.parent
 EMBEDDED = ROOT / "data/embedded"

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import tiny_study
 
-from stages.lib import augmentation, feature_store
-from stages.lib.feature_store import FeatureStore
-from stages.lib.manifest import Backbone
-from stages.lib.params import Params
+from stages.common.manifest import Backbone
+from stages.common.params import Params
+from stages.network import feature_store
+from stages.network.feature_store import FeatureStore
+from stages.pictures import augmentation
 
 SIZE = 16  # pixels: the pictures are scaled down, so that a test takes no time
 

@@ -6,8 +6,11 @@ import matplotlib.pyplot as plt
 import pytest
 
 from stages import figures, summarize
-from stages.lib import cost_figure, costs, dip_figure, manifest, records, style_figure
-from stages.lib.command import ThawError
+from stages.common import manifest
+from stages.common.command import ThawError
+from stages.drawing import cost_figure, dip_figure, style_figure
+from stages.results import records
+from stages.study import costs
 
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import tiny_study
 
-from stages.lib import backbone as backbones
-from stages.lib import fine_phase, training
-from stages.lib.batches import Batches
-from stages.lib.folded_top import folded
-from stages.lib.params import Params
+from stages.common.params import Params
+from stages.network import backbones
+from stages.training import epochs as training
+from stages.training import fine_phase
+from stages.training.batches import Batches
+from stages.training.folded_top import folded
 
 SIZE = 64
 # Sums of some thousands of float32 products in another order; outputs are near 1.

@@ -18,8 +18,8 @@ from hypothesis import given
 from PIL import Image
 
 from stages import split
-from stages.lib import manifest
-from stages.lib.command import ThawError
+from stages.common import manifest
+from stages.common.command import ThawError
 
 COUNTS = {
     "animals/train/cats": 2,

@@ -11,8 +11,8 @@ from fuzzing import damaged, edits, tries
 from hypothesis import given
 
 from stages import download
-from stages.lib import manifest
-from stages.lib.command import LONGEST_LINE, ThawError
+from stages.common import manifest
+from stages.common.command import LONGEST_LINE, ThawError
 
 TAKEN = "taken, and the stage went to work"
 REFUSED = "refused in one line, no work started"

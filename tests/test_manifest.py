@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from stages.lib import manifest
-from stages.lib.command import ThawError
-from stages.lib.manifest import Copy, Place
+from stages.common import manifest
+from stages.common.command import ThawError
+from stages.common.manifest import Copy, Place
 
 REMOVED = object()
 DIGEST = "0123456789abcdef" * 4
@@ -387,7 +387,7 @@ def test_the_manifest_of_the_photographs():
 
 
 def test_the_backbones_are_those_of_keras():
-    from stages.lib.keras_quietly import keras
+    from stages.network.keras_quietly import keras
 
     networks = {name for name, value in vars(keras.applications).items() if inspect.isfunction(value)}
     assert set(manifest.BACKBONES) == networks

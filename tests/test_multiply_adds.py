@@ -2,7 +2,7 @@
 
 import keras
 
-from stages.lib import multiply_adds
+from stages.network import multiply_adds
 
 
 def test_layers_are_counted_by_their_shapes():

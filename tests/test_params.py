@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.lib import params
-from stages.lib.command import ThawError
+from stages.common import params
+from stages.common.command import ThawError
 
 GOOD = """
 source: data/photos.yaml

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lib import pictures
-from stages.lib.command import ThawError
+from stages.common.command import ThawError
+from stages.pictures import parts as pictures
 
 SIZE = 12
 

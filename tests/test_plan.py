@@ -6,9 +6,9 @@ import pytest
 import short_study as short
 import small_pipeline
 
-from stages.lib import git_held, plan
-from stages.lib.command import ThawError
-from stages.lib.plan import Task
+from stages.cluster import git_held, plan
+from stages.cluster.plan import Task
+from stages.common.command import ThawError
 
 
 @pytest.fixture

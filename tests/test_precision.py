@@ -7,8 +7,8 @@ import pytest
 import tiny_study
 
 from stages import train
-from stages.lib.params import Schedule
-from stages.lib.transfer_phase import TransferPhase
+from stages.common.params import Schedule
+from stages.training.transfer_phase import TransferPhase
 
 FINE = 2
 LOSSES = ("loss", "val_loss", "train_clean_loss")

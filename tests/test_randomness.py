@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from stages.lib import randomness
-from stages.lib.randomness import Stream
+from stages.pictures import randomness
+from stages.pictures.randomness import Stream
 
 
 def test_the_streams_keep_their_numbers():

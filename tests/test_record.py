@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from stages import figures, record, summarize
-from stages.lib import paper, params, records
-from stages.lib.command import ThawError
+from stages.common import params
+from stages.common.command import ThawError
+from stages.results import records
+from stages.study import paper
 
 PAPER = {
     "variants": {

@@ -1,6 +1,6 @@
 """The sentences and tables that the recorded page makes of claims.json."""
 
-from stages.lib import record_claims
+from stages.pages import record_claims
 
 
 def estimate(value: float) -> dict[str, float]:

@@ -8,8 +8,8 @@ import finished_run
 import pandas as pd
 import pytest
 
-from stages.lib import records
-from stages.lib.command import ThawError
+from stages.common.command import ThawError
+from stages.results import records
 
 HISTORY_TEXT = """\
 epoch,phase,accuracy,loss,val_accuracy,val_loss

@@ -8,10 +8,12 @@ import pytest
 import tiny_study
 
 from stages import train
-from stages.lib import augmentation, pictures, randomness, training
-from stages.lib.inputs import Inputs
-from stages.lib.params import Params, Schedule
-from stages.lib.transfer_phase import TransferPhase
+from stages.common.params import Params, Schedule
+from stages.network.inputs import Inputs
+from stages.pictures import augmentation, randomness
+from stages.pictures import parts as pictures
+from stages.training import epochs as training
+from stages.training.transfer_phase import TransferPhase
 
 FROM_LAYER = 100
 COLUMNS = ("accuracy", "loss", "val_accuracy", "val_loss", "train_clean_accuracy", "train_clean_loss")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.lib import repeats
+from stages.results import repeats
 
 ROW = {"phase": "fine", "accuracy": 0.5, "loss": 1.0, "val_accuracy": 0.25, "val_loss": 2.0}
 RUNS = {

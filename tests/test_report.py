@@ -20,9 +20,12 @@ from conftest import SMALL_MANIFEST
 from PIL import Image
 
 from stages import figures, report, summarize
-from stages.lib import data_address, hardest, manifest, records, report_page, variants
-from stages.lib.command import ThawError
-from stages.lib.hardest import HardImage
+from stages.common import manifest
+from stages.common.command import ThawError
+from stages.pages import data_address, report_page
+from stages.results import records
+from stages.study import hardest, variants
+from stages.study.hardest import HardImage
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TITLE = "<i>small</i> & things"

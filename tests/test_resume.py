@@ -7,9 +7,10 @@ import pytest
 import tiny_study
 from test_reference import values
 
-from stages.lib import training, transfer_phase
-from stages.lib.params import Schedule
-from stages.lib.transfer_phase import TransferPhase
+from stages.common.params import Schedule
+from stages.training import epochs as training
+from stages.training import transfer_phase
+from stages.training.transfer_phase import TransferPhase
 
 TRANSFER = 1
 

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from stages.lib import manifest, params, settings
-from stages.lib.command import ThawError, run
+from stages.common import configuration as settings
+from stages.common import manifest, params
+from stages.common.command import ThawError, run
 
 ON_NETWORKS = "--source small.yaml --images images --split table.csv --weights weights --store store"
 COMMANDS = {

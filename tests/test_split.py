@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from stages import split
-from stages.lib import archive as archives
-from stages.lib.command import ThawError
+from stages.common.command import ThawError
+from stages.sources import archive as archives
 
 ANIMALS = [
     "animals/train/cats/a.png",

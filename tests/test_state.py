@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from stages.lib import state
+from stages.training import checkpoints as state
 
 ROWS = [{"epoch": 1, "phase": "fine", "loss": 0.5}]
 ARRAYS = [np.arange(30, dtype=np.float32).reshape(5, 6), np.array(3.0, np.float32), np.arange(4)]

@@ -6,8 +6,8 @@ import made_up_study
 import numpy as np
 import pytest
 
-from stages.lib import statistics
-from stages.lib.statistics import Estimate
+from stages.study import statistics
+from stages.study.statistics import Estimate
 
 T_975_OF_2 = 4.302653  # Student's t with 2 degrees of freedom, from a table
 SETTINGS = made_up_study.SETTINGS

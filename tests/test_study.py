@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from short_study import SHORT, dvc, ran
 
-from stages.lib import records
+from stages.results import records
 
 
 def test_every_schedule_has_its_history_and_its_model(short_study):

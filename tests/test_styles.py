@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tiny_study
 
-from stages.lib import fine_phase, optimizers, training
+from stages.training import epochs as training
+from stages.training import fine_phase, optimizers
 
 RATE = 0.1
 STEPS = 3  # of an epoch

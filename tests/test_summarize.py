@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from stages import summarize
-from stages.lib import records, variants
-from stages.lib.command import ThawError
+from stages.common.command import ThawError
+from stages.results import records
+from stages.study import variants
 
 TABLE = """\
 variant,dataset,transfer,fine,fine_share,epochs,repeats,\

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import tiny_study
 
-from stages.lib import optimizers, state, training
-from stages.lib.batches import Batches
-from stages.lib.command import ThawError
-from stages.lib.keras_quietly import keras
-from stages.lib.training import Row
+from stages.common.command import ThawError
+from stages.network.keras_quietly import keras
+from stages.training import checkpoints as state
+from stages.training import epochs as training
+from stages.training import optimizers
+from stages.training.batches import Batches
+from stages.training.epochs import Row
 
 CHANNELS = 5
 IMAGES = 24

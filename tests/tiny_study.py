@@ -10,13 +10,14 @@ import yaml
 from PIL import Image
 
 from stages import train
-from stages.lib import backbone as backbones
-from stages.lib import manifest, pictures
-from stages.lib import params as params_file
-from stages.lib.inputs import Inputs
-from stages.lib.keras_quietly import keras
-from stages.lib.params import Params, Schedule
-from stages.lib.training import Data
+from stages.common import manifest
+from stages.common import params as params_file
+from stages.common.params import Params, Schedule
+from stages.network import backbones
+from stages.network.inputs import Inputs
+from stages.network.keras_quietly import keras
+from stages.pictures import parts as pictures
+from stages.training.epochs import Data
 
 IMAGE_SIZE = 64
 COUNTS = {"training": 20, "validation": 7}  # of each class; neither divides into whole batches

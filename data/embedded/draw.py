@@ -15,8 +15,8 @@ import numpy as np
 import yaml
 
 from data.embedded.scenes import SUBJECTS, Setting, jpeg, picture
-from stages.lib.command import run
-from stages.lib.files import written_whole
+from stages.common.command import run
+from stages.common.files import written_whole
 
 STREAM = 0  # sets these pictures' random numbers apart from those of `pretrain`
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold

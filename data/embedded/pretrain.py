@@ -15,10 +15,10 @@ import tensorflow as tf
 import yaml
 
 from data.embedded.scenes import Setting, classes, picture
-from stages.lib.batch_normalization import fused
-from stages.lib.batches import dataset
-from stages.lib.command import run
-from stages.lib.files import written_whole
+from stages.common.command import run
+from stages.common.files import written_whole
+from stages.training.batch_normalization import fused
+from stages.training.batches import dataset
 
 Data = tuple[np.ndarray, np.ndarray]
 """Pictures, uint8 (n, size, size, 3), and labels, int64 (n,)."""

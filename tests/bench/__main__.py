@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from stages.lib import manifest, params, records
-from stages.lib.command import run
+from stages.common import manifest, params
+from stages.common.command import run
+from stages.results import records
 from tests.bench import report
 from tests.bench.stages import MEGABYTE, ROOT, Settings, Share, fetched, write_params
 

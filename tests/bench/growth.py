@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stages.lib import records
-from stages.lib.command import run
+from stages.common.command import run
+from stages.results import records
 from tests.bench.stages import MEGABYTE, Settings, Share, add_arguments, listed, write_params
 
 TIMES = (1, 2, 4)

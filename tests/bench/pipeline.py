@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
-from stages.lib import backbone as backbones
-from stages.lib import fine_phase, inputs, pictures, state, training, transfer_phase
-from stages.lib import params as params_file
-from stages.lib.inputs import Inputs
-from stages.lib.keras_quietly import keras
-from stages.lib.state import State
-from stages.lib.training import Data
+from stages.common import params as params_file
+from stages.network import backbones, inputs
+from stages.network.inputs import Inputs
+from stages.network.keras_quietly import keras
+from stages.pictures import parts as pictures
+from stages.training import checkpoints as state
+from stages.training import epochs as training
+from stages.training import fine_phase, transfer_phase
+from stages.training.checkpoints import State
+from stages.training.epochs import Data
 
 MANY = 1000  # epochs; more than a benchmark takes
 

@@ -13,14 +13,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.lib import backbone as backbones
-from stages.lib import fine_phase, frozen, inputs, training, transfer_phase
-from stages.lib import params as params_file
-from stages.lib.batches import Batches
-from stages.lib.inputs import Inputs
-from stages.lib.keras_quietly import keras, tf
-from stages.lib.params import Features
-from stages.lib.training import Data
+from stages.common import params as params_file
+from stages.common.params import Features
+from stages.network import backbones, frozen, inputs
+from stages.network.inputs import Inputs
+from stages.network.keras_quietly import keras, tf
+from stages.training import epochs as training
+from stages.training import fine_phase, transfer_phase
+from stages.training.batches import Batches
+from stages.training.epochs import Data
 
 ROUNDS = 5  # of all measurements, one after the other; medians are reported
 SIDE = 2048  # of the square matrices multiplied: large enough for the library's best rate

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from stages.lib import params, records
+from stages.common import params
+from stages.results import records
 from tests.bench.page import page
 
 PIPELINE_FILE = Path("dvc.yaml")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.lib import records, repeats
-from stages.lib.command import run
+from stages.common.command import run
+from stages.results import records, repeats
 from tests.bench.stages import Settings, Share, add_arguments, listed, write_params
 
 TRANSFER, FINE = 5, 10  # epochs: differences grow with those of the fine phase

@@ -3,7 +3,7 @@
 Reads docs/scale/costs.yaml, the measured costs of stages; writes simulated.csv and a picture beside it.
 
 A free worker takes, of the stages that are ready, one whose activations lie with it, then one of which its share
-is (stages/lib/cluster.py: placed), then the costliest. It computes activations that it lacks, and pulls what it reads.
+is (stages/cluster/cluster.py: placed), then the costliest. It computes activations that it lacks, and pulls what it reads.
 Beside that stands what a run comes to whose workers take the costliest stage wherever its activations lie.
 """
 
@@ -20,9 +20,10 @@ import matplotlib
 import pandas as pd
 import yaml
 
-from stages.lib import cluster, records
-from stages.lib.command import run
-from stages.lib.plan import Task
+from stages.cluster import cluster
+from stages.cluster.plan import Task
+from stages.common.command import run
+from stages.results import records
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -15,8 +15,9 @@ import pandas as pd
 import psutil
 import yaml
 
-from stages.lib import files, manifest, records
-from stages.lib.pictures import PARTS
+from stages.common import files, manifest
+from stages.pictures.parts import PARTS
+from stages.results import records
 
 ROOT = Path(__file__).parent.parent.parent
 MEGABYTE = 1e6

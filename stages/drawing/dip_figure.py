@@ -1,0 +1,93 @@
+"""The figure of the dip: figures of training where fine-tuning starts, and what their change is made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from stages.common.manifest import Manifest
+from stages.drawing import drawing
+from stages.drawing.drawing import GREY, Colour
+from stages.study import dip, variants
+from stages.study.variants import Variant
+
+AROUND = 5  # epochs shown before and after the border
+# By line: the column, whether it is the twin's with moving statistics, its colour and dashes.
+LINES: Mapping[str, tuple[str, bool, Colour, str]] = {
+    "training, batch statistics": ("loss", False, "#56B4E9", "-"),
+    "training, moving statistics": ("loss", True, "#0072B2", "--"),
+    "training, clean": ("train_clean_loss", False, "#009E73", "-."),
+    "validation": ("val_loss", False, "#B34700", ":"),
+}
+BARS = {
+    "total": "the change reported",
+    "batch_statistics": "batch statistics",
+    "running_mean": "mean over the epoch",
+    "real": "the network itself",
+}
+COLOURS = ("#5F6368", "#56B4E9", "#CC79A7", "#009E73")
+
+
+def draw(study: list[Variant], parts: Mapping[str, Any], source: Manifest, confidence: float) -> Figure:
+    """A row a data set: loss around the border on the left, the parts of the training loss's change on the right.
+
+    `parts` is `dip_parts` of metrics/claims.json.
+    """
+    shown = {name: pair for name, members in variants.of_datasets(study).items() if (pair := _pair(members))}
+    title = "Where fine-tuning starts: what the dip in training figures is made of"
+    note = drawing.repeats_note(study[0], confidence)
+    figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
+    for (left, right), (dataset, (plain, moving)) in zip(panels, shown.items(), strict=False):
+        _draw_border(left, plain, moving, confidence)
+        left.set_title(f"{drawing.title_of(dataset, source)}, {drawing.label_of(plain)}", size=10, loc="left")
+        _draw_parts(right, parts.get(dataset, {}).get("loss"))
+    if shown:
+        handles = {line.get_label(): line for row in panels for line in row[0].get_lines()}
+        drawing.add_legend(figure, [handles[label] for label in LINES if label in handles])
+    else:
+        drawing.say_nothing(panels[0], "no schedule has both phases")
+    return figure
+
+
+def _pair(members: list[Variant]) -> tuple[Variant, Variant | None] | None:
+    """The variant with both phases to show, and its twin by moving statistics; one that has it is preferred."""
+    named = {variant.name: variant for variant in members}
+    twins = [variant for variant in members if variant.style == "moving" and variant.plain_name in named]
+    if twins and dip.has_border(twins[0]):
+        return named[twins[0].plain_name], twins[0]
+    both = [variant for variant in members if variant.in_grid and dip.has_border(variant)]
+    return (max(both, key=lambda variant: min(variant.transfer, variant.fine)), None) if both else None
+
+
+def _draw_border(axes: Axes, plain: Variant, moving: Variant | None, confidence: float) -> None:
+    drawing.format_loss(axes)
+    first, last = max(plain.transfer - AROUND + 1, 1), min(plain.transfer + AROUND, len(plain.history))
+    for label, (column, of_twin, colour, dashes) in LINES.items():
+        variant = moving if of_twin else plain
+        if variant is None or column not in variant.history:
+            continue
+        history = variant.history.set_index("epoch").loc[first:last, column]
+        axes.plot(history.index, history, color=colour, ls=dashes, marker="o", ms=3.5, label=label)
+        drawing.draw_band(axes, variant, column, colour, confidence, slice(first, last))
+    drawing.format_epochs(axes, len(plain.history))
+    axes.set_xlim(first - 0.5, last + 0.5)
+    axes.axvline(plain.transfer + 0.5, color=GREY, ls="--", lw=1.2)
+    axes.set_ylabel("loss (log scale)")
+
+
+def _draw_parts(axes: Axes, parts: Mapping[str, Mapping[str, float | None]] | None) -> None:
+    """Bars of the parts with their intervals; a note where there is no twin to part them by."""
+    if parts is None:
+        drawing.say_nothing([axes], "no twin with moving statistics")
+        return
+    for place, ((name, label), colour) in enumerate(zip(BARS.items(), COLOURS, strict=True)):
+        value, low, high = (parts[name][key] for key in ("value", "low", "high"))
+        axes.barh(place, value, color=colour, label=label)
+        if low is not None and high is not None:
+            axes.errorbar(value, place, xerr=[[value - low], [high - value]], color="black", capsize=3, lw=1)
+    axes.set_yticks(range(len(BARS)), BARS.values())
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.axvline(0, color=GREY, lw=1)
+    axes.set_xlabel("change of training loss from last transfer epoch")

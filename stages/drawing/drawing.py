@@ -1,0 +1,149 @@
+"""What all figures share: their look, their titles and legends, bands over the seeds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # before pyplot: no display is needed
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
+
+from stages.common.files import written_whole
+from stages.common.manifest import Manifest
+from stages.study import statistics, variants
+from stages.study.variants import Variant
+
+Colour = str | tuple[float, ...]
+Look = tuple[Colour, str, str]  # colour, marker, dashes
+
+# Colours of Okabe and Ito's palette, apart for colour-blind readers, and light and dark for grey print.
+PARTS = {"training": ("", "#56B4E9", "o"), "validation": ("val_", "#B34700", "s")}
+LOOKS: tuple[Look, ...] = (
+    ("#0072B2", "o", "-"),
+    ("#D55E00", "s", "--"),
+    ("#009E73", "^", "-."),
+    ("#CC79A7", "v", ":"),
+)
+TRIAL = "#000000"
+GREY = "#5F6368"
+MARK = 7  # points, the mark where fine-tuning starts
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same letters
+    "font.size": 10,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#9AA0A6",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#E3E5E8",
+    "grid.linewidth": 0.8,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "figure.figsize": (9.6, 4.2),
+    "savefig.dpi": 150,
+}
+ROW = 2.4  # inches, the height of a row of panels
+HEADER, FOOTER = 0.88, 0.99  # inches, what titles and legends take
+EVERY = slice(None)  # all epochs
+WIDE_GAP = 0.5  # between panels where the right one names its rows
+BAND = 0.16  # how much of its colour a band over the seeds shows
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` as a PNG, the same bytes for the same picture."""
+    with written_whole(path) as beside:
+        figure.savefig(beside, metadata={"Software": None})  # else matplotlib's version
+    plt.close(figure)
+
+
+def new_rows(title: str, source: Manifest, rows: int, note: str, gap: float = 0.22) -> tuple[Figure, np.ndarray]:
+    """A figure that says its source, with a note behind, and its empty panels, (rows, 2).
+
+    `gap` is between the panels of a row, in shares of a panel's width.
+    """
+    width = STYLE["figure.figsize"][0]
+    height = rows * ROW + HEADER + FOOTER
+    figure, panels = plt.subplots(rows, 2, squeeze=False, figsize=(width, height))
+    figure.subplots_adjust(
+        left=0.075, right=0.985, top=1 - HEADER / height, bottom=FOOTER / height, wspace=gap, hspace=0.42
+    )
+    figure.text(0.075, 1 - 0.3 / height, title, size=13, weight="bold")
+    figure.text(0.075, 1 - 0.53 / height, f"images: {source.title}; {note}", color=GREY)
+    return figure, panels
+
+
+def format_loss(axes: Axes) -> None:
+    # Losses fall by an order of magnitude: on a linear axis the late epochs, which matter, lie on each other.
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 6, 8)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def format_epochs(axes: Axes, epochs: int) -> None:
+    axes.set_xlabel("epoch")
+    axes.set_xlim(0.5, epochs + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+
+
+def draw_band(
+    axes: Axes, variant: Variant, column: str, colour: Colour, confidence: float, epochs: slice = EVERY
+) -> None:
+    """The interval over the seeds of each epoch's `column`; nothing with one seed, which has none."""
+    if len(variant.seeds) == 1:
+        return
+    values = variant.by_seed(column).loc[epochs]
+    bands = [statistics.over_seeds(seeds, confidence) for seeds in values.to_numpy()]
+    low, high = [band.low for band in bands], [band.high for band in bands]
+    axes.fill_between(values.index, low, high, color=colour, alpha=BAND, lw=0)
+
+
+def say_nothing(panels: Sequence[Axes], reason: str) -> None:
+    """Empty `panels`, with the reason in the first."""
+    for axes in panels:
+        axes.set_axis_off()
+    panels[0].text(0.02, 0.5, reason, transform=panels[0].transAxes, color=GREY)
+
+
+def colours_by_share(members: list[Variant]) -> dict[str, Colour]:
+    """From light to dark as fine-tuning's share grows, an order that grey print keeps; the trial in black."""
+    grid = variants.by_share(members)
+    shades = matplotlib.colormaps["plasma"](np.linspace(0.88, 0.05, len(grid)))
+    colours = dict.fromkeys((variant.name for variant in members), TRIAL)
+    return colours | {variant.name: tuple(shade) for variant, shade in zip(grid, shades, strict=True)}
+
+
+def add_legend(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> None:
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        ncols=len(handles),
+        title=title,
+        columnspacing=1.4,
+        handlelength=1.8,
+    )
+
+
+def repeats_note(variant: Variant, confidence: float) -> str:
+    """How often the variant ran, and what bands and bars show."""
+    seeds = len(variant.seeds)
+    return "one seed" if seeds == 1 else f"mean of {seeds} seeds and its {confidence:.0%} interval"
+
+
+def title_of(dataset: str, source: Manifest) -> str:
+    title = source.dataset(dataset).title
+    return title[:1].upper() + title[1:]
+
+
+def label_of(variant: Variant) -> str:
+    epochs = f"{variant.transfer} + {variant.fine}"
+    return epochs if variant.in_grid else f"{variant.name}: {epochs}"

@@ -1,0 +1,85 @@
+"""The figure of styles: ways to fine-tune beside the plain one of the same epochs."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from stages.common.manifest import Manifest
+from stages.drawing import drawing
+from stages.drawing.drawing import GREY, LOOKS, Look
+from stages.study import variants
+from stages.study.variants import Variant
+
+PLAIN = ("#000000", "o", "-")
+
+
+def draw(study: list[Variant], styles: Mapping[str, Any], source: Manifest, confidence: float) -> Figure:
+    """A row a data set: validation loss over the epochs on the left, its difference from plain on the right.
+
+    `styles` is that of metrics/claims.json.
+    """
+    shown = {name: found for name, members in variants.of_datasets(study).items() if (found := _styled(members))}
+    note = drawing.repeats_note(study[0], confidence)
+    title = "Styles of fine-tuning beside the plain one"
+    figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
+    looks = _looks([variant for members in shown.values() for variant in members])
+    for (left, right), (dataset, members) in zip(panels, shown.items(), strict=False):
+        _draw_curves(left, members, looks, confidence)
+        left.set_title(f"{drawing.title_of(dataset, source)}, {_schedules(members)}", size=10, loc="left")
+        _draw_differences(right, [variant for variant in members if variant.name in styles], looks, styles)
+    if shown:
+        handles = {line.get_label(): line for row in panels for line in row[0].get_lines()}
+        drawing.add_legend(figure, list(handles.values()))
+    else:
+        drawing.say_nothing(panels[0], "no style beside the plain schedules")
+    return figure
+
+
+def _styled(members: list[Variant]) -> list[Variant]:
+    """The styles of a data set, behind their plain twins."""
+    styles = [variant for variant in members if variant.kind == "style"]
+    plain = {style.plain_name for style in styles}
+    return [variant for variant in members if variant.name in plain] + styles if styles else []
+
+
+def _schedules(members: Sequence[Variant]) -> str:
+    return ", ".join(dict.fromkeys(f"{variant.transfer} + {variant.fine}" for variant in members))
+
+
+def _looks(members: Sequence[Variant]) -> dict[str, Look]:
+    """The look of each variant by name; a style has the same in every data set."""
+    styles = list(dict.fromkeys(variant.style for variant in members if variant.style))
+    looks = dict(zip(styles, cycle(LOOKS), strict=False))
+    return {variant.name: looks[variant.style] if variant.style else PLAIN for variant in members}
+
+
+def _draw_curves(axes: Axes, members: Sequence[Variant], looks: Mapping[str, Look], confidence: float) -> None:
+    drawing.format_loss(axes)
+    for variant in members:
+        colour, _, dashes = looks[variant.name]
+        label = variant.style.replace("_", " ") or "plain"
+        axes.plot(variant.history["epoch"], variant.history["val_loss"], color=colour, ls=dashes, label=label)
+        drawing.draw_band(axes, variant, "val_loss", colour, confidence)
+    drawing.format_epochs(axes, max(len(variant.history) for variant in members))
+    axes.set_ylabel("validation loss (log scale)")
+
+
+def _draw_differences(
+    axes: Axes, members: Sequence[Variant], looks: Mapping[str, Look], styles: Mapping[str, Any]
+) -> None:
+    """A point a style with its interval, left of zero where it ends at a lower loss than plain."""
+    for place, variant in enumerate(members):
+        colour, marker, _ = looks[variant.name]
+        value, low, high = (styles[variant.name][key] for key in ("value", "low", "high"))
+        if low is not None and high is not None:
+            axes.plot([low, high], [place, place], color=colour)
+        axes.plot(value, place, color=colour, marker=marker, ms=7)
+    axes.set_yticks(range(len(members)), [variant.style.replace("_", " ") for variant in members])
+    axes.set_ylim(len(members) - 0.5, -0.5)
+    axes.axvline(0, color=GREY, lw=1)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel("final validation loss, style less plain")

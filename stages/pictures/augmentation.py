@@ -1,0 +1,43 @@
+"""Random flip and rotation of training pictures, the same for every variant of the study."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from stages.common.params import Augment
+from stages.pictures.randomness import Stream, generator
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What happens to each picture in one epoch: mirrored or not (bool), and the turn in degrees (float64)."""
+
+    flips: np.ndarray
+    degrees: np.ndarray
+
+
+def draw(count: int, epoch: int, augment: Augment) -> Augmentation:
+    """Draw epoch `epoch`'s augmentation of `count` pictures, row i for picture i."""
+    random = generator(augment.seed, Stream.AUGMENTATION, epoch)
+    flips = random.random(count) < 0.5 if augment.flip else np.zeros(count, bool)
+    full_turn = 360.0
+    return Augmentation(flips, full_turn * random.uniform(-augment.rotation, augment.rotation, count))
+
+
+def applied(pictures: np.ndarray, augmentation: Augmentation, rows: slice | np.ndarray) -> np.ndarray:
+    """Pictures `rows` flipped and turned: uint8 (n, size, size, 3) to float32 of the same shape and range."""
+    chosen = zip(pictures[rows], augmentation.flips[rows], augmentation.degrees[rows], strict=True)
+    return np.stack([_turned(picture, flip, degrees) for picture, flip, degrees in chosen])
+
+
+def _turned(picture: np.ndarray, flip: bool, degrees: float) -> np.ndarray:
+    # Turned in float32, because uint8 would round the interpolated values.
+    upright = (picture[:, ::-1] if flip else picture).astype(np.float32)
+    if degrees == 0:
+        return upright
+    size = picture.shape[0]
+    centre = ((size - 1) / 2, (size - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
+    # Bilinear, and corners filled by reflection about the edge: the defaults of Keras's RandomRotation.
+    return cv2.warpAffine(upright, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

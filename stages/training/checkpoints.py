@@ -1,0 +1,81 @@
+"""A training's state between two epochs, weights and optimizer, as plain arrays in an `.npz` file."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from stages.common import files
+from stages.network.keras_quietly import keras
+
+State = list[np.ndarray]
+
+
+def captured(model: keras.Model) -> State:
+    """Copies of the compiled model's weights, then of its optimizer's variables."""
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in _variables(model)]
+
+
+def restore(model: keras.Model, state: State) -> None:
+    """Put `captured`'s arrays back into a model of the same form, compiled with the same optimizer."""
+    for variable, value in zip(_variables(model), state, strict=True):
+        variable.assign(value)
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.weights, *model.optimizer.variables]
+
+
+def checkpoint(folder: Path, modules: Sequence[str], made_of: dict[str, object]) -> Path:
+    """Where a training's checkpoint lies: named after `made_of`, the code of `modules` and the libraries below it."""
+    here = Path(__file__).parent
+    code = [files.sha256(here / f"{name}.py") for name in modules]
+    libraries = {name: version(name) for name in ("tensorflow", "keras")}
+    named = json.dumps(made_of | {"modules": code, "libraries": libraries}, sort_keys=True)
+    return folder / f"{hashlib.sha256(named.encode()).hexdigest()[:16]}.npz"
+
+
+def write(path: Path, rows: Sequence[dict], arrays: Sequence[np.ndarray]) -> None:
+    """Write history rows and arrays to `path`, whole."""
+    text = json.dumps(list(rows))
+    named = {f"array_{index:04}": array for index, array in enumerate(arrays)}
+    with files.written_whole(path) as beside:
+        np.savez(beside, rows=np.array(text), digest=np.array(_digest(text, arrays)), **named)
+
+
+def read(path: Path) -> tuple[list[dict], State] | None:
+    """What `write` wrote, or None where the file is missing or, told on stderr, damaged; nothing is unpickled."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            text = str(stored["rows"])
+            arrays = [stored[name] for name in sorted(stored.files) if name.startswith("array_")]
+            sound = _digest(text, arrays) == str(stored["digest"])
+    except Exception:  # zipfile and NumPy raise whatever damaged bytes lead them to
+        sound = False
+    if not sound:
+        print(f"{path}: damaged; passed over", file=sys.stderr)
+        return None
+    return json.loads(text), arrays
+
+
+def longest(paths: Iterable[Path], most: int) -> tuple[list[dict], State] | None:
+    """Of what `read` finds at `paths`, that of the most rows, `most` at most."""
+    found = [stored for stored in map(read, paths) if stored and len(stored[0]) <= most]
+    return max(found, key=lambda stored: len(stored[0]), default=None)
+
+
+def _digest(text: str, arrays: Sequence[np.ndarray]) -> str:
+    """Over all that `read` gives back: the zip's own checksums cover less."""
+    total = hashlib.sha256(text.encode())
+    for array in arrays:
+        total.update(f"{array.dtype.str} {array.shape}".encode())
+        total.update(np.ascontiguousarray(array))
+    return total.hexdigest()
