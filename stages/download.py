@@ -15,8 +15,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from stages.common import configuration as settings
-from stages.common import params
+from stages.common import configuration, params
 from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole, sha256, written_whole
 from stages.common.manifest import Copy, Download
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder for the one file")
     parser.add_argument("--work", type=Path, default=Path("work/download"), help="keeps what arrived so far")
     options = parser.parse_args(arguments)
-    source = settings.read(options.source, params.load())
+    source = configuration.read(options.source, params.load())
     download = source.download(options.name)
     obtain(download, source.path, options.out, options.work, _mirror())
 

@@ -8,30 +8,32 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stages.common import params
+from stages.common import params, tables
 from stages.common.command import run
 from stages.network import backbones, inputs
-from stages.results import records
+from stages.pictures.parts import PARTS
 
 
 def main() -> None:
-    settings = params.load()  # before the command line, which repeats some of it
     arguments = _arguments()
-    data = inputs.read(arguments, settings)
+    data = inputs.read(arguments, arguments.dataset, params.load())
     cut = backbones.cut_layer(data.frozen_backbone, data.params.fine.from_layer)
     fingerprint = data.fingerprint(cut)
     store = data.store(fingerprint)
-    store.clean("validation")
-    if data.params.clean_training:
-        store.clean("training")
-    for epoch in tqdm(range(1, arguments.epochs + 1), desc="features", unit=" epoch", disable=None):
-        store.training(epoch)
-    records.write_json({"fingerprint": fingerprint, "cut": cut.name}, arguments.out)
+    for part in PARTS:
+        store.clean(part)
+    # On folds every picture trains in some repeat; on one split the validation part never does.
+    augmented = PARTS if data.params.repeats else ("training",)
+    for stored_pass in tqdm(range(1, arguments.epochs + 1), desc="features", unit=" epoch", disable=None):
+        for part in augmented:
+            store.augmented(part, stored_pass)
+    tables.write_json({"fingerprint": fingerprint, "cut": cut.name}, arguments.out)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     inputs.add_arguments(parser)
+    parser.add_argument("--dataset", required=True, help="its name in the manifest")
     parser.add_argument("--epochs", type=int, required=True, help="how many epochs to hold")
     parser.add_argument("--out", type=Path, required=True, help="json of the fingerprint")
     return parser.parse_args()

@@ -13,15 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from stages.common import configuration as settings
-from stages.common import params
+from stages.common import configuration, params
 from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole, only_file, written_whole
 from stages.common.manifest import DrawnDataset, ShippedDataset
+from stages.pictures import splits
 from stages.pictures.image_file import FORMATS, upright_rgb
 from stages.sources.archive import Found, extract
 
@@ -36,6 +35,7 @@ class Row(NamedTuple):
     path: str
     label: int
     part: str
+    fold: int  # from 1; 0 where the manifest asks for no folds
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--images", type=Path, required=True, help="the folder for the images")
     parser.add_argument("--split", type=Path, required=True, help="the table of path, label and part")
     options = parser.parse_args(arguments)
-    source = settings.read(options.source, params.load())
+    source = configuration.read(options.source, params.load())
     dataset = source.dataset(options.dataset)
     split(dataset, source.path, only_file(options.archive), options.images, options.split)
 
@@ -123,17 +123,12 @@ def _check_counts(archive: Path, source: Path, dataset: Dataset, found: list[Fou
 
 
 def assign_parts(dataset: Dataset, found: list[Found]) -> list[Row]:
-    """The rows of the table, by part, label and path; the same paths always give the same parts."""
-    if isinstance(dataset, ShippedDataset):
-        return sorted((Row(str(path), place.label, place.part) for path, place in found), key=_order)
-    rows = []
-    for place in dataset.places():
-        paths = sorted(str(path) for path, its_place in found if its_place == place)
-        order = np.random.default_rng([dataset.split.seed, place.label]).permutation(len(paths))
-        validation = set(order[: dataset.split.validation_images(len(paths))])
-        parts = ["validation" if index in validation else "training" for index in range(len(paths))]
-        rows += [Row(path, place.label, part) for path, part in zip(paths, parts, strict=True)]
-    return sorted(rows, key=_order)
+    """The rows of the table, by part, label and path; the same paths always give the same parts and folds."""
+    labels = {str(path): place.label for path, place in found}
+    shipped = isinstance(dataset, ShippedDataset)
+    parts = {str(path): place.part for path, place in found} if shipped else splits.drawn(labels, dataset.split)
+    folds = splits.folds(labels, dataset.split)
+    return sorted((Row(path, label, parts[path], folds[path]) for path, label in labels.items()), key=_order)
 
 
 def _order(row: Row) -> tuple[str, int, str]:

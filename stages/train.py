@@ -1,7 +1,7 @@
-"""Stage `train`: one variant of the study, from its branch of the transfer phase to its last fine epoch, for each seed.
+"""Stage `train`: one variant of the study, from its branch of the transfer phase to its last fine epoch, each repeat.
 
-Reads the stored activations and the transfer phase; writes the variant's csv and json, each seed's history, seconds and
-predictions, and the whole model of the first.
+Reads the stored activations and the transfer phase; writes the variant's csv and json, of each repeat the epochs, the
+validation logits and the seconds, and the whole model of the first.
 """
 
 import argparse
@@ -10,114 +10,154 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.common import files, params
-from stages.common import sections as validation
+from stages.common import files, params, tables
 from stages.common.command import run
-from stages.common.params import STYLE, Schedule
+from stages.common.params import AUTO, REST, Params, Repeat, Schedule
 from stages.network import backbones, inputs, multiply_adds
 from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras
-from stages.results import records, repeats
-from stages.training import epochs as training
-from stages.training import fine_phase, transfer_phase
-from stages.training.epochs import Data, Row
+from stages.results import environment, history, record, repeats
+from stages.results.repeats import Validation
+from stages.training import fine_phase, models, transfer_phase
+from stages.training.data import Data
+from stages.training.epochs import Row
+from stages.training.switch import Thaw, thaw
+from stages.training.transfer_phase import TransferPhase
 
 
 def main() -> None:
-    settings = params.load()  # before the command line, which repeats some of it
     arguments = _arguments()
-    schedule = params.schedule(**{name: getattr(arguments, name) for name in Schedule.model_fields})
-    study = inputs.read(arguments, settings.styled(schedule))
-    training.use_threads(study.params.threads)
-    fingerprint = records.read_json(arguments.features)["fingerprint"]
-    runs = {
-        seed: trained(study, schedule, fingerprint, seed, arguments.transfer_phase, arguments.work)
-        for seed in study.params.seeds
-    }
-    _write(arguments, study, schedule, runs)
+    settings = params.load()
+    schedule = settings.named(arguments.variant)
+    read = inputs.read(arguments, schedule.dataset, settings.of(schedule))
+    models.use_threads(read.params.threads)
+    fingerprint = tables.read_json(arguments.features)["fingerprint"]
+    runs = {}
+    for repeat in read.params.repeats_of(schedule.dataset):
+        runs[repeat.number] = trained(read, schedule, fingerprint, repeat, arguments)
+        if len(runs) > 1:
+            runs[repeat.number].network = None  # the first repeat's is saved; the others' would only fill memory
+    _write(arguments, read, schedule, runs)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
-    """A schedule as it ran with one seed: networks, a row an epoch, and the validation images' logits at the end."""
+    """A schedule as one repeat ran it: networks, a row and validation's logits an epoch, and when it thawed."""
 
-    backbone: keras.Model
-    head: keras.Model
+    network: tuple[keras.Model, keras.Model] | None
     rows: list[Row]
-    logits: np.ndarray
+    validation: Validation
+    pictures: dict[str, int]
+    thaw: Thaw
 
 
-def trained(study: Inputs, schedule: Schedule, fingerprint: str, seed: int, transfer: Path, work: Path) -> Run:
-    """Run `schedule` with `seed`, on from the folder `transfer` of its transfer phase; checkpoints go to `work`."""
-    data = Data(study.store(fingerprint), study.parts, study.params, seed)
-    phase = transfer_phase.read(transfer, seed)
-    longer = transfer_phase.checkpoint_path(work, fingerprint, data, study.params)
-    phase.extend(schedule.transfer, data, study.params, longer)
-    head = phase.head_after(schedule.transfer, data, study.params)
-    backbone = study.backbone()
-    rows = phase.rows[: schedule.transfer]
-    model, field = head, "pooled"
-    if schedule.fine:
-        state = phase.states[schedule.transfer]
-        checkpoint = fine_phase.checkpoint_path(work, fingerprint, schedule.transfer, state, data, study.params)
-        numbers = range(schedule.transfer + 1, schedule.epochs + 1)
-        model, fine_rows = fine_phase.train(backbone, head, data, study.params, numbers, checkpoint)
-        rows, field = rows + fine_rows, "activations"
-    logits = training.logits(model, data.clean("validation", field))
-    backbones.compute_in("float32", backbone)  # as whoever reads the saved model expects
-    return Run(backbone, head, rows, logits)
+def trained(read: Inputs, schedule: Schedule, fingerprint: str, repeat: Repeat, folders: argparse.Namespace) -> Run:
+    """Run `schedule` as `repeat` says, on from its transfer phase.
+
+    folders: `transfer_phase` has what the stage `transfer` wrote; checkpoints go to `transfer_work` and `work`.
+    """
+    budget = read.params.budget[schedule.dataset]
+    data = Data(read.store(fingerprint), read.parts, read.params, repeat, budget)
+    most = _most_transfer_epochs(schedule, budget)
+    phase = _transfer_phase(read.params, data, fingerprint, most, folders)
+    thawed = thaw(phase.rows, read.params.switch.relative_gain, most) if schedule.transfer == AUTO else Thaw(most, None)
+    fine = budget - thawed.epoch if schedule.fine == REST else schedule.fine
+    head = phase.head_after(thawed.epoch, data, read.params)
+    backbone = read.backbone()
+    rows, logits = phase.rows[: thawed.epoch], phase.logits[: thawed.epoch]
+    if fine:
+        numbers = range(thawed.epoch + 1, thawed.epoch + fine + 1)
+        state = phase.states[thawed.epoch]
+        checkpoint = fine_phase.checkpoint_path(folders.work, fingerprint, numbers, state, data, read.params)
+        ran = fine_phase.train(backbone, head, data, read.params, numbers, checkpoint)
+        rows, logits = rows + ran.rows, logits + ran.logits
+    images = [path.relative_to(folders.images).as_posix() for path in data.paths("validation")]
+    validation = Validation(np.stack(logits), data.labels("validation"), np.array(images))
+    pictures = {part: len(data.labels(part)) for part in ("training", "validation")}
+    return Run((backbone, head), rows, validation, pictures, thawed)
 
 
-def _write(arguments: argparse.Namespace, study: Inputs, schedule: Schedule, runs: dict[int, Run]) -> None:
+def _most_transfer_epochs(schedule: Schedule, budget: int) -> int:
+    if schedule.transfer != AUTO:
+        return schedule.transfer
+    return budget if schedule.fine == REST else max(budget - schedule.fine, 1)
+
+
+def _transfer_phase(
+    settings: Params, data: Data, fingerprint: str, epochs: int, folders: argparse.Namespace
+) -> TransferPhase:
+    """The phase with this head, from the stage `transfer` where that trained it, trained on as far as needed."""
+    stored = transfer_phase.path_in(folders.transfer_phase, settings.transfer, data.repeat.number)
+    phase = transfer_phase.read(stored) if stored.exists() else TransferPhase()
+    longer = transfer_phase.checkpoint_path(folders.transfer_work, fingerprint, data, settings)
+    phase.extend(epochs, data, settings, longer)
+    return phase
+
+
+def _write(arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run]) -> None:
     first = next(iter(runs.values()))
-    model = backbones.whole_model(first.backbone, first.head, study.preprocessing())
+    backbone, head = first.network
+    backbones.compute_in("float32", backbone)  # as whoever reads the saved model expects
+    whole = backbones.whole_model(backbone, head, read.preprocessing())
     with files.written_whole(arguments.model / "model.keras") as beside:
-        model.save(beside)
-    validation = study.parts["validation"]
-    images = [path.relative_to(arguments.images).as_posix() for path in validation.paths]
-    repeats.write_predictions(
-        {seed: run.logits for seed, run in runs.items()}, images, validation.labels, arguments.model
-    )
-    rows = {seed: run.rows for seed, run in runs.items()}
-    repeats.write_seconds(rows, arguments.model)
-    epochs = repeats.write_epochs(rows, arguments.model)
-    records.write_history(repeats.mean_history(epochs).to_dict("records"), arguments.history)
-    records.write_json(_record(arguments, study, schedule, first), arguments.metrics)
+        whole.save(beside)
+    rows = {number: each.rows for number, each in runs.items()}
+    repeats.write_logits({number: each.validation for number, each in runs.items()}, arguments.results)
+    repeats.write_seconds(rows, arguments.seconds)
+    epochs = repeats.write_epochs(rows, arguments.results)
+    history.write(repeats.mean_history(epochs).to_dict("records"), arguments.history)
+    tables.write_json(_record(arguments, read, schedule, runs), arguments.metrics)
 
 
-def _record(arguments: argparse.Namespace, study: Inputs, schedule: Schedule, run: Run) -> dict[str, object]:
-    fine = study.params.fine
-    images = {part: len(pictures) for part, pictures in study.parts.items()}
-    cut = backbones.cut_layer(run.backbone, fine.from_layer)
-    return records.variant_record(
-        records.read_history(arguments.history),
-        **schedule.model_dump(include={"dataset", "transfer", "fine"}),
-        seeds=study.params.seeds,
-        source=arguments.source.as_posix(),
-        style=fine.model_dump(include=set(STYLE)),
-        images=images,
-        multiply_adds=multiply_adds.of_epochs(run.backbone, cut, run.head, images["training"]),
-        versions=records.versions(),
-        machine=records.machine(),
+def _record(arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run]) -> dict[str, object]:
+    fine, first = read.params.fine, next(iter(runs.values()))
+    backbone, head = first.network
+    cut = backbones.cut_layer(backbone, fine.from_layer)
+    ran = history.read(arguments.history)
+    epochs = {phase: int((ran["phase"] == phase).sum()) for phase in history.PHASES}
+    return record.of_variant(
+        ran,
+        settings={
+            "dataset": schedule.dataset,
+            **epochs,
+            "source": arguments.source.as_posix(),
+            "repeats": [
+                {"repeat": each.number, "seed": each.seed, "fold": each.fold, "draw": each.draw}
+                for each in read.params.repeats_of(schedule.dataset)
+            ],
+            "batch_norm": fine.batch_norm,
+            "unfreezing": fine.unfreezing,
+            "layer_decay": fine.layer_decay,
+            "warm_up_epochs": fine.warm_up_epochs,
+            "differs": schedule.differs | _thaws(schedule, runs),
+        },
+        asked={"transfer": schedule.transfer, "fine": schedule.fine},
+        images=first.pictures,
+        multiply_adds=multiply_adds.of_epochs(backbone, cut, head, first.pictures["training"]),
+        versions=environment.versions(),
+        machine=environment.machine(),
     )
+
+
+def _thaws(schedule: Schedule, runs: dict[int, Run]) -> dict[str, object]:
+    """For `transfer: auto`, after which epoch each repeat thawed and by what gain; null: the budget decided."""
+    if schedule.transfer != AUTO:
+        return {}
+    return {"switch": [{"repeat": number, **vars(each.thaw)} for number, each in runs.items()]}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--variant", required=True, help="its name in params.yaml, or `trial`")
     inputs.add_arguments(parser)
-    # dvc.yaml writes a variant's keys out as options of the same names.
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--transfer", type=validation.value, required=True, help="epochs of transfer learning")
-    parser.add_argument("--fine", type=validation.value, required=True, help="epochs of fine-tuning")
-    parser.add_argument("--batch_norm", help="in place of fine.batch_norm of params.yaml, and so on:")
-    parser.add_argument("--unfreezing")
-    parser.add_argument("--layer_decay", type=validation.value)
-    parser.add_argument("--warm_up_epochs", type=validation.value)
     parser.add_argument("--features", type=Path, required=True, help="json of the activations' fingerprint")
     parser.add_argument("--transfer-phase", type=Path, required=True, help="folder of the head's states")
+    parser.add_argument("--transfer-work", type=Path, required=True, help="folder of the transfer phase's checkpoints")
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
-    parser.add_argument("--model", type=Path, required=True, help="folder of the trained model and each seed's results")
-    parser.add_argument("--history", type=Path, required=True, help="csv of the epochs, means over the seeds")
+    parser.add_argument("--model", type=Path, required=True, help="folder of the trained model")
+    parser.add_argument("--results", type=Path, required=True, help="folder of each repeat's epochs and logits")
+    parser.add_argument("--seconds", type=Path, required=True, help="csv of each repeat's measured seconds")
+    parser.add_argument("--history", type=Path, required=True, help="csv of the epochs, means over the repeats")
     parser.add_argument("--metrics", type=Path, required=True, help="json of the results")
     return parser.parse_args()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stages.common import manifest
 from stages.common.command import ThawError
-from stages.common.manifest import Manifest
+from stages.common.manifest import WEIGHTS, Manifest
 from stages.common.params import PARAMS_FILE, Params
 
 
@@ -20,15 +20,36 @@ def _check(params: Params, inputs: Manifest) -> None:
     for name in params.budget:
         if name not in inputs.datasets:
             raise _mistake("budget", f"{inputs.path} has no data set '{name}'", inputs.datasets)
-    if params.schedule.dataset not in params.budget:
-        raise _mistake("schedule.dataset", f"there is no '{params.schedule.dataset}' under budget", params.budget)
+    for name in params.downloads:
+        if name not in inputs.downloads:
+            raise _mistake("downloads", f"{inputs.path} has no download '{name}'", inputs.downloads)
+    for name in (*params.budget, WEIGHTS):
+        if name not in params.downloads:
+            raise ThawError(f"{PARAMS_FILE}: downloads: '{name}' is missing, which the stages read; add it")
+    schedules = {f"variants.{name}": schedule for name, schedule in params.variants.items()}
+    for key, schedule in (*schedules.items(), ("schedule", params.schedule)):
+        if schedule.dataset not in params.budget:
+            raise _mistake(f"{key}.dataset", f"there is no '{schedule.dataset}' under budget", params.budget)
     for name in params.budget:
-        images = inputs.dataset(name).training_images()
-        if params.batch_size > images:
+        _check_dataset(params, name, inputs)
+
+
+def _check_dataset(params: Params, name: str, inputs: Manifest) -> None:
+    dataset = inputs.dataset(name)
+    folds, repeats = dataset.split.folds, len(params.repeats_of(name))
+    images = dataset.training_images()
+    if params.repeats is not None:
+        if repeats > (folds or 0):
             raise ThawError(
-                f"{PARAMS_FILE}: batch_size: {params.batch_size} is more than the {images} training images of '{name}' "
-                f"in {inputs.path}; lower it"
+                f"{PARAMS_FILE}: repeats: {repeats} of '{name}', but {inputs.path} divides it into {folds or 'no'} "
+                f"folds; lower it, or set datasets.{name}.split.folds there"
             )
+        images = dataset.all_images() * (folds - 1) // folds
+    if params.batch_size > images:
+        raise ThawError(
+            f"{PARAMS_FILE}: batch_size: {params.batch_size} is more than the {images} training images of '{name}' "
+            f"in {inputs.path}; lower it"
+        )
 
 
 def _mistake(key: str, cause: str, known: Iterable[str]) -> ThawError:

@@ -1,6 +1,7 @@
 """The manifest of inputs (`data/*.yaml`): downloads, data sets and backbone as frozen, checked values."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path, PurePosixPath
@@ -160,6 +161,10 @@ class Dataset(Section):
         """How many images the training part has."""
         raise NotImplementedError
 
+    def all_images(self) -> int:
+        """How many images the data set has."""
+        return sum(count for counts in self.counts() for count in counts.values())
+
     @model_validator(mode="after")
     def _classes_fit(self) -> "Dataset":
         if len(self.classes) < 2:
@@ -173,9 +178,29 @@ class Dataset(Section):
         return self
 
 
-class AsShipped(Section):
+class Folded(Section):
+    """How a data set is divided into folds, each of which validates one repeat; `group` keeps pictures together.
+
+    A group is what a regular expression matches in a picture's path, its first group where it has one.
+    """
+
+    folds: Annotated[int, Field(ge=2)] | None = None
+    group: str | None = None
+
+    @field_validator("group")
+    @classmethod
+    def _expression(cls, group: str | None) -> str | None:
+        try:
+            re.compile(group or "")
+        except re.error as error:
+            raise ValueError(f"must be a regular expression ({error})") from None
+        return group
+
+
+class AsShipped(Folded):
     training: Folder
     validation: Folder
+    seed: Annotated[int, Field(ge=0)] = 1  # of the folds
 
 
 class CountsAsShipped(Section):
@@ -207,7 +232,7 @@ class ShippedDataset(Dataset):
         ]
 
 
-class Drawn(Section):
+class Drawn(Folded):
     folder: Folder
     validation_share: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
@@ -246,7 +271,7 @@ class DrawnDataset(Dataset):
 
 def _kind(dataset: object) -> str:
     split = dataset.get("split") if isinstance(dataset, Mapping) else None
-    drawn = isinstance(split, Mapping) and not split.keys().isdisjoint(Drawn.model_fields)
+    drawn = isinstance(split, Mapping) and not split.keys().isdisjoint({"folder", "validation_share"})
     return "drawn" if drawn else "shipped"
 
 

@@ -1,52 +1,62 @@
 """`params.yaml` as frozen values, checked before any work starts."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from stages.common import sections as validation
+from stages.common import sections
+from stages.common.command import ThawError
 from stages.common.sections import Section
 
 PARAMS_FILE = Path("params.yaml")
 
 EpochCount = Annotated[int, Field(ge=0)]
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Optimizer = Literal["adam", "rmsprop", "sgd"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 BatchNorm = Literal["batch", "moving"]
 Unfreezing = Literal["at_once", "gradual"]
+Decay = Literal["none", "cosine"]
 LayerDecay = Annotated[float, Field(gt=0, le=1)]
-STYLE = (
-    "batch_norm",
-    "unfreezing",
-    "layer_decay",
-    "warm_up_epochs",
-)  # keys of `fine` that a schedule may have its own of
+
+TRIAL = "trial"  # the name of the variant that `schedule` describes
+AUTO, REST = "auto", "rest"
 
 
 class Schedule(Section):
-    """How many epochs each phase takes, on which data set; what it leaves out of the fine phase's style is `fine`'s."""
+    """How many epochs each phase takes, on which data set; what it leaves out of the rest is `transfer`'s and `fine`'s.
+
+    `transfer: auto` thaws when the head stops gaining (`switch`); `fine: rest` takes what the budget leaves.
+    """
 
     dataset: str
-    transfer: EpochCount
-    fine: EpochCount
+    transfer: EpochCount | Literal["auto"]
+    fine: EpochCount | Literal["rest"]
+    head_rate: LearningRate | None = None
+    head_optimizer: Optimizer | None = None
+    fine_rate: LearningRate | None = None
+    fine_optimizer: Optimizer | None = None
+    fine_head_rate: LearningRate | None = None
     batch_norm: BatchNorm | None = None
     unfreezing: Unfreezing | None = None
     layer_decay: LayerDecay | None = None
     warm_up_epochs: EpochCount | None = None
+    decay: Decay | None = None
 
     @property
-    def epochs(self) -> int:
-        return self.transfer + self.fine
+    def differs(self) -> dict[str, object]:
+        """What sets the schedule apart from the plain one with the same epochs, by its keys."""
+        return self.model_dump(exclude={"dataset", "transfer", "fine"}, exclude_none=True)
 
     @property
-    def style(self) -> dict[str, object]:
-        """What the schedule says of the fine phase's style, by the names of `fine`'s keys."""
-        return self.model_dump(include=set(STYLE), exclude_none=True)
+    def plain_name(self) -> str:
+        """The name of the plain schedule with the same epochs: `<dataset>-<transfer>-<fine>`."""
+        return f"{self.dataset}-{self.transfer}-{self.fine}"
 
     @model_validator(mode="after")
     def _some_epoch(self) -> "Schedule":
-        if self.epochs == 0:
+        if self.transfer == 0 and self.fine == 0:
             raise ValueError("transfer and fine are both 0; give at least one phase an epoch")
         return self
 
@@ -69,14 +79,22 @@ class Head(Section):
 
 
 class Transfer(Section):
-    optimizer: Literal["adam", "rmsprop", "sgd"]
+    optimizer: Optimizer
     learning_rate: LearningRate
+
+
+class Switch(Section):
+    """When `transfer: auto` thaws: after the first epoch whose relative gain in training loss is below this."""
+
+    relative_gain: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Fine(Section):
     from_layer: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] | Annotated[str, Field(min_length=1)]
-    optimizer: Literal["adam", "rmsprop", "sgd"]
+    optimizer: Optimizer
     learning_rate: LearningRate
+    head_learning_rate: LearningRate | None
+    decay: Decay
     engine: Literal["fused", "keras"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     batch_norm: BatchNorm
@@ -95,13 +113,29 @@ class Statistics(Section):
     seed: Seed
 
 
+class Repeat(NamedTuple):
+    """One of the times that a variant runs: what decides its draws, and which pictures validate it.
+
+    `fold` is None where all repeats have the one split; `draw` numbers the order in which its epochs read the
+    augmented passes over the pictures.
+    """
+
+    number: int
+    seed: int
+    fold: int | None
+    draw: int
+
+
 class Params(Section):
     """All of `params.yaml`."""
 
     source: str
+    downloads: Annotated[list[str], Field(min_length=1)]
     budget: Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    variants: Annotated[dict[str, Schedule], Field(min_length=1)]
     schedule: Schedule
-    seeds: Annotated[list[Seed], Field(min_length=1)]
+    repeats: dict[str, Annotated[int, Field(ge=1)]] | None
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None
     clean_training: bool
     batch_size: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
@@ -109,26 +143,70 @@ class Params(Section):
     features: Features
     head: Head
     transfer: Transfer
+    switch: Switch
     fine: Fine
     statistics: Statistics
 
     @field_validator("seeds")
     @classmethod
-    def _once_each(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
+    def _once_each(cls, seeds: list[int] | None) -> list[int] | None:
+        if seeds and len(set(seeds)) < len(seeds):
             raise ValueError(f"{seeds} names a seed twice; a run repeated with the same seed is the same run")
         return seeds
 
-    def styled(self, schedule: Schedule) -> "Params":
-        """These params, with what `schedule` says of the fine phase's style."""
-        return self.model_copy(update={"fine": self.fine.model_copy(update=schedule.style)})
+    @field_validator("variants")
+    @classmethod
+    def _named_after_their_schedules(cls, variants: dict[str, Schedule]) -> dict[str, Schedule]:
+        for name, schedule in variants.items():
+            plain = schedule.plain_name
+            if not schedule.differs and name != plain:
+                raise ValueError(f"'{name}' is the plain schedule {plain}; call it that")
+            if schedule.differs and not name.startswith(f"{plain}-"):
+                raise ValueError(
+                    f"'{name}' differs from {plain} by {', '.join(schedule.differs)}; call it {plain}-WORD"
+                )
+        return variants
 
+    @model_validator(mode="after")
+    def _one_kind_of_repeats(self) -> "Params":
+        if (self.repeats is None) == (self.seeds is None):
+            raise ValueError("repeats and seeds: exactly one must be null; folds have seeds of their own")
+        return self
 
-def schedule(**keys: object) -> Schedule:
-    """A schedule of the keys that are not None; raises ThawError."""
-    return validation.checked({key: value for key, value in keys.items() if value is not None}, Schedule, "schedule")
+    def named(self, variant: str) -> Schedule:
+        """The schedule of `variant`; raises ThawError with the known names."""
+        schedules = {**self.variants, TRIAL: self.schedule}
+        if variant not in schedules:
+            raise ThawError(f"{PARAMS_FILE}: variants: there is no '{variant}'; known are {', '.join(schedules)}")
+        return schedules[variant]
+
+    def repeats_of(self, dataset: str) -> list[Repeat]:
+        """The repeats of each variant of `dataset`: a fold each, or a seed each on the one split."""
+        if self.repeats is not None:
+            return [Repeat(number, number, number, number) for number in range(1, self.repeats.get(dataset, 1) + 1)]
+        return [Repeat(number, seed, None, number) for number, seed in enumerate(self.seeds or [], start=1)]
+
+    def of(self, schedule: Schedule) -> "Params":
+        """These params, with what `schedule` says of the head and of the fine phase in their place."""
+        own = schedule.differs
+        changes = {
+            "transfer": {"optimizer": own.pop("head_optimizer", None), "learning_rate": own.pop("head_rate", None)},
+            "fine": {
+                "optimizer": own.pop("fine_optimizer", None),
+                "learning_rate": own.pop("fine_rate", None),
+                "head_learning_rate": own.pop("fine_head_rate", None),
+                **own,
+            },
+        }
+        replaced = {
+            name: getattr(self, name).model_copy(
+                update={key: value for key, value in keys.items() if value is not None}
+            )
+            for name, keys in changes.items()
+        }
+        return self.model_copy(update=replaced)
 
 
 def load(path: Path = PARAMS_FILE) -> Params:
     """Read and check `params.yaml`; raises ThawError."""
-    return validation.load(path, Params)
+    return sections.load(path, Params)

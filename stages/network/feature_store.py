@@ -1,10 +1,11 @@
 """Frozen activations on disk: computed where missing, checked when read, never mixed.
 
 A store is one folder for one fingerprint of all that made it:
-    pictures-training/, pictures-validation/    the pictures, decoded and resized, uint8
-    epoch-0001/, epoch-0002/, …                 augmented training pictures' activations, row i for picture i
+    pictures-training/, pictures-validation/    a part's pictures, decoded and resized, uint8
+    training-0001/, training-0002/, …           a pass over the part's augmented pictures, row i for picture i
+    validation-0001/, …                         the same of the other part, where repeats are folds
     clean-training/, clean-validation/          a part's activations, not augmented
-With `features.storage: recompute` the epochs are not there: each batch is computed when it is read.
+With `features.storage: recompute` the passes are not there: each batch is computed when it is read.
 An entry is complete when its folder exists, because it is written beside and renamed. One process at a time
 computes, on all cores; another that needs the store waits for it.
 """
@@ -25,6 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.common import files
+from stages.common.code import digest_of
 from stages.common.manifest import Backbone
 from stages.common.params import Params
 from stages.network.frozen import FrozenPart
@@ -34,11 +36,7 @@ from stages.pictures import augmentation
 from stages.pictures import parts as pictures
 from stages.pictures.parts import Part
 
-# What a change of would change the activations.
-MODULES = (
-    *("augmentation", "backbone", "feature_store", "frozen", "image_file", "pictures", "randomness", "recomputed"),
-    "xnnpack",
-)
+PACKAGES = ("pictures", "network")  # whose code decides the activations
 LIBRARIES = ("tensorflow", "keras", "opencv-python-headless", "pillow")
 
 ENTRY_FILES = ("activations.npy", "pooled.npy")
@@ -62,7 +60,6 @@ class Entry:
 
 def fingerprint(parts_digest: str, weights_digest: str, backbone: Backbone, cut: str, params: Params) -> str:
     """A digest of all that decides the activations: inputs, params, our modules, the libraries below them."""
-    here = Path(__file__).parent
     made_of = {
         "pictures": parts_digest,
         "weights": weights_digest,
@@ -70,7 +67,7 @@ def fingerprint(parts_digest: str, weights_digest: str, backbone: Backbone, cut:
         "cut": cut,
         "augment": params.augment.model_dump(),
         "features": params.features.model_dump(exclude={"storage"}),
-        "modules": [files.sha256(here / f"{name}.py") for name in MODULES],
+        "code": digest_of(*PACKAGES),
         "libraries": {name: version(name) for name in LIBRARIES},
         "backend": keras.backend.backend(),
     }
@@ -97,25 +94,25 @@ class FeatureStore:
         self._params = params
         self._build_frozen_part = frozen_part
 
-    def training(self, epoch: int) -> Entry:
-        """Epoch `epoch`'s augmented training pictures (epochs from 1)."""
+    def augmented(self, part: str, stored_pass: int) -> Entry:
+        """The pictures of `part`, augmented as drawn for this pass (from 1)."""
         if self._params.features.storage == "recompute":
-            return self._recomputed(epoch)
-        return self._entry(_epoch_name(epoch), "training", epoch)
+            return self._recomputed(part, stored_pass)
+        return self._entry(_pass_name(part, stored_pass), part, stored_pass)
 
-    def seconds(self, epoch: int) -> float:
-        """What computing the entry of `epoch`, which is there, took; none if it is computed while it is read."""
+    def seconds(self, part: str, stored_pass: int) -> float:
+        """What computing this pass, which is there, took; none if it is computed while it is read."""
         if self._params.features.storage == "recompute":
             return 0.0
-        return json.loads((self._folder / _epoch_name(epoch) / CHECKSUMS).read_text())[SECONDS]
+        return json.loads((self._folder / _pass_name(part, stored_pass) / CHECKSUMS).read_text())[SECONDS]
 
     def clean(self, part: str) -> Entry:
         """The pictures of `part`, training or validation, not augmented."""
         return self._entry(f"clean-{part}", part, None)
 
-    def _recomputed(self, epoch: int) -> Entry:
-        images, like = self._pictures("training"), self.clean("validation")
-        drawn = augmentation.draw(len(images), epoch, self._params.augment)
+    def _recomputed(self, part: str, stored_pass: int) -> Entry:
+        images, like = self._pictures(part), self.clean("validation")
+        drawn = augmentation.draw(len(images), stored_pass, self._params.augment, part)
 
         def output(index: int, stored: np.ndarray) -> Recomputed:
             return Recomputed(
@@ -127,24 +124,24 @@ class FeatureStore:
 
         return Entry(output(0, like.activations), output(1, like.pooled))
 
-    def _entry(self, name: str, part: str, epoch: int | None) -> Entry:
+    def _entry(self, name: str, part: str, stored_pass: int | None) -> Entry:
         folder = self._folder / name
         if not _is_sound(folder, ENTRY_FILES):
             with files.held(self._folder / LOCK):
-                self._compute_unless_there(folder, f"{name} of {self._folder.parent.name}", part, epoch)
+                self._compute_unless_there(folder, f"{name} of {self._folder.parent.name}", part, stored_pass)
         return Entry(*(np.load(folder / file, mmap_mode="r") for file in ENTRY_FILES))
 
-    def _compute_unless_there(self, folder: Path, title: str, part: str, epoch: int | None) -> None:
+    def _compute_unless_there(self, folder: Path, title: str, part: str, stored_pass: int | None) -> None:
         if not _is_sound(folder, ENTRY_FILES):  # another process may have computed it while this one waited
             _tell_of_damage(folder)
             with files.folder_written_whole(folder) as beside:
-                self._compute(beside, title, part, epoch)
+                self._compute(beside, title, part, stored_pass)
 
-    def _compute(self, folder: Path, title: str, part: str, epoch: int | None) -> None:
+    def _compute(self, folder: Path, title: str, part: str, stored_pass: int | None) -> None:
         writers = None
         frozen_part, pictures = self._frozen_part, self._pictures(part)  # what is done once is no cost of this pass
         started = time.perf_counter()
-        for pixels in self._batches(pictures, title, epoch):
+        for pixels in self._batches(pictures, title, part, stored_pass):
             outputs = frozen_part(pixels)
             if writers is None:
                 writers = self._writers(folder, len(self._parts[part]), outputs)
@@ -161,11 +158,11 @@ class FeatureStore:
             for file, output, dtype in zip(ENTRY_FILES, outputs, dtypes, strict=True)
         ]
 
-    def _batches(self, images: np.ndarray, title: str, epoch: int | None) -> Iterator[np.ndarray]:
-        """Pixels in [0, 255], float32, in batches, augmented where `epoch` says for which epoch."""
+    def _batches(self, images: np.ndarray, title: str, part: str, stored_pass: int | None) -> Iterator[np.ndarray]:
+        """Pixels in [0, 255], float32, in batches, augmented where `stored_pass` says for which pass."""
         drawn = None
-        if epoch is not None:
-            drawn = augmentation.draw(len(images), epoch, self._params.augment)
+        if stored_pass is not None:
+            drawn = augmentation.draw(len(images), stored_pass, self._params.augment, part)
         with tqdm(total=len(images), desc=title, unit=" images", disable=None, leave=False) as progress:
             for start in range(0, len(images), self._params.features.batch_size):
                 rows = slice(start, start + self._params.features.batch_size)
@@ -192,8 +189,8 @@ class FeatureStore:
         return self._build_frozen_part()
 
 
-def _epoch_name(epoch: int) -> str:
-    return f"epoch-{epoch:04}"
+def _pass_name(part: str, stored_pass: int) -> str:
+    return f"{part}-{stored_pass:04}"
 
 
 class _Writer:

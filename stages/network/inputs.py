@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from stages.common import configuration as settings
-from stages.common import files
+from stages.common import configuration, files
 from stages.common.command import ThawError
 from stages.common.manifest import Manifest
 from stages.common.params import PARAMS_FILE, Params
@@ -14,7 +13,7 @@ from stages.network import backbones, feature_store, frozen
 from stages.network.feature_store import FeatureStore
 from stages.network.frozen import FrozenPart
 from stages.network.keras_quietly import keras
-from stages.pictures import parts as pictures
+from stages.pictures import parts
 from stages.pictures.parts import Part
 
 
@@ -55,7 +54,7 @@ class Inputs:
 
     def fingerprint(self, cut: keras.Layer) -> str:
         """Of all that decides the frozen activations up to `cut`."""
-        digest = pictures.digest(self.table, self.parts)
+        digest = parts.digest(self.table, self.parts)
         weights_digest = files.sha256(self.weights)
         return feature_store.fingerprint(digest, weights_digest, self.manifest.backbone, cut.name, self.params)
 
@@ -69,13 +68,15 @@ class Inputs:
         return frozen.build(self.frozen_backbone, cut, self.preprocessing(), self.params.features)
 
 
-def read(arguments: argparse.Namespace, params: Params) -> Inputs:
-    """Read what the command line names; raises ThawError."""
+def read(arguments: argparse.Namespace, dataset: str, params: Params) -> Inputs:
+    """Read what the command line names of `dataset`; raises ThawError."""
     check_backend(params)
+    source = configuration.read(arguments.source, params)
+    source.dataset(dataset)
     return Inputs(
-        manifest=settings.read(arguments.source, params),
+        manifest=source,
         table=arguments.split,
-        parts=pictures.read_split(arguments.split, arguments.images),
+        parts=parts.read_split(arguments.split, arguments.images),
         weights=files.only_file(arguments.weights),
         store_folder=arguments.store,
         params=params,

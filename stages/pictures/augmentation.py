@@ -17,12 +17,24 @@ class Augmentation:
     degrees: np.ndarray
 
 
-def draw(count: int, epoch: int, augment: Augment) -> Augmentation:
-    """Draw epoch `epoch`'s augmentation of `count` pictures, row i for picture i."""
-    random = generator(augment.seed, Stream.AUGMENTATION, epoch)
+def draw(count: int, stored_pass: int, augment: Augment, part: str = "training") -> Augmentation:
+    """Draw the augmentation of `count` pictures of a part in one pass (from 1) over them, row i for picture i."""
+    stream = Stream.AUGMENTATION if part == "training" else Stream.VALIDATION_AUGMENTATION
+    random = generator(augment.seed, stream, stored_pass)
     flips = random.random(count) < 0.5 if augment.flip else np.zeros(count, bool)
     full_turn = 360.0
     return Augmentation(flips, full_turn * random.uniform(-augment.rotation, augment.rotation, count))
+
+
+def pass_of_epoch(epoch: int, order: int, budget: int) -> int:
+    """Which augmented pass `epoch` (from 1) reads, in a repeat that reads the `budget` passes in its own `order`.
+
+    Order 1 is 1, 2, 3, ...; any other is a permutation drawn for it. So each repeat sees in each epoch another
+    augmentation than the others, from the same stored passes. Epochs beyond the budget read passes of their own.
+    """
+    if order == 1 or epoch > budget:
+        return epoch
+    return int(generator(order, Stream.PASSES).permutation(budget)[epoch - 1]) + 1
 
 
 def applied(pictures: np.ndarray, augmentation: Augmentation, rows: slice | np.ndarray) -> np.ndarray:

@@ -20,10 +20,14 @@ DECODED_AT_ONCE = 64  # bounds the memory held; larger is no faster
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a data set: image files, and their labels (int64, in the manifest's class order)."""
+    """One part of a data set: picture files, their labels and folds (int64).
+
+    Labels are in the manifest's class order; folds count from 1, and are 0 where the manifest asks for none.
+    """
 
     paths: list[Path]
     labels: np.ndarray
+    folds: np.ndarray
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -36,7 +40,8 @@ def read_split(table: Path, images: Path) -> dict[str, Part]:
 
 
 def _part(rows: pd.DataFrame, images: Path) -> Part:
-    return Part([images / path for path in rows["path"]], rows["label"].to_numpy(np.int64))
+    labels, folds = (rows[column].to_numpy(np.int64) for column in ("label", "fold"))
+    return Part([images / path for path in rows["path"]], labels, folds)
 
 
 def digest(table: Path, parts: dict[str, Part]) -> str:

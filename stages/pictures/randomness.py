@@ -16,6 +16,8 @@ class Stream(IntEnum):
     ORDER = 1
     AUGMENTATION = 2
     DROPOUT = 3
+    VALIDATION_AUGMENTATION = 4  # of the split's validation part, which trains where repeats are folds
+    PASSES = 5
 
 
 def generator(seed: int, stream: Stream, epoch: int = 0) -> np.random.Generator:

@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from stages.common import files
+from stages.common.code import digest_of
 from stages.network.keras_quietly import keras
+
+PACKAGES = ("pictures", "network", "training")  # whose code decides a training; params enter by their values
 
 State = list[np.ndarray]
 
@@ -32,12 +35,13 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
     return [*model.weights, *model.optimizer.variables]
 
 
-def checkpoint(folder: Path, modules: Sequence[str], made_of: dict[str, object]) -> Path:
-    """Where a training's checkpoint lies: named after `made_of`, the code of `modules` and the libraries below it."""
-    here = Path(__file__).parent
-    code = [files.sha256(here / f"{name}.py") for name in modules]
+def path_of(folder: Path, made_of: dict[str, object]) -> Path:
+    """Where a training's checkpoint lies: named after `made_of`, the code that trains and the libraries below it."""
     libraries = {name: version(name) for name in ("tensorflow", "keras")}
-    named = json.dumps(made_of | {"modules": code, "libraries": libraries}, sort_keys=True)
+    backend = keras.backend.backend()
+    named = json.dumps(
+        made_of | {"code": digest_of(*PACKAGES), "libraries": libraries, "backend": backend}, sort_keys=True
+    )
     return folder / f"{hashlib.sha256(named.encode()).hexdigest()[:16]}.npz"
 
 

@@ -2,73 +2,69 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from stages.common.params import Fine, Params
 from stages.network import backbones
 from stages.network.keras_quietly import keras
-from stages.training import checkpoints as state
-from stages.training import optimizers
+from stages.training import checkpoints, optimizers
 from stages.training.batch_normalization import fused
 from stages.training.checkpoints import State
-from stages.training.epochs import Data, FineTuned, Row, compile_model, epochs
-from stages.training.folded_top import QuickEvaluation, folded
-
-# What a change of would change the training.
-MODULES = (
-    *("backbone", "batch_normalization", "batches", "fine_phase", "folded_top", "optimizers", "randomness", "state"),
-    *("training", "xnnpack"),
-)
+from stages.training.data import Data
+from stages.training.epochs import Row, epochs
+from stages.training.models import FineTuned, compile_model
 
 Groups = list[list[keras.Layer]]
 
 
+@dataclass
+class FinePhase:
+    """The network as it is now, a row for each epoch that it ran, and validation's logits after each."""
+
+    model: FineTuned
+    rows: list[Row] = field(default_factory=list)
+    logits: list[np.ndarray] = field(default_factory=list)
+
+
 def train(
     backbone: keras.Model, head: keras.Model, data: Data, params: Params, numbers: range, checkpoint: Path
-) -> tuple[FineTuned, list[Row]]:
+) -> FinePhase:
     """Train `backbone` from `fine.from_layer` up, and `head`, over the epochs `numbers`; both change in place.
 
-    Returns the model that shares their layers, activations to logits, and the history's rows. After each epoch the
-    state is written to `checkpoint`, in a folder beside other variants'. Training goes on from there, or from where
-    another variant's run was that is the same so far.
+    After each epoch the state is written to `checkpoint`, in a folder beside other variants'. Training resumes from
+    there, or from where another variant's run was that is the same so far.
     """
-    model = fine_tuned(backbone, head, data, params)
-    rows = _resumed(model, checkpoint, numbers)
+    phase = FinePhase(fine_tuned(backbone, head, data, params, len(numbers)))
+    _resume(phase, checkpoint, numbers)
     begin = _unfreezing(backbone, data.classes, params.fine, numbers.start)
-    for row, reached in epochs(model, "fine", "activations", data, numbers[len(rows) :], begin):
-        rows.append(row)
-        state.write(checkpoint, rows, reached)
-    return model, rows
+    for epoch in epochs(phase.model, "fine", "activations", data, numbers[len(phase.rows) :], begin):
+        phase.rows.append(epoch.row)
+        phase.logits.append(epoch.logits)
+        checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *epoch.state])
+    return phase
 
 
-def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Params) -> FineTuned:
-    """The top of `backbone`, unfrozen, under `head`: compiled for the fine phase, sharing their layers."""
+def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Params, epochs: int) -> FineTuned:
+    """The top of `backbone`, unfrozen, under `head`: compiled for a fine phase of `epochs`, sharing their layers."""
     fine = params.fine
     cut = backbones.cut_layer(backbone, fine.from_layer)
     backbones.unfreeze(backbone, fine.from_layer)
     top = backbones.top_part(backbone, cut)
     model = FineTuned(fused(top) if fine.engine == "fused" else top, head, fine.batch_norm)
-    if fine.engine == "fused":
-        model.quick = _quick(top, head, data.classes, params)  # in float32, and so before the layers compute otherwise
     backbones.compute_in(fine.precision, top)
-    plain = optimizers.fresh(fine.optimizer, fine.learning_rate, fine.warm_up_epochs * data.steps)
+    decay_steps = epochs * data.steps if fine.decay == "cosine" else 0
+    plain = optimizers.fresh(fine.optimizer, fine.learning_rate, fine.warm_up_epochs * data.steps, decay_steps)
     optimizer = optimizers.loss_scaled(plain) if fine.precision == "mixed_float16" else plain
     # Compiled and built after unfreezing: both collect the variables that are trainable then.
     compile_model(model, optimizer, data.classes)
     optimizer.build(model.trainable_variables)
-    if fine.layer_decay < 1:
-        optimizers.scale_rates(plain, _scales(groups(backbone, fine), fine.layer_decay))
+    if scales := _scales(backbone, head, fine):
+        optimizers.scale_rates(plain, scales)
     return model
-
-
-def _quick(top: keras.Model, head: keras.Model, classes: int, params: Params) -> QuickEvaluation | None:
-    twin = folded(top, params.features.batch_size, params.threads)
-    if twin is None:
-        return None
-    alone = keras.Sequential([keras.Input(head.input_shape[1:]), head])
-    compile_model(alone, keras.optimizers.SGD(), classes)  # an optimizer for form
-    return QuickEvaluation(twin, alone)
 
 
 def groups(backbone: keras.Model, fine: Fine) -> Groups:
@@ -79,14 +75,22 @@ def groups(backbone: keras.Model, fine: Fine) -> Groups:
     return [weighted[start:end] for start, end in pairwise(borders)]
 
 
-def _scales(groups: Groups, decay: float) -> dict[str, float]:
-    """By each variable's path, its share of the head's rate (Howard and Ruder, 2018, section 3.2)."""
-    return {
-        variable.path: decay**distance
-        for distance, group in enumerate(reversed(groups), start=1)
-        for layer in group
-        for variable in layer.trainable_variables
-    }
+def _scales(backbone: keras.Model, head: keras.Model, fine: Fine) -> dict[str, float]:
+    """By each variable's path, its share of the phase's rate, where not all have the same.
+
+    `layer_decay` lowers it from group to group, from the head down (Howard and Ruder, 2018, section 3.2).
+    """
+    scales = {}
+    if fine.layer_decay < 1:
+        scales |= {
+            variable.path: fine.layer_decay**distance
+            for distance, group in enumerate(reversed(groups(backbone, fine)), start=1)
+            for layer in group
+            for variable in layer.trainable_variables
+        }
+    if fine.head_learning_rate is not None:
+        scales |= {variable.path: fine.head_learning_rate / fine.learning_rate for variable in head.trainable_variables}
+    return scales
 
 
 def _unfreezing(backbone: keras.Model, classes: int, fine: Fine, first: int) -> Callable[[keras.Model, int], None]:
@@ -106,24 +110,26 @@ def _unfreezing(backbone: keras.Model, classes: int, fine: Fine, first: int) -> 
     return begin if fine.unfreezing == "gradual" else lambda model, epoch: None
 
 
-def _resumed(model: keras.Model, checkpoint: Path, numbers: range) -> list[Row]:
+def _resume(phase: FinePhase, checkpoint: Path, numbers: range) -> None:
     same_run = checkpoint.parent.parent.glob(f"*/{checkpoint.name}")
-    stored = state.longest(same_run, len(numbers))
-    if stored is None:
-        return []
-    rows, arrays = stored
-    state.restore(model, arrays)
-    return rows
+    stored = checkpoints.longest(same_run, len(numbers))
+    if stored:
+        phase.rows, (logits, *arrays) = stored
+        phase.logits = list(logits)
+        checkpoints.restore(phase.model, arrays)
 
 
-def checkpoint_path(folder: Path, features: str, transfer_epochs: int, head: State, data: Data, params: Params) -> Path:
-    """Where a run's checkpoint lies: named after all that decides its fine epochs, but for their number."""
+def checkpoint_path(folder: Path, features: str, numbers: range, head: State, data: Data, params: Params) -> Path:
+    """Where a run's checkpoint lies: named after all that decides its fine epochs.
+
+    Their number decides none, unless the rate decays over them: so a longer run resumes from a shorter one.
+    """
     made_of = {
         "features": features,
-        "transfer_epochs": transfer_epochs,
+        "first_epoch": numbers.start,
+        "decays_over": len(numbers) if params.fine.decay != "none" else None,
         "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head],
-        "seed": data.seed,
+        "repeat": data.identity,
         "params": params.model_dump(include={"clean_training", "batch_size", "threads", "head", "fine"}),
-        "backend": keras.backend.backend(),
     }
-    return state.checkpoint(folder, MODULES, made_of)
+    return checkpoints.path_of(folder, made_of)

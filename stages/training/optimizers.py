@@ -1,28 +1,36 @@
 """Optimizers as params.yaml names them, with the fine phase's warm-up and its rates by layer."""
 
+import math
 from collections.abc import Mapping
 
 from stages.network.keras_quietly import keras
 
 
-class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """The rate rises linearly over the first `steps` steps to `rate`, and stays there."""
+class Course(keras.optimizers.schedules.LearningRateSchedule):
+    """The rate rises linearly over the first `warm_up` steps to `rate`; over `decay` steps in all it falls to zero.
 
-    def __init__(self, rate: float, steps: int) -> None:
+    It falls as half a cosine (Loshchilov and Hutter, 2017, without restarts). With `decay` 0 it stays at `rate`.
+    """
+
+    def __init__(self, rate: float, warm_up: int, decay: int) -> None:
         self.rate = rate
-        self.steps = steps
+        self.warm_up = warm_up
+        self.decay = decay
 
     def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
-        share = (keras.ops.cast(step, "float32") + 1) / self.steps
-        return self.rate * keras.ops.minimum(share, 1.0)
+        step = keras.ops.cast(step, "float32")
+        share = keras.ops.minimum((step + 1) / self.warm_up, 1.0) if self.warm_up else 1.0
+        if self.decay:
+            share *= 0.5 * (1 + keras.ops.cos(math.pi * keras.ops.minimum(step / self.decay, 1.0)))
+        return self.rate * share
 
     def get_config(self) -> dict[str, float | int]:
-        return {"rate": self.rate, "steps": self.steps}
+        return {"rate": self.rate, "warm_up": self.warm_up, "decay": self.decay}
 
 
-def fresh(name: str, learning_rate: float, warm_up_steps: int = 0) -> keras.optimizers.Optimizer:
-    """A new optimizer: `adam`, `rmsprop` or `sgd`, its other settings Keras's defaults."""
-    rate = WarmUp(learning_rate, warm_up_steps) if warm_up_steps else learning_rate
+def fresh(name: str, learning_rate: float, warm_up: int = 0, decay: int = 0) -> keras.optimizers.Optimizer:
+    """A new optimizer: `adam`, `rmsprop` or `sgd`, its other settings Keras's defaults; `warm_up`, `decay` in steps."""
+    rate = Course(learning_rate, warm_up, decay) if warm_up or decay else learning_rate
     return keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
 
 

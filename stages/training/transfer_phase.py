@@ -1,4 +1,4 @@
-"""The transfer phase, shared by every variant of a data set: the head after each epoch."""
+"""The transfer phase, shared by every variant of a data set with the same head: the head after each epoch."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,71 +6,83 @@ from pathlib import Path
 import numpy as np
 
 from stages.common.command import ThawError
-from stages.common.params import Params
+from stages.common.params import Params, Transfer
 from stages.network.keras_quietly import keras
-from stages.training import checkpoints as state
-from stages.training import optimizers
+from stages.training import checkpoints, optimizers
 from stages.training.checkpoints import State
-from stages.training.epochs import Data, Row, build_head, compile_model, epochs
+from stages.training.data import Data
+from stages.training.epochs import Row, epochs
+from stages.training.models import build_head, compile_model
 
-# What a change of would change the training.
-MODULES = ("batches", "optimizers", "randomness", "state", "training", "transfer_phase")
+SECONDS = ("seconds", "frozen_seconds")
 
 
 @dataclass
 class TransferPhase:
-    """states[e] is the head and its optimizer after epoch e, states[0] the fresh head; rows[e - 1] its history."""
+    """states[e] is the head and its optimizer after epoch e, states[0] the fresh head.
+
+    rows[e - 1] is epoch e's row of the history, logits[e - 1] validation's logits after it.
+    """
 
     states: list[State] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    logits: list[np.ndarray] = field(default_factory=list)
 
     def extend(self, last_epoch: int, data: Data, params: Params, checkpoint: Path) -> None:
         """Train on from the last state to `last_epoch`, if that is not reached yet.
 
-        After each epoch the phase is written to `checkpoint`, and training goes on from there if that has got further.
+        After each epoch the phase is written to `checkpoint`, and training resumes from there if that has got further.
         """
         if len(self.rows) < last_epoch:
-            self._go_on_from(checkpoint)
+            self._resume(checkpoint)
         head = compiled_head(data, params)
         if not self.states:
-            self.states.append(state.captured(head))
-        state.restore(head, self.states[-1])
+            self.states.append(checkpoints.captured(head))
+        checkpoints.restore(head, self.states[-1])
         remaining = range(len(self.rows) + 1, last_epoch + 1)
-        for row, reached in epochs(head, "transfer", "pooled", data, remaining):
-            self.rows.append(row)
-            self.states.append(reached)
-            self._write(checkpoint)
+        for epoch in epochs(head, "transfer", "pooled", data, remaining):
+            self.rows.append(epoch.row)
+            self.states.append(epoch.state)
+            self.logits.append(epoch.logits)
+            self.write(checkpoint)
 
     def head_after(self, epoch: int, data: Data, params: Params) -> keras.Model:
         """The head as it was after `epoch` epochs of this phase."""
         head = compiled_head(data, params)
-        state.restore(head, self.states[epoch])
+        checkpoints.restore(head, self.states[epoch])
         return head
 
-    def write(self, folder: Path, seed: int) -> None:
-        self._write(_file(folder, seed))
+    def without_seconds(self) -> "TransferPhase":
+        """The same phase without what was measured with a clock: so the file of it is the same whenever it is made."""
+        rows = [{key: value for key, value in row.items() if key not in SECONDS} for row in self.rows]
+        return TransferPhase(self.states, rows, self.logits)
 
-    def _write(self, path: Path) -> None:
+    def write(self, path: Path) -> None:
+        """Write the phase to the `.npz` file `path`, whole."""
         stacked = [np.stack(arrays) for arrays in zip(*self.states, strict=True)]
-        state.write(path, self.rows, stacked)
+        checkpoints.write(path, self.rows, [np.array(self.logits), *stacked])
 
-    def _go_on_from(self, checkpoint: Path) -> None:
+    def _resume(self, checkpoint: Path) -> None:
         stored = _read(checkpoint)
         if stored and len(stored.rows) > len(self.rows):
-            self.states, self.rows = stored.states, stored.rows
+            self.states, self.rows, self.logits = stored.states, stored.rows, stored.logits
 
 
 def compiled_head(data: Data, params: Params) -> keras.Model:
     """A fresh head, compiled for the transfer phase."""
-    head = build_head(data.channels, data.classes, params.head.dropout, data.seed)
+    head = build_head(data.channels, data.classes, params.head.dropout, data.repeat.seed)
     optimizer = optimizers.fresh(params.transfer.optimizer, params.transfer.learning_rate)
     compile_model(head, optimizer, data.classes)
     return head
 
 
-def read(folder: Path, seed: int) -> TransferPhase:
-    """The phase that the `transfer` stage wrote for `seed`; raises ThawError where it cannot be read."""
-    path = _file(folder, seed)
+def path_in(folder: Path, transfer: Transfer, repeat: int) -> Path:
+    """Where below `folder` the stage `transfer` keeps the phase of this head and repeat."""
+    return folder / f"{transfer.optimizer}-{transfer.learning_rate:g}" / f"repeat-{repeat}.npz"
+
+
+def read(path: Path) -> TransferPhase:
+    """The phase that the stage `transfer` wrote; raises ThawError where it cannot be read."""
     stored = _read(path)
     if stored is None:
         raise ThawError(f"{path}: missing or damaged; run `dvc repro transfer`")
@@ -78,18 +90,14 @@ def read(folder: Path, seed: int) -> TransferPhase:
 
 
 def _read(path: Path) -> TransferPhase | None:
-    stored = state.read(path)
+    stored = checkpoints.read(path)
     if stored is None:
         return None
-    rows, stacked = stored
-    return TransferPhase([list(arrays) for arrays in zip(*stacked, strict=True)], rows)
+    rows, (logits, *stacked) = stored
+    return TransferPhase([list(arrays) for arrays in zip(*stacked, strict=True)], rows, list(logits))
 
 
 def checkpoint_path(folder: Path, features: str, data: Data, params: Params) -> Path:
-    """Where a seed's checkpoint lies: named after all that decides the phase's epochs, but for their number."""
+    """Where a repeat's checkpoint lies: named after all that decides the phase's epochs, but for their number."""
     decisive = params.model_dump(include={"clean_training", "batch_size", "threads", "head", "transfer"})
-    return state.checkpoint(folder, MODULES, {"features": features, "seed": data.seed, "params": decisive})
-
-
-def _file(folder: Path, seed: int) -> Path:
-    return folder / f"seed-{seed}.npz"
+    return checkpoints.path_of(folder, {"features": features, "repeat": data.identity, "params": decisive})

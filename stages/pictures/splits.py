@@ -1,0 +1,63 @@
+"""Which pictures validate: a share of each class, or folds, by seeded draws that keep groups together."""
+
+import re
+from collections.abc import Mapping
+from itertools import count
+
+import numpy as np
+
+from stages.common.manifest import Drawn, Folded
+
+FOLDS = 1  # sets the folds' draws apart from those of the validation share, which have the seed and label alone
+
+
+def drawn(labels: Mapping[str, int], split: Drawn) -> dict[str, str]:
+    """By path, `training` or `validation`: the same share of each class, drawn; `labels` are the classes by path."""
+    if split.group:
+        folds = _grouped(labels, split, round(1 / split.validation_share))
+        return {path: "validation" if fold == 1 else "training" for path, fold in folds.items()}
+    parts = {}
+    for label, paths in _by_class(labels).items():
+        order = np.random.default_rng([split.seed, label]).permutation(len(paths))
+        validation = set(order[: split.validation_images(len(paths))])
+        parts |= {path: "validation" if index in validation else "training" for index, path in enumerate(paths)}
+    return parts
+
+
+def folds(labels: Mapping[str, int], split: Folded) -> dict[str, int]:
+    """By path, its fold from 1: as many of each class in each as can be; 0 where there are no folds."""
+    if split.folds is None:
+        return dict.fromkeys(labels, 0)
+    if split.group:
+        return _grouped(labels, split, split.folds)
+    assigned, turn = {}, count()
+    for label, paths in _by_class(labels).items():
+        order = np.random.default_rng([split.seed, label, FOLDS]).permutation(len(paths))
+        # One turn through all classes, so that what is left over of each does not always go to the first fold.
+        assigned |= {paths[index]: next(turn) % split.folds + 1 for index in order}
+    return assigned
+
+
+def _by_class(labels: Mapping[str, int]) -> dict[int, list[str]]:
+    by_class: dict[int, list[str]] = {label: [] for label in sorted(set(labels.values()))}
+    for path in sorted(labels):
+        by_class[labels[path]].append(path)
+    return by_class
+
+
+def _grouped(labels: Mapping[str, int], split: Folded, number: int) -> dict[str, int]:
+    """Folds by scikit-learn's greedy draw, of whole groups and of about the same share of each class."""
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second, which few need
+
+    paths = sorted(labels)
+    groups = [group_of(path, split.group or "") for path in paths]
+    folds = StratifiedGroupKFold(number, shuffle=True, random_state=split.seed)
+    classes = [labels[path] for path in paths]
+    held_out = [rows for _, rows in folds.split(paths, classes, groups)]
+    return {paths[row]: fold for fold, rows in enumerate(held_out, start=1) for row in rows}
+
+
+def group_of(path: str, expression: str) -> str:
+    """What `expression` matches in `path`, its first group where it has one; the path itself where nothing matches."""
+    found = re.search(expression, path)
+    return path if found is None else found.group(1 if found.re.groups else 0)

@@ -1,0 +1,113 @@
+"""A data set as one repeat of a run reads it: which pictures train, which validate, in what order, in which pass."""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+from stages.common.params import Params, Repeat
+from stages.network.feature_store import Entry, FeatureStore
+from stages.pictures.augmentation import pass_of_epoch
+from stages.pictures.parts import PARTS, Part
+from stages.pictures.randomness import order
+from stages.training.batches import Batches, Joined
+
+
+class Data:
+    """Features and labels of one repeat. Pictures are numbered through: the split's training part, then its validation.
+
+    On one split a repeat trains and validates on just these parts. On a fold it validates on the fold's pictures,
+    from whichever part, and trains on all others: the features of both parts are there, so a fold costs none.
+    """
+
+    def __init__(
+        self, store: FeatureStore, parts: dict[str, Part], params: Params, repeat: Repeat, budget: int
+    ) -> None:
+        self.repeat = repeat
+        self._store = store
+        self._params = params
+        self._budget = budget
+        self._starts = np.cumsum([0, *(len(parts[part]) for part in PARTS)])
+        self._bounds = [(part, *ends) for part, ends in zip(PARTS, pairwise(self._starts), strict=True)]
+        self._labels = np.concatenate([parts[part].labels for part in PARTS])
+        self._paths = [path for part in PARTS for path in parts[part].paths]
+        self._rows = _rows(parts, repeat)
+
+    def training(self, epoch: int, field: str) -> Batches:
+        """Epoch `epoch`'s training batches of `field`: `activations` or `pooled`; what is missing is computed."""
+        rows = self._rows["training"]
+        rows = rows[order(len(rows), self.repeat.seed, epoch)]
+        stored = self._pass(epoch)
+        return self._batches(lambda part: self._store.augmented(part, stored), field, rows)
+
+    def clean(self, part: str, field: str) -> Batches:
+        """Batches of all pictures of `part`, training or validation, not augmented."""
+        return self._batches(self._store.clean, field, self._rows[part])
+
+    def evaluations(self, field: str) -> dict[str, Batches]:
+        """What is measured after each epoch, by the prefix of its columns in the history."""
+        parts = {"val_": "validation"} | ({"train_clean_": "training"} if self._params.clean_training else {})
+        return {prefix: self.clean(part, field) for prefix, part in parts.items()}
+
+    def frozen_seconds(self, epoch: int) -> float:
+        """What the frozen activations of the epoch's pictures took to compute, whenever that was: their share."""
+        return sum(
+            self._store.seconds(part, self._pass(epoch)) * used / (end - start)
+            for part, start, end in self._bounds
+            if (used := self._within(self._rows["training"], start, end))
+        )
+
+    def labels(self, part: str) -> np.ndarray:
+        """The labels of a part's pictures, int64 (n,)."""
+        return self._labels[self._rows[part]]
+
+    def pooled(self, part: str) -> np.ndarray:
+        """The pooled output of a part's pictures, not augmented, float32 (n, channels)."""
+        return np.concatenate([inputs for inputs, _ in self.clean(part, "pooled")])
+
+    def paths(self, part: str) -> list:
+        """The files of a part's pictures, in the order of `labels`."""
+        return [self._paths[row] for row in self._rows[part]]
+
+    @property
+    def steps(self) -> int:
+        """Training batches of an epoch."""
+        return math.ceil(len(self._rows["training"]) / self._params.batch_size)
+
+    @property
+    def channels(self) -> int:
+        """The width of the pooled output."""
+        return self._store.clean("validation").pooled.shape[1]
+
+    @property
+    def classes(self) -> int:
+        return int(self._labels.max()) + 1  # each class has pictures: `split` counted them
+
+    @property
+    def identity(self) -> dict[str, int | None]:
+        """What of this repeat decides a training, for the names of checkpoints."""
+        return {**self.repeat._asdict(), "budget": self._budget}
+
+    def _pass(self, epoch: int) -> int:
+        return pass_of_epoch(epoch, self.repeat.draw, self._budget)
+
+    def _batches(self, read: Callable[[str], Entry], field: str, rows: np.ndarray) -> Batches:
+        used = [
+            getattr(read(part), field) if self._within(rows, start, end) else None for part, start, end in self._bounds
+        ]
+        return Batches(Joined(used, self._starts), self._labels, self._params.batch_size, rows)
+
+    @staticmethod
+    def _within(rows: np.ndarray, start: int, end: int) -> int:
+        return int(((rows >= start) & (rows < end)).sum())
+
+
+def _rows(parts: dict[str, Part], repeat: Repeat) -> dict[str, np.ndarray]:
+    """By part, the numbers of the repeat's pictures, int64, rising."""
+    count = sum(len(parts[part]) for part in PARTS)
+    if repeat.fold is None:
+        first, second = np.split(np.arange(count), [len(parts["training"])])
+        return {"training": first, "validation": second}
+    held_out = np.concatenate([parts[part].folds for part in PARTS]) == repeat.fold
+    return {"training": np.flatnonzero(~held_out), "validation": np.flatnonzero(held_out)}
