@@ -1,18 +1,24 @@
 """Stage `transfer`: the head trained on the frozen backbone, once for all variants of a data set with the same head.
 
-Reads the stored activations; writes for each head and repeat its weights, optimizer and history after every epoch, and
-what the epochs took.
+Reads the stored activations; writes for each head and repeat its weights, optimizer and history after every epoch, what
+the epochs took, and what the converged head says of the validation pictures.
 """
 
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from stages.common import params, tables
 from stages.common.command import run
 from stages.common.params import Params
 from stages.network import inputs
+from stages.network.feature_store import FeatureStore
+from stages.network.inputs import Inputs
 from stages.results import repeats
+from stages.results.repeats import Validation
 from stages.training import models, transfer_phase
+from stages.training.converged import converged_logits
 from stages.training.data import Data
 from stages.training.transfer_phase import TransferPhase
 
@@ -34,6 +40,18 @@ def main() -> None:
             phase.without_seconds().write(kept)
             seconds.setdefault(repeat.number, phase.rows)
     repeats.write_seconds(seconds, arguments.seconds)
+    repeats.write_logits(converged(read, arguments, store), arguments.converged)
+
+
+def converged(read: Inputs, arguments: argparse.Namespace, store: FeatureStore) -> dict[int, Validation]:
+    """What the converged head says of each repeat's validation pictures, as one epoch."""
+    found = {}
+    for repeat in read.params.repeats_of(arguments.dataset):
+        data = Data(store, read.parts, read.params, repeat, arguments.epochs)
+        logits = converged_logits(data, read.params.threads)
+        images = [path.relative_to(arguments.images).as_posix() for path in data.paths("validation")]
+        found[repeat.number] = Validation(logits[np.newaxis], data.labels("validation"), np.array(images))
+    return found
 
 
 def heads(settings: Params, dataset: str) -> list[Params]:
@@ -51,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="folder of the heads' states")
     parser.add_argument("--seconds", type=Path, required=True, help="csv of the plain head's measured seconds")
+    parser.add_argument("--converged", type=Path, required=True, help="folder of the converged head's logits")
     return parser.parse_args()
 
 

@@ -89,6 +89,14 @@ class Switch(Section):
     relative_gain: Annotated[float, Field(gt=0, lt=1)]
 
 
+class Sweep(Section):
+    """What `stages.head_rates` tries."""
+
+    optimizers: Annotated[list[Optimizer], Field(min_length=1)]
+    rates: Annotated[list[LearningRate], Field(min_length=1)]
+    epochs: Annotated[int, Field(ge=1)]
+
+
 class Fine(Section):
     from_layer: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] | Annotated[str, Field(min_length=1)]
     optimizer: Optimizer
@@ -144,6 +152,7 @@ class Params(Section):
     head: Head
     transfer: Transfer
     switch: Switch
+    sweep: Sweep
     fine: Fine
     statistics: Statistics
 
