@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.common.command import ThawError
+from stages.common.command import ThawError, one_line
 from stages.common.files import written_whole
 
 HISTORY_COLUMNS = ("epoch", "phase", "accuracy", "loss", "val_accuracy", "val_loss")
@@ -70,7 +70,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, OSError) as error:  # pandas's parser errors are ValueErrors
-        raise _wrong(path, f"no readable csv ({_one_line(error)})") from None
+        raise _wrong(path, f"no readable csv ({one_line(error)})") from None
     if list(table.columns[: len(columns)]) != list(columns):
         found = ",".join(table.columns)
         raise _wrong(path, f"columns are {found}, expected {','.join(columns)} first")
@@ -136,7 +136,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, OSError) as error:
-        raise _wrong(path, f"no readable json ({_one_line(error)})") from None
+        raise _wrong(path, f"no readable json ({one_line(error)})") from None
     if not isinstance(content, dict):
         raise _wrong(path, "holds no json object")
     return content
@@ -200,10 +200,6 @@ def _missing(path: Path) -> ThawError:
 
 def _wrong(path: Path, cause: str) -> ThawError:
     return ThawError(f"{path}: {cause}; run the stage that writes it again")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _cpu_model() -> str:
