@@ -1,22 +1,40 @@
 # Everything runs in .venv, made from requirements.txt when it is missing or older.
-PYTHON ?= python3
+# TensorFlow's range; an interpreter counts as installed if it runs (`true`: make takes a 127 at the end for no shell).
+FITS = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(firstword $(shell for each in python3.13 python3.12 python3.11 python3 python; do \
+	$$each -c '$(FITS)' > /dev/null 2>&1 && echo $$each; done; true))
 # How many variants train, or tests run, at once: one a core, or one on a GPU, whose memory TensorFlow takes whole.
 JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESSORS_ONLN)
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup extra repro test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
+.PHONY: help setup anew git extra repro test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 setup: $(VENV)/ready  ## create .venv with the pinned packages
 
-$(VENV)/ready: requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit("Thaw needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
+# Scripts in an environment name its interpreter by its whole path: one that moved with its folder is made anew, as is
+# one whose interpreter is gone.
+SOUND := $(shell { cd $(VENV) && bin/python -c '' && head -n 2 bin/dvc | grep -F "$$(pwd -P)/bin/python"; } 2> /dev/null)
+
+$(VENV)/ready: requirements.txt $(if $(SOUND),,anew)
+	$(if $(SOUND),,@$(or $(PYTHON),false) -c '$(FITS)' || { echo 'error: Thaw needs Python 3.11, 3.12 or 3.13, for which' \
+		'TensorFlow is made; install one, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; })
+	$(if $(SOUND),,$(PYTHON) -m venv --clear $(VENV))
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	touch $@
+
+# `dvc repro` needs a git repository; experiments need one that is the user's, and a name to commit by.
+git:
+	@said=$$(LC_ALL=C git rev-parse --git-dir 2>&1 > /dev/null) || case "$$said" in \
+	*dubious*) echo "warning: this folder is another user's, so that \`dvc exp\` and \`dvc metrics diff\` refuse it;" \
+		'`git config --global --add safe.directory "$(CURDIR)"` lets them' >&2 ;; \
+	*) echo "error: DVC needs a git repository here; clone it, or run \`git init\` ($$said)" >&2; exit 1 ;; esac
+	@git config user.name > /dev/null && git config user.email > /dev/null || \
+		echo 'warning: git knows no name for you, so that `dvc exp run --queue` refuses to commit;' \
+		'`git config user.name NAME` and `git config user.email ADDRESS` tell it' >&2
 
 extra: $(VENV)/extra  ## add to .venv what a cluster or another backend of Keras takes
 
@@ -29,7 +47,7 @@ BESIDE = dvc --wait-for-lock repro --single-item
 LONGEST_FIRST = awk -F- '{ print (NF > 2 ? $$3 : 1000), $$0 }' | sort -nr | cut -d' ' -f2
 
 # Data sets are prepared side by side, then variants trained; `dvc repro` alone takes one by one.
-repro: setup  ## run the study: download, split, features, transfer, train, summarize, figures, report
+repro: git setup  ## run the study: download, split, features, transfer, train, summarize, figures, report
 	dvc repro download
 	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(BESIDE) split@% features@% transfer@%
 	dvc repro --dry train | sed -n "s/^Running stage 'train@\([^']*\)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%

@@ -12,7 +12,7 @@ from typing import Any
 from stages.cluster import git_held, plan, repository
 from stages.cluster.plan import Plan
 from stages.common import params
-from stages.common.command import ThawError, run
+from stages.common.command import ThawError, one_line, run
 
 LOCAL_WORKERS = Path("work/distributed")
 
@@ -76,7 +76,7 @@ def _collect(root: Path, batches: Iterable[list[Result]], total: int) -> None:
     done, causes = 0, {}
     for batch in batches:
         finished = {stage: result for stage, result in batch if not isinstance(result, Exception)}
-        causes |= {stage: _one_line(result) for stage, result in batch if isinstance(result, Exception)}
+        causes |= {stage: one_line(result) for stage, result in batch if isinstance(result, Exception)}
         git_held.write(root, [result["held"] for result in finished.values()])
         for stage, result in finished.items():
             done += 1
@@ -94,10 +94,6 @@ def _finish(root: Path, targets: Sequence[str]) -> None:
     left = plan.read(root, targets, allow_missing=False).tasks
     if left:
         raise ThawError(f"{left[0].stage}: not up to date still; see what `dvc status {left[0].stage}` says")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _resource(text: str) -> tuple[str, float]:

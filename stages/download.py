@@ -16,7 +16,7 @@ import urllib3
 from tqdm import tqdm
 
 from stages.common import configuration, params
-from stages.common.command import ThawError, run
+from stages.common.command import ThawError, one_line, run
 from stages.common.files import folder_written_whole, sha256, written_whole
 from stages.common.manifest import Copy, Download
 
@@ -280,7 +280,7 @@ def _innermost(error: BaseException) -> str:
     inner = next((each for each in wrapped if isinstance(each, Exception)), None)
     if inner:
         return _innermost(inner)
-    return re.sub(r"^\w+\(.*?\): ", "", " ".join(str(error).split()))
+    return re.sub(r"^\w+\(.*?\): ", "", one_line(error))
 
 
 if __name__ == "__main__":

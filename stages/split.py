@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from stages.common import configuration, params
-from stages.common.command import ThawError, run
+from stages.common.command import ThawError, one_line, run
 from stages.common.files import folder_written_whole, only_file, written_whole
 from stages.common.manifest import DrawnDataset, ShippedDataset
 from stages.pictures import splits
@@ -102,7 +102,7 @@ def _mistake(content: bytes) -> str | None:
     except UnidentifiedImageError:
         return f"not one of {', '.join(FORMATS)}"
     except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
-        return " ".join(str(error).split()) or type(error).__name__
+        return one_line(error)
     return None
 
 

@@ -19,7 +19,7 @@ from stages.cluster import worker
 from stages.cluster.git_held import Held
 from stages.cluster.plan import Task
 from stages.cluster.worker import Study
-from stages.common.command import ThawError
+from stages.common.command import ThawError, one_line
 
 RETRIES = 2
 """How often a stage that failed is tried again: a remote may be away, a graphics card may stumble."""
@@ -58,7 +58,7 @@ def connected(address: str | None, folder: Path, cores: int) -> Iterator[Client]
     try:
         client = Client(address)
     except (OSError, ValueError) as error:  # Dask's time-outs are OSErrors; a wrong address is a ValueError
-        cause = " ".join(str(error).split())
+        cause = one_line(error)
         raise ThawError(f"{address}: no scheduler there ({cause}); start one with `dask scheduler`") from None
     with client:
         yield client

@@ -10,7 +10,7 @@ from configobj import ConfigObj
 from dvc.output import Output
 from dvc.repo import Repo
 
-from stages.common.command import ThawError
+from stages.common.command import ThawError, one_line
 
 REMOTE_REMEDY = (
     "`dvc remote add --default store ssh://user@host/folder` (or s3://bucket/folder, or /folder), "
@@ -112,7 +112,7 @@ def remote_errors() -> Iterator[None]:
     except ThawError:
         raise
     except Exception as error:
-        cause = " ".join(str(error).split()) or type(error).__name__
+        cause = one_line(error)
         raise ThawError(f"DVC remote: {cause}; see that `dvc status --cloud` reaches it") from error
 
 

@@ -1,12 +1,11 @@
 """What Dask runs on a worker: a clone at the study's commit, and one stage in it.
 
-Sent by value, so that a worker needs none of this repository: it imports Python's own modules and Dask's only.
+Sent by value, so that a worker needs none of this repository: it imports Python's own modules, Dask and filelock only.
     <local directory>/thaw/<slot>/clone/     the clone, moved from commit to commit; its features and checkpoints stay
     <local directory>/thaw/<slot>/lock       held as long as something runs there
     <local directory>/thaw/<slot>/log.txt    what the last stage printed
 """
 
-import fcntl
 import hashlib
 import importlib.metadata
 import itertools
@@ -23,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import filelock
 from distributed import Worker, WorkerPlugin, get_client, get_worker
 
 DECIDING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "dvc")
@@ -47,6 +47,8 @@ class Study(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Raise RuntimeError where this worker would fail, or compute something else."""
+        if not filelock.has_fcntl:  # only such a lock can be handed on to what runs in a slot, and ends with it
+            raise RuntimeError(f"worker {worker.address}: its system has no fcntl; run workers on Linux or macOS")
         if shutil.which("git") is None:
             raise RuntimeError(f"worker {worker.address}: has no git; install it there")
         for package, wanted in self._versions.items():
@@ -82,9 +84,7 @@ class Study(WorkerPlugin):
             folder = self._folder / str(slot)
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "lock").open("a") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
+                if not filelock.lock_descriptor(lock.fileno(), blocking=False):
                     continue
                 self._last_slot = slot
                 yield folder, lock

@@ -11,7 +11,7 @@ class ThawError(Exception):
     """A mistake in the inputs, told in one printable line: the file or key, the cause, the remedy."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(_one_line(message))
+        super().__init__(one_line(message))
 
 
 class _Terminated(BaseException):
@@ -45,8 +45,8 @@ def _ended_by(main: Callable[[], None]) -> int | signal.Signals:
     except ThawError as error:
         return _told(str(error))
     except OSError as error:  # a full disk, a file that may not be read: what no stage can mend
-        cause = error.strerror or " ".join(str(error).split())
-        return _told(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again")
+        cause = error.strerror or one_line(error)
+        return _told(one_line(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again"))
     except KeyboardInterrupt:
         return signal.SIGINT
     except _Terminated:
@@ -58,9 +58,12 @@ def _terminated(number: int, _frame: object) -> None:
     raise _Terminated  # what is half-written is removed on the way out
 
 
-def _one_line(message: str) -> str:
-    """The message in one printable line; what is too long gives way in the middle, before the remedy."""
-    line = " ".join(each.strip() for each in message.splitlines())
+def one_line(text: object) -> str:
+    """`text` as one printable line, an error that says nothing by its type.
+
+    What is too long gives way in the middle, before the remedy.
+    """
+    line = " ".join(each.strip() for each in str(text).splitlines() if each.strip()) or type(text).__name__
     line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 4 :]}"
 

@@ -2,20 +2,26 @@
 
 They are written beside their place, flushed and renamed. Whoever writes holds a lock that ends with its process,
 however that ends: a stand-in found under a free lock is a dead process's, and the next writer removes it.
+
+The locks are the system's (flock, or Windows's own). Where it has none, they are files that name their process, and
+one of a process that is no longer there counts for nothing.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from stages.common.command import ThawError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that the system has no locks, which a user can do nothing about
+    from filelock import FileLock, Timeout, UnixFileLock
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -63,31 +69,18 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 def held(lock: Path) -> Iterator[None]:
     """Hold the file `lock`, which is there only meanwhile; waits, and says so, while another process holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with lock.open("w") as file:
-            _wait_for(file, lock)
-            if not _stands_at(lock, file):  # whom we waited for has removed it: nobody else would see us hold it
-                continue
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
-            return
-
-
-def _wait_for(file: IO, lock: Path) -> None:
+    ours = FileLock(lock)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        ours.acquire(blocking=False)
+    except Timeout:
         print(f"{lock.parent}: another process is writing here; waiting for it", file=sys.stderr)
-        fcntl.flock(file, fcntl.LOCK_EX)
-
-
-def _stands_at(path: Path, file: IO) -> bool:
+        ours.acquire()
     try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
+        yield
+    finally:
+        if isinstance(ours, UnixFileLock):  # the others remove their file themselves
+            lock.unlink(missing_ok=True)
+        ours.release()
 
 
 @contextmanager
@@ -116,15 +109,15 @@ def sha256(path: Path) -> str:
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb") as file:
+    with path.open("r+b") as file:  # Windows flushes only what is open for writing
         os.fsync(file.fileno())
 
 
 def _flush_folder(path: Path) -> None:
     """Have the names in the folder `path`, renamed ones too, outlast a power cut."""
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems cannot
+    with suppress(OSError):  # Windows opens no folder, and some network file systems flush none
+        opened = os.open(path, os.O_RDONLY)
+        try:
             os.fsync(opened)
-    finally:
-        os.close(opened)
+        finally:
+            os.close(opened)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import pydantic
 import yaml
 
-from stages.common.command import ThawError
+from stages.common.command import ThawError, one_line
 
 
 class Section(pydantic.BaseModel):
@@ -66,7 +66,7 @@ def load(path: Path, section: type[SectionType]) -> SectionType:
     except FileNotFoundError:
         raise ThawError(f"{path}: no such file; name an existing one") from None
     except (ValueError, RecursionError, yaml.YAMLError, OSError) as error:  # ValueError: no UTF-8
-        cause = _one_line(error).replace('in "<unicode string>", ', "in ")
+        cause = one_line(error).replace('in "<unicode string>", ', "in ")
         raise ThawError(f"{path}: cannot be read as YAML ({cause}); mend the file") from None
     return checked(content, section, str(path))
 
@@ -135,7 +135,3 @@ def _shown(value: str | float | bool) -> str:
         return repr(value)
     except ValueError:  # Python prints no integer beyond some thousand digits
         return "a number of thousands of digits"
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.command import ThawError
+from stages.common.command import ThawError, one_line
 from stages.common.files import written_whole
 
 DECIMALS = 6  # finer than the noise of any result, coarse enough for short files
@@ -27,7 +27,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, OSError) as error:  # pandas's parser errors are ValueErrors
-        raise wrong(path, f"no readable csv ({_one_line(error)})") from None
+        raise wrong(path, f"no readable csv ({one_line(error)})") from None
     if list(table.columns[: len(columns)]) != list(columns):
         found = ",".join(table.columns)
         raise wrong(path, f"columns are {found}, expected {','.join(columns)} first")
@@ -50,7 +50,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, OSError) as error:
-        raise wrong(path, f"no readable json ({_one_line(error)})") from None
+        raise wrong(path, f"no readable json ({one_line(error)})") from None
     if not isinstance(content, dict):
         raise wrong(path, "holds no json object")
     return content
@@ -69,7 +69,3 @@ def _missing(path: Path) -> ThawError:
 def wrong(path: Path, cause: str) -> ThawError:
     """That the file `path` is not what a stage writes."""
     return ThawError(f"{path}: {cause}; run the stage that writes it again")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 
-from stages.common.command import ThawError
+from stages.common.command import ThawError, one_line
 from stages.common.manifest import Backbone
 from stages.network.keras_quietly import keras
 
@@ -27,7 +27,7 @@ def load(spec: Backbone, weights: Path) -> keras.Model:
     try:
         network.load_weights(str(weights))
     except Exception as error:  # h5py and Keras raise whatever damaged bytes lead them to
-        cause = " ".join(str(error).split())
+        cause = one_line(error)
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); fetch them again") from None
     return network
 
@@ -38,7 +38,7 @@ def _built(spec: Backbone) -> keras.Model:
     try:
         return build(input_shape=shape, include_top=False, weights=None, **spec.arguments)
     except Exception as error:  # as above, of arguments
-        cause = " ".join(str(error).split())
+        cause = one_line(error)
         raise ThawError(
             f"backbone: keras.applications cannot build {spec.name} {spec.arguments} for {spec.image_size} pixels "
             f"({cause}); correct the manifest"

@@ -1,9 +1,13 @@
-"""Keras and TensorFlow, imported without the messages of TensorFlow that a user can do nothing about.
+"""Keras and TensorFlow, as the study needs them whatever the user's settings, and without idle messages.
 
-Those at its start come from C++ before any log level is read, so the process's stderr is set aside meanwhile. Where the
-import fails, they are shown: then they may say why.
+Of the settings outside the repository KERAS_BACKEND alone counts: `keras.json` is not read, and what would change
+results is taken out of the process's environment.
+
+TensorFlow's messages at its start come from C++ before any log level is read, so the process's stderr is set aside
+meanwhile. Where the import fails, they are shown: then they may say why.
 """
 
+import importlib.util
 import logging
 import os
 import signal
@@ -12,6 +16,21 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from stages.common.command import one_line
+
+BACKENDS = ("tensorflow", "jax", "torch")  # on which Keras trains
+CHANGING = (
+    "KERAS_MAX_EPOCHS",
+    "KERAS_MAX_STEPS_PER_EPOCH",
+    "KERAS_NNX_ENABLED",
+    "TF_USE_LEGACY_KERAS",
+    "TF_ENABLE_AUTO_MIXED_PRECISION",
+    "TF_ENABLE_AUTO_MIXED_PRECISION_GRAPH_REWRITE",
+    "TF_XLA_FLAGS",  # may compile, and so round, otherwise
+    "NVIDIA_TF32_OVERRIDE",
+)
+"""What of an environment would change results by more than the choice of kernels does."""
 
 # Errors of the C++ side that matter arrive as Python exceptions as well; what is left is about absent GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -49,7 +68,32 @@ def _ended_at_once_by_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-with _ended_at_once_by_ctrl_c(), messages_held_back():
+@contextmanager
+def _settings_set_aside() -> Iterator[None]:
+    """Keep the user's settings from Keras and TensorFlow, which read them when they are imported."""
+    for name in CHANGING:
+        os.environ.pop(name, None)
+    home = os.environ.get("KERAS_HOME")
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["KERAS_HOME"] = empty  # in place of ~/.keras, whose keras.json Keras would follow
+        try:
+            yield
+        finally:
+            del os.environ["KERAS_HOME"]
+            if home is not None:
+                os.environ["KERAS_HOME"] = home
+
+
+def _check_backend(name: str) -> None:
+    """End the process in a line where Keras cannot train on the backend `name`; stages import this before they run."""
+    if name not in BACKENDS:
+        sys.exit(one_line(f"error: KERAS_BACKEND: Keras trains on {', '.join(BACKENDS)}, not on '{name}'; unset it"))
+    if importlib.util.find_spec(name) is None:
+        sys.exit(f"error: KERAS_BACKEND: {name} is not installed; install it (`make extra` has jax) or unset it")
+
+
+_check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
+with _settings_set_aside(), _ended_at_once_by_ctrl_c(), messages_held_back():
     import keras
     import tensorflow as tf
 

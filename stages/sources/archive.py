@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, NamedTuple
 
-from stages.common.command import ThawError
+from stages.common.command import ThawError, one_line
 from stages.common.manifest import Place
 
 # Against bombs: an archive may hold more than the images (other classes, helper files), but not without end.
@@ -154,7 +154,7 @@ def _damage_named(archive: Path) -> Iterator[None]:
         # Readers also raise OSError: without a number, or for places that do not exist in the file.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        cause = " ".join(str(error).split()) or type(error).__name__
+        cause = one_line(error)
         raise ThawError(f"{archive}: is damaged or cut short ({cause}); fetch it again") from None
 
 
