@@ -8,7 +8,6 @@ import os
 import shutil
 from pathlib import Path
 
-from stages import summarize
 from stages.common import files, manifest, params
 from stages.common.command import ThawError, run
 from stages.common.manifest import Manifest
@@ -16,10 +15,18 @@ from stages.common.params import Params
 from stages.pages import record_page
 from stages.pages.record_page import Page
 from stages.results import records
-from stages.study import paper, variants
+from stages.study import evidence, paper, summary, variants
 from stages.study.variants import Variant
 
-TABLES = ("summary", "claims", "comparisons", "costs", "recommendation")
+TABLES = (
+    "tables/summary",
+    "tables/claims",
+    "tables/comparisons",
+    "tables/curves",
+    "tables/final",
+    "costs/costs",
+    "costs/recommendation",
+)
 
 
 def main() -> None:
@@ -44,7 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--paper", type=Path, required=True, help="the paper's numbers and claims")
     parser.add_argument("--metrics", type=Path, required=True, help="folder of the run's jsons")
     parser.add_argument("--histories", type=Path, required=True, help="folder of the run's csvs and PNGs")
-    parser.add_argument("--models", type=Path, required=True, help="folder of the run's repeats")
+    parser.add_argument("--results", type=Path, required=True, help="folder of the run's repeats")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml of the run")
     parser.add_argument("--raw", type=Path, required=True, help="folder of the downloads")
     parser.add_argument("--out", type=Path, required=True, help="folder of the record, replaced whole")
@@ -54,14 +61,14 @@ def _arguments() -> argparse.Namespace:
 def read_study(arguments: argparse.Namespace, page: Page) -> list[Variant]:
     """The variants of the run's table; raises ThawError where the paper has more or a file is stale."""
     metrics, histories, source = arguments.metrics, arguments.histories, page.source
-    table = histories / "summary.csv"
+    table = histories / "tables" / "summary.csv"
     names = list(records.read_table(table, ["variant"])["variant"])
     missing = [name for name in page.paper.variants if name not in names]
     if missing:
         raise ThawError(f"{table}: has no {', '.join(missing)}; run `dvc repro`")
-    study = summarize.read_study(names, metrics, histories, arguments.models, source.path)
-    summary = summarize.summary(source.title, study, page.settings.statistics.confidence)
-    if records.read_json(metrics / "summary.json") != summary:
+    study = variants.read_all(names, metrics, histories, arguments.results, source.path)
+    told = summary.summary(source.title, evidence.read(study, arguments.results, page.settings.statistics))
+    if records.read_json(metrics / "summary.json") != told:
         raise ThawError(f"{metrics / 'summary.json'}: differs from the variants' own jsons; run `dvc repro`")
     return study
 

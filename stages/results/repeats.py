@@ -1,6 +1,15 @@
-"""What `train` leaves of every repeat of a variant: the epochs, the predictions and the seconds of each seed."""
+"""What `train` leaves of every repeat of a variant: its epochs, its validation logits and its seconds.
 
+results/<variant>/epochs.csv    repeat, then the columns of a history; one row a repeat and epoch
+results/<variant>/logits.npz    for each repeat r: logits_r, float16 (epochs, images, units); labels_r, int
+                                (images,); images_r, str (images,). One unit is the logit of class 1 of two
+plots/seconds/<variant>.csv     repeat, epoch, phase, seconds, frozen_seconds: measured, so that it differs from
+                                run to run, and all else does not
+"""
+
+import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,99 +17,171 @@ import numpy as np
 import pandas as pd
 
 from stages.common.command import ThawError
+from stages.common.files import written_whole
 from stages.results import records
 
-EPOCHS_FILE = "histories.csv"
-PREDICTIONS_FILE = "predictions.csv"
-SECONDS_FILE = "seconds.csv"
+EPOCHS_FILE = "epochs.csv"
+LOGITS_FILE = "logits.npz"
 _SECONDS = ("seconds", "frozen_seconds")
-_PREDICTIONS_COLUMNS = ("seed", "image", "label", "predicted", "probability", "loss")
-_SECONDS_COLUMNS = ("seed", "epoch", "phase", *_SECONDS)
+_SECONDS_COLUMNS = ("repeat", "epoch", "phase", *_SECONDS)
 
 Rows = Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True)
+class Validation:
+    """What a repeat says of its validation images: `logits` (epochs, images, units), `labels` int (images,)."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+    images: np.ndarray
+
+    def log_probabilities(self, temperature: np.ndarray | float = 1.0) -> np.ndarray:
+        """Float64 (epochs, images, classes) of logits divided by `temperature`, a number or (epochs, 1, 1)."""
+        logits = self.logits.astype(float)
+        if logits.shape[-1] == 1:  # one logit is that of class 1 against class 0
+            logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
+        logits = logits / temperature
+        return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+
+    def losses(self, temperature: np.ndarray | float = 1.0) -> np.ndarray:
+        """The cross-entropy of the true class, (epochs, images)."""
+        return -self.log_probabilities(temperature)[:, np.arange(len(self.labels)), self.labels]
+
+    def correct(self) -> np.ndarray:
+        """Whether the true class is predicted, bool (epochs, images)."""
+        return self.log_probabilities().argmax(axis=-1) == self.labels
+
+
 def write_epochs(runs: Mapping[int, Rows], folder: Path) -> pd.DataFrame:
-    """Write the epochs of all seeds, `seed` and then the columns of a history, without their seconds; returns them."""
-    table = _by_seed(runs).drop(columns=list(_SECONDS)).round(records.DECIMALS)
+    """Write the epochs of all repeats, `runs` by their number, without their seconds; returns them."""
+    table = _by_repeat(runs).drop(columns=list(_SECONDS)).round(records.DECIMALS)
     records.write_table(table, folder / EPOCHS_FILE)
     return table
 
 
-def write_seconds(runs: Mapping[int, Rows], folder: Path) -> None:
-    """Write the measured seconds of all seeds' epochs: they differ from run to run, the rest does not."""
-    table = _by_seed(runs)[list(_SECONDS_COLUMNS)]
-    records.write_table(table.round(dict.fromkeys(_SECONDS, 3)), folder / SECONDS_FILE)
+def write_seconds(runs: Mapping[int, Rows], path: Path) -> None:
+    """Write the measured seconds of all repeats' epochs."""
+    table = _by_repeat(runs)[list(_SECONDS_COLUMNS)]
+    records.write_table(table.round(dict.fromkeys(_SECONDS, 3)), path)
 
 
-def write_predictions(logits: Mapping[int, np.ndarray], images: list[str], labels: np.ndarray, folder: Path) -> None:
-    """Write for each seed and image the class predicted, its probability and the cross-entropy of the true class.
+def write_logits(repeats: Mapping[int, Validation], folder: Path) -> None:
+    """Write the validation logits of all repeats by their number: the same bytes for the same numbers.
 
-    `logits` are float (n, 1) for two classes or (n, classes), row i of `images` and `labels` (int (n,)).
+    NumPy dates the members of its archive 1980, and leaves them as they are: compressed, they would differ with the
+    version of zlib.
     """
-    tables = [
-        pd.DataFrame({"seed": seed, "image": images, "label": labels, **_predicted(of_seed.astype(float), labels)})
-        for seed, of_seed in logits.items()
-    ]
-    records.write_table(pd.concat(tables).round(records.DECIMALS), folder / PREDICTIONS_FILE)
+    arrays = {}
+    for number, told in repeats.items():
+        arrays[f"logits_{number}"] = told.logits.astype(np.float16)
+        arrays[f"labels_{number}"] = told.labels.astype(np.int64)
+        arrays[f"images_{number}"] = np.asarray(told.images, dtype=str)
+    with written_whole(folder / LOGITS_FILE) as beside:
+        np.savez(beside, **arrays)
 
 
 def mean_history(epochs: pd.DataFrame) -> pd.DataFrame:
-    """The means over the seeds, one row an epoch."""
-    return epochs.drop(columns="seed").groupby(["epoch", "phase"], as_index=False, sort=False).mean()
-
-
-def _by_seed(runs: Mapping[int, Rows]) -> pd.DataFrame:
-    tables = [pd.DataFrame(list(rows)) for rows in runs.values()]
-    for seed, table in zip(runs, tables, strict=True):
-        table.insert(0, "seed", seed)
-    return pd.concat(tables, ignore_index=True)
-
-
-def _predicted(logits: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    if logits.shape[1] == 1:  # one logit is that of class 1 against class 0
-        logits = np.hstack([np.zeros_like(logits), logits])
-    log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    return {
-        "predicted": logits.argmax(axis=1),
-        "probability": np.exp(log_probabilities.max(axis=1)),
-        "loss": -log_probabilities[np.arange(len(labels)), labels],
-    }
+    """The means over the repeats, one row an epoch; where they differ, the phase is that of most."""
+    by_epoch = epochs.drop(columns="repeat").groupby("epoch", sort=False)
+    phases = by_epoch["phase"].agg(lambda phase: phase.mode().iloc[-1])
+    means = by_epoch.mean(numeric_only=True)
+    means.insert(0, "phase", phases)
+    return means.reset_index()
 
 
 def read_epochs(folder: Path) -> pd.DataFrame:
-    """The epochs of all seeds: `seed`, then the columns of a history; raises ThawError naming the file.
+    """The epochs of all repeats: `repeat`, then the columns of a history; raises ThawError naming the file.
 
-    All seeds have the same epochs and phases.
+    All repeats have the same epochs.
     """
     path = folder / EPOCHS_FILE
-    table = records.read_table(path, ("seed", *records.HISTORY_COLUMNS))
-    _check_repeats(table, ["epoch", "phase"], path)
-    for _, history in table.groupby("seed"):
-        records.check_history(history.drop(columns="seed").reset_index(drop=True), path)
+    table = records.read_table(path, ("repeat", *records.HISTORY_COLUMNS))
+    _check_epochs(table, path)
+    for _, history in table.groupby("repeat"):
+        records.check_history(history.drop(columns="repeat").reset_index(drop=True), path)
     return table
 
 
-def read_predictions(folder: Path) -> pd.DataFrame:
-    """The predictions of all seeds for the same validation images, in one order; raises ThawError."""
-    path = folder / PREDICTIONS_FILE
-    table = records.read_table(path, _PREDICTIONS_COLUMNS).sort_values(["seed", "image"], ignore_index=True)
-    _check_repeats(table, ["image", "label"], path)
-    return table
-
-
-def read_seconds(folder: Path) -> pd.DataFrame:
-    """The measured seconds of all seeds' epochs; raises ThawError."""
-    path = folder / SECONDS_FILE
+def read_seconds(path: Path) -> pd.DataFrame:
+    """The measured seconds of all repeats' epochs; raises ThawError."""
     table = records.read_table(path, _SECONDS_COLUMNS)
-    _check_repeats(table, ["epoch", "phase"], path)
+    _check_epochs(table, path)
     return table
 
 
-def _check_repeats(table: pd.DataFrame, columns: list[str], path: Path) -> None:
-    """Raise ThawError where the table is empty, or `columns` differ from seed to seed."""
-    parts = [part[columns].reset_index(drop=True) for _, part in table.groupby("seed")]
+def read_logits(folder: Path) -> dict[int, Validation]:
+    """The validation logits of all repeats by their number; raises ThawError naming the file."""
+    path = folder / LOGITS_FILE
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        numbers = [int(name.removeprefix("logits_")) for name in arrays if name.startswith("logits_")]
+        found = {
+            number: Validation(arrays[f"logits_{number}"], arrays[f"labels_{number}"], arrays[f"images_{number}"])
+            for number in sorted(numbers)
+        }
+    except FileNotFoundError:
+        raise ThawError(f"{path}: no such file; run the stage that writes it (dvc repro)") from None
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise _wrong(path, f"no readable logits ({error})") from None
+    _check_logits(found, path)
+    return found
+
+
+def final_predictions(folder: Path) -> pd.DataFrame:
+    """What each repeat predicts after its last epoch, one row a repeat and image; raises ThawError.
+
+    Columns: repeat, image, label, predicted (a class), probability (of it), loss (the true class's cross-entropy).
+    """
+    return pd.concat([_final(number, told) for number, told in read_logits(folder).items()], ignore_index=True)
+
+
+def _final(number: int, told: Validation) -> pd.DataFrame:
+    last = Validation(told.logits[-1:], told.labels, told.images)
+    log_probabilities = last.log_probabilities()[0]
+    return pd.DataFrame(
+        {
+            "repeat": number,
+            "image": told.images,
+            "label": told.labels,
+            "predicted": log_probabilities.argmax(axis=1),
+            "probability": np.exp(log_probabilities.max(axis=1)),
+            "loss": last.losses()[0],
+        }
+    )
+
+
+def _by_repeat(runs: Mapping[int, Rows]) -> pd.DataFrame:
+    tables = [pd.DataFrame(list(rows)) for rows in runs.values()]
+    for number, table in zip(runs, tables, strict=True):
+        table.insert(0, "repeat", number)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _check_epochs(table: pd.DataFrame, path: Path) -> None:
+    parts = [list(part["epoch"]) for _, part in table.groupby("repeat")]
     if not parts:
-        raise ThawError(f"{path}: holds no seed; run the stage that writes it again")
-    if not all(part.equals(parts[0]) for part in parts):
-        raise ThawError(f"{path}: {' and '.join(columns)} differ from seed to seed; run the stage that writes it again")
+        raise _wrong(path, "holds no repeat")
+    if any(part != parts[0] for part in parts):
+        raise _wrong(path, "epochs differ from repeat to repeat")
+
+
+def _check_logits(found: Mapping[int, Validation], path: Path) -> None:
+    if not found:
+        raise _wrong(path, "holds no repeat")
+    for number, told in found.items():
+        if told.logits.ndim != 3 or not told.logits.size or told.logits.dtype.kind != "f":
+            raise _wrong(path, f"logits_{number} is no array of epochs, images and units")
+        classes = max(told.logits.shape[2], 2)
+        images = told.logits.shape[1]
+        if told.labels.shape != (images,) or told.images.shape != (images,) or told.labels.dtype.kind != "i":
+            raise _wrong(path, f"labels_{number} or images_{number} is not of its {images} images")
+        if not 0 <= told.labels.min() <= told.labels.max() < classes or len(set(told.images)) < images:
+            raise _wrong(path, f"labels_{number} names no class of {classes}, or images_{number} an image twice")
+        if not np.isfinite(told.logits).all():
+            raise _wrong(path, f"logits_{number} holds a number that is not finite")
+
+
+def _wrong(path: Path, cause: str) -> ThawError:
+    return ThawError(f"{path}: {cause}; run the stage that writes it again")
