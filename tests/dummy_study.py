@@ -1,0 +1,48 @@
+"""The repository with its dvc.yaml as it is, and stages that take no time: what a test of the graph runs."""
+
+import shutil
+from pathlib import Path
+
+import short_study as short
+import yaml
+from dummy_stage import WRITES
+
+from stages.common import code
+
+PACKAGES = sorted(path.name for path in code.STAGES.iterdir() if (path / "__init__.py").exists())
+COPIED = ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/plots", ".dvcignore", ".gitignore")
+
+
+def write(folder: Path) -> Path:
+    """The repository with dummies for stages, nothing run, committed; returns `folder`."""
+    for name in COPIED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (short.ROOT / name).is_dir() else shutil.copy
+        copy(short.ROOT / name, folder / name)
+    (folder / "data").mkdir()
+    for manifest in (short.ROOT / "data").glob("*.yaml"):
+        shutil.copy(manifest, folder / "data")
+    _write_stages(folder / "stages")
+    short.run(folder, "git", "init", "--quiet")
+    for name, value in (("user.name", "test"), ("user.email", "test@localhost")):  # queued experiments commit
+        short.run(folder, "git", "config", name, value)
+    short.commit(folder)
+    return folder
+
+
+def _write_stages(folder: Path) -> None:
+    for package in PACKAGES:
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").touch()
+    shutil.copytree(code.STAGES / "common", folder / "common", dirs_exist_ok=True)
+    shutil.copy(Path(__file__).with_name("dummy_stage.py"), folder)
+    for stage in WRITES:
+        (folder / f"{stage}.py").write_text(f'from stages.dummy_stage import main\n\nmain("{stage}")\n')
+
+
+def params(folder: Path) -> dict:
+    return yaml.safe_load((folder / "params.yaml").read_text())
+
+
+def write_params(folder: Path, content: dict) -> None:
+    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
