@@ -69,7 +69,7 @@ def _train(arguments: Namespace, settings: Params) -> dict[str, Content]:
     rows = [_row(epoch, schedule.transfer) for epoch in range(1, schedule.transfer + schedule.fine + 1)]
     record = {key: getattr(schedule, key) for key in ("dataset", "transfer", "fine")}
     record["val"] = {"accuracy": rows[-1]["val_accuracy"], "loss": rows[-1]["val_loss"]}
-    made = dict.fromkeys(("model", "results"), {"all.txt": decided})
+    made = {option: {"all.txt": decided} for option in ("model", "results")}
     return {**made, "history": _csv(rows), "metrics": json.dumps(record)}
 
 

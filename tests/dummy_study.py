@@ -1,6 +1,7 @@
 """The repository with its dvc.yaml as it is, and stages that take no time: what a test of the graph runs."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import short_study as short
@@ -13,8 +14,8 @@ PACKAGES = sorted(path.name for path in code.STAGES.iterdir() if (path / "__init
 COPIED = ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/plots", ".dvcignore", ".gitignore")
 
 
-def write(folder: Path) -> Path:
-    """The repository with dummies for stages, nothing run, committed; returns `folder`."""
+def write(folder: Path, variants: Sequence[str] | None = None) -> Path:
+    """The repository with dummies for stages, nothing run, committed; of its variants only these; returns `folder`."""
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (short.ROOT / name).is_dir() else shutil.copy
@@ -23,6 +24,9 @@ def write(folder: Path) -> Path:
     for manifest in (short.ROOT / "data").glob("*.yaml"):
         shutil.copy(manifest, folder / "data")
     _write_stages(folder / "stages")
+    if variants:
+        content = params(folder)
+        write_params(folder, content | {"variants": {name: content["variants"][name] for name in variants}})
     short.run(folder, "git", "init", "--quiet")
     for name, value in (("user.name", "test"), ("user.email", "test@localhost")):  # queued experiments commit
         short.run(folder, "git", "config", name, value)
@@ -37,6 +41,8 @@ def _write_stages(folder: Path) -> None:
     shutil.copytree(code.STAGES / "common", folder / "common", dirs_exist_ok=True)
     shutil.copy(Path(__file__).with_name("dummy_stage.py"), folder)
     for stage in WRITES:
+        for beside in code.STAGES.glob(f"{stage}.*"):
+            (folder / beside.name).touch()
         (folder / f"{stage}.py").write_text(f'from stages.dummy_stage import main\n\nmain("{stage}")\n')
 
 
