@@ -11,7 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from stages.common import configuration, params
+from stages.common import params
 from stages.common.command import run
 from stages.common.params import TRIAL, Params
 
@@ -40,7 +40,6 @@ def _main(stage: str) -> None:
     options = zip(sys.argv[1::2], sys.argv[2::2], strict=True)
     arguments = Namespace(**{name[2:].replace("-", "_"): value for name, value in options})
     settings = params.load()
-    configuration.read(Path(arguments.source), settings)
     made = MAKES.get(stage, _texts)(arguments, settings)
     for option in WRITES[stage]:
         path = Path(getattr(arguments, option))
@@ -50,6 +49,13 @@ def _main(stage: str) -> None:
 
 def _texts(arguments: Namespace, settings: Params) -> dict[str, Content]:
     return {}
+
+
+def _split(arguments: Namespace, settings: Params) -> dict[str, Content]:
+    from stages.common import configuration  # takes a while, and is the split's to read
+
+    dataset = configuration.read(Path(arguments.source), settings).dataset(arguments.dataset)
+    return {"split": "\n".join(f"{_digest(arguments.archive)} {place}" for place in dataset.places())}
 
 
 def _features(arguments: Namespace, settings: Params) -> dict[str, Content]:
@@ -100,6 +106,7 @@ def _report(arguments: Namespace, settings: Params) -> dict[str, Content]:
 
 
 MAKES = {
+    "split": _split,
     "features": _features,
     "transfer": _transfer,
     "train": _train,

@@ -1,7 +1,7 @@
 """The repository with its dvc.yaml as it is, and stages that take no time: what a test of the graph runs."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import short_study as short
@@ -9,13 +9,14 @@ import yaml
 from dummy_stage import WRITES
 
 from stages.common import code
+from stages.common.manifest import WEIGHTS
 
 PACKAGES = sorted(path.name for path in code.STAGES.iterdir() if (path / "__init__.py").exists())
-COPIED = ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/plots", ".dvcignore", ".gitignore")
+COPIED = ("dvc.yaml", "params.yaml", ".dvc/config", ".dvc/plots", ".dvcignore", ".gitignore", "Makefile")
 
 
-def write(folder: Path, variants: Sequence[str] | None = None) -> Path:
-    """The repository with dummies for stages, nothing run, committed; of its variants only these; returns `folder`."""
+def write(folder: Path, variants: Iterable[str]) -> Path:
+    """The repository with dummies for stages and of its variants these, nothing run, committed; returns `folder`."""
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (short.ROOT / name).is_dir() else shutil.copy
@@ -24,14 +25,21 @@ def write(folder: Path, variants: Sequence[str] | None = None) -> Path:
     for manifest in (short.ROOT / "data").glob("*.yaml"):
         shutil.copy(manifest, folder / "data")
     _write_stages(folder / "stages")
-    if variants:
-        content = params(folder)
-        write_params(folder, content | {"variants": {name: content["variants"][name] for name in variants}})
+    _keep(folder, variants)
+    (folder / "requirements.txt").touch()
     short.run(folder, "git", "init", "--quiet")
     for name, value in (("user.name", "test"), ("user.email", "test@localhost")):  # queued experiments commit
         short.run(folder, "git", "config", name, value)
     short.commit(folder)
     return folder
+
+
+def _keep(folder: Path, names: Iterable[str]) -> None:
+    """Leave out of params.yaml the variants that are not named, and the data sets that have none then."""
+    content = params(folder)
+    variants = {name: content["variants"][name] for name in names}
+    budget = {each["dataset"]: content["budget"][each["dataset"]] for each in variants.values()}
+    write_params(folder, content | {"downloads": [*budget, WEIGHTS], "budget": budget, "variants": variants})
 
 
 def _write_stages(folder: Path) -> None:
