@@ -61,23 +61,22 @@ def plain_history(study: Inputs, schedule: Schedule) -> list[dict[str, float]]:
         drawn = augmentation.draw(len(order), epoch, params.augment)
         augmented = augmentation.applied(pixels["training"], drawn, slice(None))
         run = model.fit(
-            augmented[order],
-            labels["training"][order],
-            batch_size=params.batch_size,
-            shuffle=False,
-            validation_data=(pixels["validation"].astype("float32"), labels["validation"]),
-            verbose=0,
-        )
-        clean = model.evaluate(
-            pixels["training"].astype("float32"),
-            labels["training"],
-            batch_size=params.batch_size,  # another size sums in another order
-            verbose=0,
-            return_dict=True,
+            augmented[order], labels["training"][order], batch_size=params.batch_size, shuffle=False, verbose=0
         )
         row = {name: values[0] for name, values in run.history.items()}
-        history.append(row | {f"train_clean_{name}": value for name, value in clean.items()})
+        for prefix, part in (("val_", "validation"), ("train_clean_", "training")):
+            pictures_of_part = pixels[part].astype("float32")
+            # In batches of another size, sums come in another order.
+            logits = model.predict(pictures_of_part, batch_size=params.batch_size, verbose=0)
+            row |= {f"{prefix}{name}": value for name, value in measured(logits, labels[part]).items()}
+        history.append(row)
     return history
+
+
+def measured(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Means over all pictures, where Keras's `evaluate` sums by batches, in float32 (test_evaluation.py)."""
+    losses = keras.ops.convert_to_numpy(keras.losses.binary_crossentropy(labels, logits, from_logits=True))
+    return {"accuracy": np.mean((logits > 0) == labels), "loss": losses.astype(np.float64).mean()}
 
 
 def plain_compile(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bench.stages import MEGABYTE, Settings, Share, add_arguments, listed
+from stages.common import tables
 from stages.common.command import run
-from stages.results import records
-from tests.bench.stages import MEGABYTE, Settings, Share, add_arguments, listed, write_params
+from stages.results import environment
 
 TIMES = (1, 2, 4)
 TRANSFER = 3  # the most transfer epochs: variants differ in them, so that all have the same fine epochs
@@ -64,22 +65,23 @@ def main() -> None:
         "base": ones,
         "growth": growth,
         "variations": variations,
-        "machine": records.machine(),
-        "versions": records.versions(),
+        "machine": environment.machine(),
+        "versions": environment.versions(),
     }
-    records.write_json(content, arguments.out / "growth.json")
-    records.write_text(page(content), arguments.out / "growth.md")
+    tables.write_json(content, arguments.out / "growth.json")
+    tables.write_text(page(content), arguments.out / "growth.md")
 
 
 def measured(share: Share, study: Study) -> dict[str, Any]:
     """Seconds and the most megabytes of memory of each stage, and the megabytes of the stored activations."""
     counts = share.choose(study.share)
-    write_params(share.folder, {"seeds": list(range(1, study.seeds + 1)), **study.params})
+    schedules = [(TRANSFER - number, study.epochs) for number in range(study.variants)]
+    share.write_params(schedules, {"seeds": list(range(1, study.seeds + 1)), **study.params})
     settings = Settings(share.folder)
     budget = TRANSFER + study.epochs
     features = share.features(budget, settings)
     transfer = share.transfer(budget, settings)
-    trained = [share.train(TRANSFER - number, study.epochs, settings) for number in range(study.variants)]
+    trained = [share.train(*schedule, settings) for schedule in schedules]
     stored = sum(path.stat().st_size for path in (share.folder / "fresh").rglob("*") if path.is_file())
     ran = dict(zip(STAGES, ([features], [transfer], trained), strict=True))
     return {
@@ -156,7 +158,7 @@ def _seconds(measured: dict[str, Any]) -> float:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.growth", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     add_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     return parser.parse_args()
