@@ -46,7 +46,9 @@ def test_losses_differ_by_what_rounding_explains(folder, tmp_path, engine, preci
 
 def test_the_saved_model_computes_in_float32(folder, tmp_path):
     run = trained(folder, tmp_path, "fused", "mixed_bfloat16")
-    assert {layer.compute_dtype for layer in run.network[0].layers} == {"float32"}
+    study = tiny_study.inputs(folder, tiny_study.params())
+    saved = train.whole_model(study, run)
+    assert {layer.compute_dtype for layer in saved._flatten_layers()} == {"float32"}
 
 
 def test_what_is_taken_up_again_in_float16_goes_on_with_the_same_scale_of_losses(folder, tmp_path):

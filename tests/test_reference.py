@@ -106,6 +106,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("batch_norm", ["batch", "moving"])
+def test_picture_by_picture_the_staged_history_is_the_plain_way_s_to_the_last_bit(folder, tmp_path, batch_norm):
+    # On some CPUs the kernels round a picture's activations by its place in the batch: in batches of one all have one.
+    params = params_of(batch_norm, engine="keras", dtype="float32", batch_size=1)
+    study = tiny_study.inputs(folder, params)
+    schedule = Schedule(dataset="tiny", transfer=2, fine=2)
+    np.testing.assert_array_equal(
+        values(staged(study, schedule, tmp_path).rows), values(plain_history(study, schedule))
+    )
+
+
+@pytest.mark.parametrize("batch_norm", ["batch", "moving"])
 @pytest.mark.parametrize(("transfer", "fine"), [(0, 3), (3, 0), (2, 2)])
 def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfer, fine):
     schedule = Schedule(dataset="tiny", transfer=transfer, fine=fine)
@@ -113,15 +124,18 @@ def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfe
     stored = tiny_study.inputs(folder, params_of(batch_norm, engine="xnnpack", dtype="float16"))
     expected = values(plain_history(exact, schedule))
 
-    # Keras's own kernels and float32 on disk lose nothing: the same history to the last bit.
-    np.testing.assert_array_equal(values(staged(exact, schedule, tmp_path / "exact").rows), expected)
+    # Keras's own kernels and float32 on disk lose nothing but what rounding by the place in a batch does, in the last
+    # of 24 bits in each of some fifty layers, carried on as below.
+    epochs = np.arange(1, schedule.transfer + schedule.fine + 1)[:, np.newaxis]
+    difference = np.abs(values(staged(exact, schedule, tmp_path / "exact").rows) - expected)
+    assert (difference[:, LOSSES] < epochs * 50 / 2**24).all()
+    assert not difference[:, ACCURACIES].any()
 
     # float16 keeps 11 bits, so an activation is off by up to 1 in 2048, and a loss near 0.7 by as much if nothing
     # averages out; each epoch's updates, made from such activations, carry as much again into the next one's losses.
     # Accuracy may differ where a logit is as near to 0; one image of the smaller part is allowed.
-    carried = np.arange(1, schedule.transfer + schedule.fine + 1)[:, np.newaxis] / 2048
     difference = np.abs(values(staged(stored, schedule, tmp_path / "stored").rows) - expected)
-    assert (difference[:, LOSSES] < carried).all()
+    assert (difference[:, LOSSES] < epochs / 2048).all()
     assert difference[:, ACCURACIES].max() <= 1 / len(exact.parts["validation"])
 
 
@@ -131,7 +145,7 @@ def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
     first = staged(study, schedule, tmp_path / "first")
     second = staged(study, schedule, tmp_path / "second")
     np.testing.assert_array_equal(values(first.rows), values(second.rows))
-    models = [tiny_study.whole_model(study, run) for run in (first, second)]
+    models = [train.whole_model(study, run) for run in (first, second)]
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -151,7 +165,7 @@ def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine
 def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_path):
     study = tiny_study.inputs(folder, params_of("batch", engine="keras", dtype="float32"))
     run = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
-    tiny_study.whole_model(study, run).save(tmp_path / "model.keras")
+    train.whole_model(study, run).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     logits = loaded.predict(decoded(study, "validation").astype("float32"), verbose=0)[:, 0]
     recorded = run.validation.logits[-1, :, 0]  # in batches of another size, and as float16, which keeps 11 bits
@@ -163,6 +177,7 @@ def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_pa
     assert loss == pytest.approx(run.rows[-1]["val_loss"], rel=1e-5)  # float32 sums in another order
 
 
-def params_of(batch_norm: str, engine: str, dtype: str) -> Params:
+def params_of(batch_norm: str, engine: str, dtype: str, batch_size: int = 8) -> Params:
     fine = {"batch_norm": batch_norm, "engine": "keras" if engine == "keras" else "fused"}
-    return tiny_study.params(fine=fine, features={"engine": engine, "dtype": dtype})
+    features = {"engine": engine, "dtype": dtype, "batch_size": batch_size}
+    return tiny_study.params(fine=fine, features=features, batch_size=batch_size)

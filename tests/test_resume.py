@@ -7,6 +7,7 @@ import pytest
 import tiny_study
 from test_reference import values
 
+from stages import train
 from stages.common.params import Schedule
 from stages.training import epochs as training
 from stages.training import transfer_phase
@@ -28,7 +29,7 @@ def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.
     study = tiny_study.inputs(folder, tiny_study.params(**changes))
     schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
     run = tiny_study.trained(study, schedule, folder / "transfer", work)
-    return tiny_study.whole_model(study, run).get_weights(), run.rows
+    return train.whole_model(study, run).get_weights(), run.rows
 
 
 def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.ndarray], list[dict]]) -> None:

@@ -76,11 +76,6 @@ def trained(study: Inputs, schedule: Schedule, transfer: Path, work: Path, repea
     return train.trained(study, schedule, fingerprint(study), repeat, folders)
 
 
-def whole_model(study: Inputs, run: train.Run) -> keras.Model:
-    """What the stage `train` saves."""
-    return backbones.whole_model(*run.network, study.preprocessing())
-
-
 def pictures_only(folder: Path) -> dict[str, pictures.Part]:
     """The data set alone, without manifest and weights."""
     return pictures.read_split(_pictures(folder / "images"), folder / "images")
