@@ -39,7 +39,7 @@ ACCURACIES = ["accuracy", "val_accuracy", "train_clean_accuracy"]
 TEXT = """\
 # How far results can be had again
 
-The same commit, params and machine give the same csvs and jsons, byte for byte: `dvc repro` runs nothing where they lie, and what it runs again comes out equal. Seeds decide all that is random ([method.md](method.md)); sums are taken in an order that `params.yaml` decides and not the number of cores. Seconds alone differ, and stand in no json and no history but in `plots/seconds/<variant>.csv` and what is drawn from it.
+The same commit, params and machine give the same csvs and jsons, byte for byte: `dvc repro` runs nothing where they lie, and what it runs again comes out equal. Seeds decide all that is random ([method.md](method.md)); sums are taken in an order that `params.yaml` decides and not the number of cores. Seconds alone differ, and stand in no json and no history but in `plots/seconds/` and what is drawn from it.
 
 Each variant's json names the versions of Python, TensorFlow, Keras, NumPy and DVC, the CPU and the seeds. On another machine results differ where other kernels sum in another order, and training carries the difference on, the further the more epochs.
 

@@ -1,14 +1,20 @@
 """Reads a manifest and fetches one of its downloads into a folder that holds the one file, checked."""
 
 import argparse
+import bz2
+import gzip
+import lzma
 import os
 import re
 import shutil
 import sys
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -48,23 +54,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     source = configuration.read(options.source, params.load())
     download = source.download(options.name)
-    obtain(download, source.path, options.out, options.work, _mirror())
+    obtain(download, source.path, options.out, options.work, _mirrors())
 
 
-def _mirror() -> Path | None:
-    folder = os.environ.get(MIRROR)
-    if folder and not Path(folder).is_dir():
-        raise ThawError(f"{MIRROR}: there is no folder '{folder}'; name an existing one or unset it")
-    return Path(folder) if folder else None
+def _mirrors() -> list[Path]:
+    """The folders that THAW_MIRROR names, separated as in PATH."""
+    folders = [folder for folder in os.environ.get(MIRROR, "").split(os.pathsep) if folder]
+    for folder in folders:
+        if not Path(folder).expanduser().is_dir():
+            raise ThawError(f"{MIRROR}: there is no folder '{folder}'; name an existing one or unset it")
+    return [Path(folder).expanduser() for folder in folders]
 
 
-def obtain(download: Download, source: Path, out: Path, work: Path, mirror: Path | None) -> None:
+def obtain(download: Download, source: Path, out: Path, work: Path, mirrors: Sequence[Path]) -> None:
     """Put the first good copy of `download` into the folder `out`, under its own name.
 
     `source` is the manifest's file. Raises ThawError with every failure where no copy can be had.
     """
     failures = []
-    for attempt in _attempts(download, source, out, work, mirror):
+    for attempt in _attempts(download, source, out, work, mirrors):
         try:
             attempt()
             return
@@ -79,10 +87,10 @@ def obtain(download: Download, source: Path, out: Path, work: Path, mirror: Path
 
 
 def _attempts(
-    download: Download, source: Path, out: Path, work: Path, mirror: Path | None
+    download: Download, source: Path, out: Path, work: Path, mirrors: Sequence[Path]
 ) -> Iterator[Callable[[], None]]:
-    """What to try, in order: the mirror, files of this machine, the network."""
-    if mirror:
+    """What to try, in order: the mirrors, files of this machine, the network."""
+    for mirror in mirrors:
         yield partial(_take_from_mirror, download, source, mirror, out)
     local = {copy: path for copy in download.copies if (path := _local_path(copy, source))}
     for copy, path in local.items():
@@ -94,7 +102,7 @@ def _attempts(
 
 def _local_path(copy: Copy, source: Path) -> Path | None:
     if copy.path is not None:
-        return source.parent / copy.path
+        return source.parent / Path(copy.path).expanduser()
     parts = urlsplit(copy.address or "")
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
@@ -148,6 +156,29 @@ def _check(path: Path, place: str, copy: Copy) -> None:
         raise NotFetchedError(f"{place}: has sha256 {found}, not {copy.sha256} as the manifest says")
 
 
+def _check_end(path: Path, copy: Copy) -> None:
+    """Raise NotFetchedError where an archive, by what it is, ends early, as it may where its size is not known."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"PK"):
+        whole = zipfile.is_zipfile(path)  # its directory comes last
+    else:
+        packed = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+        whole = all(_reads_to_its_end(unpack(path)) for mark, unpack in packed.items() if start.startswith(mark))
+    if not whole:
+        raise NotFetchedError(f"{copy.address}: what arrived of {copy.file_name} ends early or is damaged; run again")
+
+
+def _reads_to_its_end(unpacked: IO[bytes]) -> bool:
+    try:
+        with unpacked:
+            while unpacked.read(CHUNK):
+                pass
+    except (EOFError, OSError, lzma.LZMAError, zlib.error):
+        return False
+    return True
+
+
 def _fetch(copy: Copy, work: Path, out: Path) -> None:
     """Fetch `copy` over HTTPS by way of `work`, where what arrived waits for the next run."""
     part = work / f"{copy.file_name}.part"
@@ -155,6 +186,9 @@ def _fetch(copy: Copy, work: Path, out: Path) -> None:
     transfer.complete()
     try:
         _check(part, copy.address, copy)
+        if copy.sha256 is None:
+            _check_end(part, copy)
+            print(f"{copy.address}: sha256: {sha256(part)}; in the manifest, it lets a change be seen", file=sys.stderr)
     except NotFetchedError:
         transfer.discard()
         raise
