@@ -1,4 +1,4 @@
-"""Flips and rotations: drawn by seed and epoch, and applied as numpy and Keras would."""
+"""Flips and rotations: drawn by seed and pass, and applied as numpy and Keras would."""
 
 import numpy as np
 import pytest
@@ -21,20 +21,20 @@ def turned(pictures: np.ndarray, degrees: float, flip: bool = False) -> np.ndarr
     return augmentation.applied(pictures, Augmentation(np.full(count, flip), np.full(count, float(degrees))), ALL)
 
 
-def test_a_draw_is_a_pure_function_of_seed_and_epoch():
+def test_a_draw_is_a_pure_function_of_seed_and_pass():
     augment = Augment(flip=True, rotation=0.2, seed=1)
-    one = augmentation.draw(50, epoch=4, augment=augment)
-    same = augmentation.draw(50, epoch=4, augment=augment)
+    one = augmentation.draw(50, stored_pass=4, augment=augment)
+    same = augmentation.draw(50, stored_pass=4, augment=augment)
     np.testing.assert_array_equal(one.flips, same.flips)
     np.testing.assert_array_equal(one.degrees, same.degrees)
-    for seed, epoch in [(1, 5), (2, 4)]:
-        other = augmentation.draw(50, epoch, augment.model_copy(update={"seed": seed}))
+    for seed, stored_pass in [(1, 5), (2, 4)]:
+        other = augmentation.draw(50, stored_pass, augment.model_copy(update={"seed": seed}))
         assert not np.array_equal(one.flips, other.flips)
         assert not np.isin(one.degrees, other.degrees).any()
 
 
 def test_half_the_pictures_are_mirrored_and_all_turned_within_the_limit():
-    drawn = augmentation.draw(10_000, epoch=1, augment=Augment(flip=True, rotation=0.2, seed=1))
+    drawn = augmentation.draw(10_000, stored_pass=1, augment=Augment(flip=True, rotation=0.2, seed=1))
     assert drawn.flips.dtype == bool
     # 10,000 fair coins: a standard deviation of 50; uniform on ±72 degrees: one of 72 / sqrt(3) / 100 = 0.42.
     assert abs(drawn.flips.sum() - 5000) < 5 * 50
@@ -44,7 +44,7 @@ def test_half_the_pictures_are_mirrored_and_all_turned_within_the_limit():
 
 
 def test_without_flip_none_is_mirrored_and_without_rotation_none_is_turned():
-    drawn = augmentation.draw(200, epoch=1, augment=Augment(flip=False, rotation=0.0, seed=1))
+    drawn = augmentation.draw(200, stored_pass=1, augment=Augment(flip=False, rotation=0.0, seed=1))
     assert not drawn.flips.any()
     assert not drawn.degrees.any()
 
@@ -107,3 +107,33 @@ def waves(size: int) -> np.ndarray:
     rows, columns = np.mgrid[:size, :size] / size
     channels = [127 + 120 * np.sin(7 * rows + 3 * number * columns + number) for number in range(6)]
     return np.stack(channels).reshape(2, 3, size, size).transpose(0, 2, 3, 1).astype(np.uint8)
+
+
+def test_the_first_repeat_reads_the_passes_in_their_order():
+    assert [augmentation.pass_of_epoch(epoch, 1, budget=4) for epoch in range(1, 8)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("order", [2, 3, 10])
+def test_another_repeat_reads_the_budget_s_passes_once_each_in_another_order(order):
+    read = [augmentation.pass_of_epoch(epoch, order, budget=20) for epoch in range(1, 24)]
+    assert sorted(read[:20]) == list(range(1, 21))
+    assert read[:20] != list(range(1, 21))
+    assert read[20:] == [21, 22, 23]  # beyond the budget each epoch has its own
+    assert read == [augmentation.pass_of_epoch(epoch, order, budget=20) for epoch in range(1, 24)]
+
+
+def test_repeats_differ_in_their_order_of_the_passes():
+    orders = [tuple(augmentation.pass_of_epoch(epoch, order, 20) for epoch in range(1, 21)) for order in range(1, 6)]
+    assert len(set(orders)) == 5
+
+
+def test_the_order_of_passes_stays_what_recorded_results_were_made_with():
+    expected = np.random.default_rng([2, 5, 0]).permutation(6) + 1  # the stream PASSES
+    assert [augmentation.pass_of_epoch(epoch, 2, budget=6) for epoch in range(1, 7)] == expected.tolist()
+
+
+def test_the_pictures_of_the_two_parts_are_augmented_apart():
+    augment = Augment(flip=True, rotation=0.2, seed=1)
+    training, validation = (augmentation.draw(50, 4, augment, part) for part in ("training", "validation"))
+    assert not np.isin(training.degrees, validation.degrees).any()
+    np.testing.assert_array_equal(training.degrees, augmentation.draw(50, 4, augment).degrees)
