@@ -8,8 +8,9 @@ import made_up_study
 import numpy as np
 import pytest
 
-from stages.common import tables
-from stages.results import record, repeats
+from stages.common import params, tables
+from stages.common.params import Params, Schedule
+from stages.results import history, record, repeats
 from stages.results.repeats import Validation
 
 # By variant: accuracy, loss, validation accuracy and validation loss of each epoch, means over the repeats.
@@ -24,8 +25,8 @@ SCHEDULES = {
     "animals-2-1": {"dataset": "animals", "transfer": 2, "fine": 1},
     "animals-0-3": {"dataset": "animals", "transfer": 0, "fine": 3},
     "flowers-1-1": {"dataset": "flowers", "transfer": 1, "fine": 1},
-    "trial": {"dataset": "flowers", "transfer": 0, "fine": 1},
     "animals-2-1-moving": {"dataset": "animals", "transfer": 2, "fine": 1},
+    "trial": {"dataset": "flowers", "transfer": 0, "fine": 1},
 }
 TABLES = (
     "tables/summary",
@@ -37,8 +38,10 @@ TABLES = (
     "costs/recommendation",
 )
 SHIFT = 0.01  # from one repeat to the next, of every figure of an epoch
+CONVERGED = 0.2  # validation loss of the converged head
 CLEAN = 0.05  # by so much clean training figures are the better
 IMAGES = (-0.1, -0.05, 0.05, 0.1)  # validation losses of the images, less their mean
+_LOAD = params.load
 VERSIONS = {"keras": "3.1.2", "python": "3.11.0"}
 MACHINE = {"cpu": "abacus", "cores": 2}
 
@@ -70,25 +73,46 @@ def rows_with_clean(name: str, shift: float = 0.0) -> list[dict[str, object]]:
 def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
     """Write what `train` leaves of every variant, a repeat for each of `seeds`, below metrics, plots and results."""
     for name, schedule in SCHEDULES.items():
-        history = folder / "plots" / f"{name}.csv"
-        history.write(rows_with_clean(name), history)
+        csv = folder / "plots" / f"{name}.csv"
+        history.write(rows_with_clean(name), csv)
         write_repeats(folder, name, len(seeds))
         differs = {"batch_norm": "moving"} if name.endswith("moving") else {}
-        record = record.of_variant(
-            history.read(history),
-            **schedule,
-            seeds=seeds,
-            source=source.as_posix(),
-            style={"batch_norm": "batch"} | differs,
+        members = [
+            {"repeat": number, "seed": seed, "fold": None, "draw": number} for number, seed in enumerate(seeds, start=1)
+        ]
+        content = record.of_variant(
+            history.read(csv),
+            settings={
+                **schedule,
+                "source": source.as_posix(),
+                "repeats": members,
+                "batch_norm": "batch",
+                **differs,
+                "differs": differs,
+            },
+            asked={phase: schedule[phase] for phase in history.PHASES},
             images={"training": 8, "validation": len(IMAGES)},
             multiply_adds={"transfer": 1000, "fine": 2000},
             versions=VERSIONS,
             machine=MACHINE,
         )
-        members = [
-            {"repeat": number, "seed": seed, "fold": None, "draw": 1} for number, seed in enumerate(seeds, start=1)
-        ]
-        tables.write_json(record | {"differs": differs, "repeats": members}, folder / "metrics" / f"{name}.json")
+        tables.write_json(content, folder / "metrics" / f"{name}.json")
+    for dataset in {schedule["dataset"] for schedule in SCHEDULES.values()}:
+        _write_transfer_seconds(folder, dataset, len(seeds))
+        _write_converged(folder, dataset, len(seeds))
+
+
+def _write_transfer_seconds(folder: Path, dataset: str, count: int) -> None:
+    """What the stage `transfer` leaves of its clock, of more epochs than any schedule has."""
+    rows = [{"epoch": epoch, "phase": "transfer", **_seconds({"phase": "transfer"})} for epoch in range(1, 5)]
+    runs = dict.fromkeys(range(1, count + 1), rows)
+    repeats.write_seconds(runs, folder / "plots" / "seconds" / f"{dataset}-transfer.csv")
+
+
+def _write_converged(folder: Path, dataset: str, count: int) -> None:
+    """The converged head's logits, out of reach of every schedule, so that no claim's target follows from them."""
+    says = _validation([{"val_loss": CONVERGED}])
+    repeats.write_logits(dict.fromkeys(range(1, count + 1), says), folder / "results" / f"{dataset}-converged")
 
 
 def write_repeats(folder: Path, name: str, count: int) -> None:
@@ -110,12 +134,18 @@ def _seconds(row: dict[str, object]) -> dict[str, float]:
     return {"seconds": {"transfer": 0.5, "fine": 2.0}[str(row["phase"])], "frozen_seconds": 1.0}
 
 
+def _with_the_run_s_variants(path: Path = params.PARAMS_FILE) -> Params:
+    own = {name: {"batch_norm": "moving"} if name.endswith("moving") else {} for name in SCHEDULES}
+    schedules = {name: Schedule(**schedule, **own[name]) for name, schedule in SCHEDULES.items()}
+    changes = {"schedule": schedules.pop("trial"), "variants": schedules}
+    return _LOAD(path).model_copy(update=changes)
+
+
 def call(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, options: dict[str, object]) -> None:
-    """Call a stage's `main` with `options` on its command line; a list is several words."""
-    words = ["stage"]
-    for option, value in options.items():
-        words += [f"--{option}", *(map(str, value) if isinstance(value, list) else [str(value)])]
-    monkeypatch.setattr(sys, "argv", words)
+    """Call a stage's `main` with `options` on its command line, and params that name the run's variants."""
+    words = [word for option, value in options.items() for word in (f"--{option}", str(value))]
+    monkeypatch.setattr(sys, "argv", ["stage", *words])
+    monkeypatch.setattr(params, "load", _with_the_run_s_variants)
     main()
 
 
@@ -138,10 +168,8 @@ def figures_options(folder: Path, source: Path) -> dict[str, object]:
         "histories": folder / "plots",
         "results": folder / "results",
         "table": folder / "plots" / "tables" / "summary.csv",
-        "costs": folder / "plots" / "costs" / "costs.csv",
         "claims": folder / "metrics" / "claims.json",
-        "variants": list(SCHEDULES),
-        "out": folder / "plots",
+        "out": folder / "plots" / "figures",
     }
 
 
@@ -153,7 +181,6 @@ def report_options(folder: Path, source: Path) -> dict[str, object]:
         "results": folder / "results",
         "images": folder / "images",
         "params": folder / "params.yaml",
-        "variants": list(SCHEDULES),
         "out": folder / "plots" / "report.html",
     }
 
@@ -165,5 +192,4 @@ def _inputs(folder: Path, source: Path) -> dict[str, object]:
         "results": folder / "results",
         "metrics": folder / "metrics",
         "histories": folder / "plots",
-        "variants": list(SCHEDULES),
     }

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stages.common.params import Statistics
+from stages.common.params import Margin, Statistics
 from stages.results import repeats
 from stages.results.repeats import Validation
-from stages.study.equivalence import Margin
 from stages.study.evidence import Study
 from stages.study.variants import Variant
 
-SETTINGS = Statistics(confidence=0.95, resamples=2000, seed=1)
+MARGIN = Margin(loss=0.01, accuracy=0.005, epochs=1.0)
+SETTINGS = Statistics(confidence=0.95, margin=MARGIN, resamples=2000, seed=1)
 IMAGES = 8  # of a validation set
 Curve = Sequence[float]
 DEFAULTS = {"accuracy": 0.5, "loss": 1.0, "val_accuracy": 0.5, "val_loss": 1.0}
@@ -69,7 +69,7 @@ def study(*members: Variant, image_noise: float = 0.0, folds: bool = False, marg
     There one image in two is better and one worse by `image_noise`. With `folds` each repeat has images of its own.
     """
     says = {member.name: _says(member, image_noise * (member is members[-1]), folds) for member in members}
-    return Study(list(members), says, SETTINGS, {member.dataset: margin or Margin() for member in members})
+    return Study(list(members), says, SETTINGS, {member.dataset: margin or MARGIN for member in members})
 
 
 def seconds(*members: Variant) -> dict[str, pd.DataFrame]:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from made_up_study import study, variant
 
+from stages.common.params import Margin
 from stages.results.repeats import Validation
 from stages.study import claims, comparisons, halves, paper, variants
-from stages.study.equivalence import Margin
 from stages.study.evidence import Study
 
 PAPER = paper.load(Path("data/paper.yaml"))
@@ -119,7 +119,7 @@ def test_a_difference_smaller_than_the_margin_is_said_to_be():
     grid = variant("d-1-1", val_loss=alike([1, 0.4])), variant("d-0-2", val_loss=alike([1, 0.398]))
     told = check(*grid)["share"]["datasets"]["d"]
     assert (told["verdict"], told["note"]) == ("holds", "better by less than the margin of 0.01")
-    told = check(*grid, margin=Margin(loss=0.001))["share"]["datasets"]["d"]
+    told = check(*grid, margin=Margin(loss=0.001, accuracy=0.005, epochs=1.0))["share"]["datasets"]["d"]
     assert (told["verdict"], told["note"], told["margin"]) == ("holds", "", 0.001)
 
 

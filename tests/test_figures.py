@@ -12,7 +12,7 @@ from stages.common.command import ThawError
 from stages.drawing import cost_figure, dip_figure, style_figure
 from stages.study import costs
 
-PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
+PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "dip", "styles"]
 
 
 @pytest.fixture
@@ -56,15 +56,15 @@ def legend(figure):
 def test_the_whole_stage_writes_every_picture_with_the_same_bytes_twice(run, source, monkeypatch):
     options = finished_run.figures_options(run, source)
     finished_run.call(figures.main, monkeypatch, options)
-    first = {path.stem: path.read_bytes() for path in (run / "plots").glob("*.png")}
+    first = {path.stem: path.read_bytes() for path in (run / "plots/figures").glob("*.png")}
     assert sorted(first) == sorted(PICTURES)
     finished_run.call(figures.main, monkeypatch, options)
-    assert {path.stem: path.read_bytes() for path in (run / "plots").glob("*.png")} == first
+    assert {path.stem: path.read_bytes() for path in (run / "plots/figures").glob("*.png")} == first
 
 
 def test_a_picture_is_wide_enough_for_a_readme_and_carries_no_version(run, source, monkeypatch):
     finished_run.call(figures.main, monkeypatch, finished_run.figures_options(run, source))
-    path = run / "plots" / "animals.png"
+    path = run / "plots/figures/animals.png"
     height, width, _ = matplotlib.image.imread(path).shape
     assert 1200 <= width <= 2000
     assert width > height
@@ -104,7 +104,7 @@ def test_a_variant_without_fine_tuning_has_no_mark(study, source):
 
 
 def test_a_data_set_shows_all_its_variants_and_the_trial(study, source):
-    figure = figures.draw_dataset("flowers", study[2:4], manifest.load(source), 0.95)
+    figure = figures.draw_dataset("flowers", [study[2], study[4]], manifest.load(source), 0.95)
     assert curves(figure.axes[1]) == {"1 + 1": [(1, 0.6), (2, 0.55)], "trial: 0 + 1": [(1, 0.61)]}
     assert [line.get_markevery() for line in figure.axes[1].get_lines()] == [[1], [0]]
     assert legend(figure) == ["1 + 1", "trial: 0 + 1", "fine-tuning starts"]

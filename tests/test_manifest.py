@@ -170,17 +170,28 @@ MISTAKES = [
     (
         "datasets.animals.split.test",
         "x",
-        "unknown key 'datasets.animals.split.test'; known here: training, validation",
+        "unknown key 'datasets.animals.split.test'; known here: folds, group, training, validation, seed",
     ),
     (
-        "datasets.animals.split.seed",
-        1,
+        "datasets.animals.split.validation_share",
+        0.2,
         "missing key 'datasets.animals.split.folder'; add it",
+    ),
+    (
+        "datasets.animals.split.folds",
+        1,
+        "datasets.animals.split.folds: Input should be greater than or equal to 2, not 1",
+    ),
+    (
+        "datasets.flowers.split.group",
+        "(",
+        "datasets.flowers.split.group: must be a regular expression (missing ), unterminated subpattern at position 0), "
+        "not '('",
     ),
     (
         "datasets.flowers.split.training",
         "x",
-        "unknown key 'datasets.flowers.split.training'; known here: folder, validation_share, seed",
+        "unknown key 'datasets.flowers.split.training'; known here: folds, group, folder, validation_share, seed",
     ),
     (
         "datasets.flowers.split.validation_share",

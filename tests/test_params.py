@@ -31,7 +31,7 @@ fine:
   {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, head_learning_rate: null, decay: none, engine: fused,
   precision: float32, batch_norm: batch, unfreezing: at_once, layer_decay: 1.0, warm_up_epochs: 0, groups: 4,
   epochs_a_group: 2}
-statistics: {confidence: 0.95, resamples: 2000, seed: 1}
+statistics: {confidence: 0.95, margin: {loss: 0.01, accuracy: 0.005, epochs: 1}, resamples: 2000, seed: 1}
 """
 ABSENT = object()
 
@@ -185,7 +185,8 @@ def test_a_good_value_is_taken(changed, key, value):
         ("transfer.learning_rate", 0, "transfer.learning_rate: Input should be greater than 0, not 0"),
         ("transfer.learning_rate", "1e-4x", "transfer.learning_rate: Input should be a valid number, not '1e-4x'"),
         ("statistics.confidence", 1, "statistics.confidence: Input should be less than 1, not 1"),
-        ("statistics.confidence", 0, "statistics.confidence: Input should be greater than 0, not 0"),
+        ("statistics.confidence", 0.5, "statistics.confidence: Input should be greater than 0.5, not 0.5"),
+        ("statistics.margin.loss", 0, "statistics.margin.loss: Input should be greater than 0, not 0"),
         ("statistics.resamples", 99, "statistics.resamples: Input should be greater than or equal to 100, not 99"),
         ("fine.learning_rate", float("inf"), "fine.learning_rate: Input should be a finite number, not inf"),
         ("fine.from_layer", 0, "fine.from_layer: Input should be greater than or equal to 1, not 0"),

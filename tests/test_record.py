@@ -145,7 +145,7 @@ def test_a_variant_of_the_paper_that_did_not_run_is_refused(run, source, monkeyp
     )
 
 
-@pytest.mark.parametrize("path", ["metrics/trial.json", "plots/animals-0-3.csv", "plots/fine_share.png"])
+@pytest.mark.parametrize("path", ["metrics/trial.json", "plots/animals-0-3.csv", "plots/figures/fine_share.png"])
 def test_a_missing_file_of_the_run_is_refused(run, source, monkeypatch, path):
     (run / path).unlink()
     assert refusal(run, source, monkeypatch).startswith(f"{run / path}: no such file; run ")

@@ -21,9 +21,9 @@ final_val_accuracy,final_val_loss,best_val_accuracy,best_val_accuracy_epoch,best
 animals-2-1,animals,2,1,0.333333,3,1,{},0.6,0.6,0.7,2,0.5,2,0.85,0.4,0.85,3,0.4,3
 animals-0-3,animals,0,3,1.0,3,1,{},0.9,0.2,0.9,3,0.2,3,0.9,0.35,0.9,2,0.3,2
 flowers-1-1,flowers,1,1,0.5,2,1,{},0.6,0.65,0.6,1,0.65,1,0.7,0.55,0.7,2,0.55,2
-trial,flowers,0,1,1.0,1,1,{},0.6,0.62,0.6,1,0.62,1,0.7,0.61,0.7,1,0.61,1
 animals-2-1-moving,animals,2,1,0.333333,3,1,"{""batch_norm"": ""moving""}",\
 0.8,0.4,0.8,3,0.4,3,0.85,0.38,0.85,3,0.38,3
+trial,flowers,0,1,1.0,1,1,{},0.6,0.62,0.6,1,0.62,1,0.7,0.61,0.7,1,0.61,1
 """
 SUMMARY = {
     "source": "small things",

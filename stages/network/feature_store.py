@@ -37,7 +37,7 @@ from stages.pictures import parts as pictures
 from stages.pictures.parts import Part
 
 PACKAGES = ("pictures", "network")  # whose code decides the activations
-LIBRARIES = ("tensorflow", "keras", "opencv-python-headless", "pillow")
+LIBRARIES = ("tensorflow", "keras", "opencv-python-headless", "pillow", "pillow-heif")
 
 ENTRY_FILES = ("activations.npy", "pooled.npy")
 PICTURES_FILE = "pictures.npy"
