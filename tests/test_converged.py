@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.model_selection import StratifiedKFold
 
+from stages.common.command import ThawError
 from stages.common.params import Repeat
 from stages.training.converged import PARTS_OF_TRAINING, STRENGTHS, converged_logits
 
@@ -19,14 +20,18 @@ class Features:
     """Features and labels of a repeat, by part."""
 
     features: dict[str, np.ndarray]
-    classes: dict[str, np.ndarray]
+    given: dict[str, np.ndarray]
     repeat: Repeat = field(default_factory=lambda: Repeat(number=1, seed=5, fold=None, draw=1))
+
+    @property
+    def classes(self) -> int:
+        return int(self.given["training"].max()) + 1
 
     def pooled(self, part: str) -> np.ndarray:
         return self.features[part]
 
     def labels(self, part: str) -> np.ndarray:
-        return self.classes[part]
+        return self.given[part]
 
 
 def made_up(classes: int) -> Features:
@@ -62,7 +67,7 @@ def logits(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def test_the_head_is_the_least_of_the_penalised_loss_at_the_strength_that_parts_of_training_choose():
     features = made_up(2)
-    inputs, labels = standardised(features), features.classes["training"]
+    inputs, labels = standardised(features), features.given["training"]
     parts = StratifiedKFold(PARTS_OF_TRAINING, shuffle=True, random_state=5)
     losses = {strength: [] for strength in STRENGTHS}
     for rows, held_out in parts.split(inputs["training"], labels):
@@ -87,7 +92,28 @@ def test_no_validation_picture_has_a_say_in_the_others(classes):
     changed = features.features["validation"].copy()
     changed[0] = 50 * changed[0] + 7
     others = dict(features.features, validation=changed)
-    labels = dict(features.classes, validation=features.classes["validation"][::-1])
+    labels = dict(features.given, validation=features.given["validation"][::-1])
     after = converged_logits(Features(others, labels), threads=1)
     np.testing.assert_array_equal(after[1:], before[1:])
     assert (after[0] != before[0]).any()
+
+
+@pytest.mark.parametrize("fewest", [2, 3, 4])
+def test_a_class_of_fewer_pictures_than_parts_has_one_in_each_of_fewer_parts(fewest, recwarn):
+    features = made_up(2)
+    features.given["training"] = (np.arange(TRAINING) < fewest).astype(int)
+    assert np.isfinite(converged_logits(features, threads=1)).all()
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("fewest", [0, 1])
+def test_a_class_that_none_can_be_held_out_of_is_refused(fewest, told):
+    features = made_up(3)
+    features.given["training"] = np.where(np.arange(TRAINING) < fewest, 1, 2 * (np.arange(TRAINING) % 2))
+    with pytest.raises(ThawError) as error:
+        converged_logits(features, threads=1)
+    assert str(error.value) == (
+        f"repeat 1: a class has {fewest} training images, and the converged head needs 2 of each to hold one out; "
+        "give it more"
+    )
+    told("manifest", str(error.value), f"{fewest} training images of a class")

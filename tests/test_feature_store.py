@@ -198,3 +198,21 @@ def test_the_fingerprint_changes_with_what_decides_the_activations(change):
 )
 def test_the_fingerprint_does_not_change_with_anything_else(change):
     assert fingerprint(**change) == fingerprint()
+
+
+@pytest.mark.parametrize("library", ["tensorflow", "keras", "opencv-python-headless", "pillow", "pillow-heif"])
+def test_the_fingerprint_changes_with_the_libraries_that_decode_and_compute(monkeypatch, library):
+    before, known = fingerprint(), feature_store.version
+    monkeypatch.setattr(feature_store, "version", lambda name: "0" if name == library else known(name))
+    assert fingerprint() != before
+
+
+def test_a_library_that_is_not_there_has_a_fingerprint_too(monkeypatch):
+    known = feature_store.version
+
+    def without_heif(name: str) -> str:
+        return known("no-such-package" if name == "pillow-heif" else name)
+
+    before = fingerprint()
+    monkeypatch.setattr(feature_store, "version", without_heif)
+    assert fingerprint() != before

@@ -152,7 +152,8 @@ def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
 
 @pytest.mark.parametrize("engine", ["xnnpack", "keras"])
 def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine):
-    params = params_of("batch", engine=engine, dtype="float16")
+    batch_size = {"xnnpack": 8, "keras": 1}[engine]  # Keras's kernels may round by the place in a batch, as above
+    params = params_of("batch", engine=engine, dtype="float16", batch_size=batch_size)
     recompute = params.model_copy(update={"features": params.features.model_copy(update={"storage": "recompute"})})
     schedule = Schedule(dataset="tiny", transfer=1, fine=2)
     on_disk, computed = (

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tiny_study
 from test_reference import values
 
 from stages import train
-from stages.common.params import Schedule
+from stages.common.params import Repeat, Schedule
 from stages.training import epochs as training
 from stages.training import transfer_phase
 from stages.training.transfer_phase import TransferPhase
@@ -90,6 +91,22 @@ def test_a_damaged_checkpoint_is_passed_over(folder, tmp_path):
     (checkpoint,) = (tmp_path / "work/one").iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     assert_same(run(folder, 1, tmp_path / "work/one"), whole)
+
+
+def test_each_fold_trains_and_validates_by_itself(folder, tmp_path):
+    study = tiny_study.inputs(folder, tiny_study.params(clean_training=False))
+    table = pd.read_csv(study.table)
+    for fold in (1, 2):
+        repeat = Repeat(number=fold, seed=fold, fold=fold, draw=fold)
+        schedule = Schedule(dataset="tiny", transfer=0, fine=1)
+        run = tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work/one", repeat)
+        held_out = table[table["fold"] == fold]
+        assert run.validation.images.tolist() == held_out["path"].tolist()
+        assert run.validation.labels.tolist() == held_out["label"].tolist()
+        assert run.pictures == {"training": len(table) - len(held_out), "validation": len(held_out)}
+        right = (run.validation.logits[-1, :, 0] > 0) == (held_out["label"] == 1)
+        assert run.rows[-1]["val_accuracy"] == right.mean()
+    assert len(list((tmp_path / "work/one").glob("*.npz"))) == 2  # no fold goes on from another's checkpoint
 
 
 def test_a_transfer_phase_extends_itself_beyond_what_is_held(folder, tmp_path):

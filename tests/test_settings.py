@@ -34,6 +34,11 @@ MISTAKES = [
         "params.yaml: variants.flowers-1-2.dataset: there is no 'flowers' under budget; known are animals",
     ),
     (
+        {"schedule": {"dataset": "flowers", "transfer": 4, "fine": "rest"}},
+        "params.yaml: schedule.transfer: 4 is more than the budget of 3 epochs, of which `fine: rest` takes what is "
+        "left; lower it",
+    ),
+    (
         {"downloads": ["animals", "flowers", "weights", "nope"]},
         "params.yaml: downloads: {path} has no download 'nope'; known are animals, flowers, weights",
     ),

@@ -3,7 +3,7 @@
 import pytest
 import tiny_study
 
-from stages import transfer
+from stages import head_rates, transfer
 from stages.common.command import ThawError
 from stages.common.params import Schedule
 from stages.training import transfer_phase
@@ -51,3 +51,14 @@ def test_each_distinct_head_of_a_data_set_s_variants_is_trained_once_the_plain_o
     heads = [each.transfer for each in transfer.heads(params, "tiny")]
     expected = [("adam", 1e-4), ("adam", 0.01), ("sgd", 1e-4)]
     assert [(head.optimizer, head.learning_rate) for head in heads] == expected
+
+
+def test_the_sweep_measures_each_rate_after_each_epoch_on_a_quarter_of_the_training_pictures(tmp_path):
+    sweep = {"optimizers": ["adam", "sgd"], "rates": [0.01, 0.1], "epochs": 2}
+    study = tiny_study.inputs(tmp_path, tiny_study.params(sweep=sweep))
+    rows = head_rates._rows(study, "tiny", tiny_study.fingerprint(study), tiny_study.ON_SPLIT)
+    tried = [(optimizer, rate, epoch) for optimizer in ("adam", "sgd") for rate in (0.01, 0.1) for epoch in (1, 2)]
+    assert [row[:5] for row in rows] == [("tiny", 1, *each) for each in tried]
+    for *_, loss, accuracy in rows:
+        assert loss > 0
+        assert accuracy * 10 == pytest.approx(round(accuracy * 10))  # a quarter of 40; validation has 14

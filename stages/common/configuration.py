@@ -6,7 +6,7 @@ from pathlib import Path
 from stages.common import manifest
 from stages.common.command import ThawError
 from stages.common.manifest import WEIGHTS, Manifest
-from stages.common.params import PARAMS_FILE, Params
+from stages.common.params import AUTO, PARAMS_FILE, REST, Params
 
 
 def read(source: Path, params: Params) -> Manifest:
@@ -30,6 +30,12 @@ def _check(params: Params, inputs: Manifest) -> None:
     for key, schedule in (*schedules.items(), ("schedule", params.schedule)):
         if schedule.dataset not in params.budget:
             raise _mistake(f"{key}.dataset", f"there is no '{schedule.dataset}' under budget", params.budget)
+        budget = params.budget[schedule.dataset]
+        if schedule.fine == REST and schedule.transfer != AUTO and schedule.transfer > budget:
+            raise ThawError(
+                f"{PARAMS_FILE}: {key}.transfer: {schedule.transfer} is more than the budget of {budget} epochs, of "
+                f"which `fine: {REST}` takes what is left; lower it"
+            )
     for name in params.budget:
         _check_dataset(params, name, inputs)
 

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +68,17 @@ def fingerprint(parts_digest: str, weights_digest: str, backbone: Backbone, cut:
         "augment": params.augment.model_dump(),
         "features": params.features.model_dump(exclude={"storage"}),
         "code": digest_of(*PACKAGES),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in LIBRARIES},
         "backend": keras.backend.backend(),
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # pillow-heif, without which HEIC alone cannot be read
+        return None
 
 
 class FeatureStore:

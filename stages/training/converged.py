@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from stages.common.command import ThawError
 from stages.training.data import Data
 
 STRENGTHS = tuple(
@@ -21,10 +22,18 @@ def converged_logits(data: Data, threads: int) -> np.ndarray:
 
     The features are standardised and not augmented. The penalty is the one with the lowest cross-entropy over parts of
     the training pictures that each take their turn in being held out; no validation picture has a say in it.
+    Raises ThawError where a class has too few pictures for that.
     """
+    labels = data.labels("training")
+    fewest = int(np.bincount(labels, minlength=data.classes).min())
+    if fewest < 2:
+        raise ThawError(
+            f"repeat {data.repeat.number}: a class has {fewest} training images, and the converged head needs 2 of "
+            "each to hold one out; give it more"
+        )
     chosen = LogisticRegressionCV(
         Cs=STRENGTHS,
-        cv=StratifiedKFold(PARTS_OF_TRAINING, shuffle=True, random_state=data.repeat.seed),
+        cv=StratifiedKFold(min(PARTS_OF_TRAINING, fewest), shuffle=True, random_state=data.repeat.seed),
         scoring="neg_log_loss",
         max_iter=MOST_STEPS,
         l1_ratios=(0.0,),  # ridge
@@ -32,6 +41,6 @@ def converged_logits(data: Data, threads: int) -> np.ndarray:
     )
     model = make_pipeline(StandardScaler(), chosen)
     with threadpool_limits(threads):  # the last bits of sums follow from the number of threads
-        model.fit(data.pooled("training"), data.labels("training"))
+        model.fit(data.pooled("training"), labels)
         logits = model.decision_function(data.pooled("validation"))
     return logits.reshape(len(logits), -1)

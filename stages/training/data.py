@@ -100,7 +100,7 @@ class Data:
     def identity(self) -> dict[str, int | None]:
         """What of this repeat decides a training, for the names of checkpoints.
 
-        The budget does where passes are drawn from it. Read in their own order, a longer budget changes nothing.
+        The budget does where passes are drawn from it; where they are read in their order, it changes nothing.
         """
         return {**self.repeat._asdict(), "budget": self._budget if self.repeat.draw != FIRST_ORDER else None}
 
