@@ -6,27 +6,33 @@ import hashlib
 import io
 import os
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
 
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from stages.common import configuration, params
 from stages.common.command import ThawError, one_line, run
 from stages.common.files import folder_written_whole, only_file, written_whole
 from stages.common.manifest import DrawnDataset, ShippedDataset
-from stages.pictures import splits
-from stages.pictures.image_file import FORMATS, upright_rgb
-from stages.sources.archive import Found, extract
+from stages.pictures import image_file, splits
+from stages.sources import archive_layout
+from stages.sources.archive import Found, extract, survey
 
 Dataset = ShippedDataset | DrawnDataset
 
 SHOWN = 5  # how many of many mistakes one line names
+UNREADABLE = Path("work/split")  # the folder for the lists of all of them
+
+# A picture of more pixels than these is taken for a bomb, where the manifest does not say how many there may be.
+PIXELS_WHATEVER_THE_SIZE = 89_478_485  # Pillow's own limit
+PIXELS_PER_BYTE = 1000  # of the file: a flat colour, packed as PNG, has a third of it
+MOST_PIXELS = 2**28  # telephones take photographs of 2e8
+HELD = 2**26  # bytes: a larger file is not read into memory
 
 
 class Row(NamedTuple):
@@ -36,6 +42,14 @@ class Row(NamedTuple):
     label: int
     part: str
     fold: int  # from 1; 0 where the manifest asks for no folds
+
+
+class Checked(NamedTuple):
+    """What became of decoding a file: the SHA-256 of its bytes, why it cannot be read, what to remark on it."""
+
+    digest: bytes
+    mistake: str | None
+    remarks: Sequence[str] = ()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,61 +63,89 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     source = configuration.read(options.source, params.load())
     dataset = source.dataset(options.dataset)
-    split(dataset, source.path, only_file(options.archive), options.images, options.split)
+    unreadable = UNREADABLE / f"{options.dataset}-unreadable.txt"
+    split(dataset, source.path, only_file(options.archive), options.images, options.split, unreadable)
 
 
-def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Path) -> None:
+def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Path, unreadable: Path) -> None:
     """Extract and check the images of `dataset` and write its table; `source` is the manifest's file.
 
-    Raises ThawError where the archive is unsafe or damaged, or its images are not those of the manifest.
+    Raises ThawError where the archive is unsafe or damaged, or its images are not those of the manifest; pictures that
+    cannot be read are then listed in the file `unreadable`.
     """
     table.unlink(missing_ok=True)  # no table ever stands beside images of another archive
+    unreadable.unlink(missing_ok=True)
     with folder_written_whole(images) as folder:
-        found = extract(archive, dataset.places(), folder)
-        digests = _decode_all(archive, source, folder, found)
+        contents = survey(archive, dataset.places(), dataset.limits.bytes)
+        archive_layout.check(archive, source, dataset, contents)
+        found, passed_over = extract(archive, contents, folder)
+        _tell_passed_over(archive, passed_over)
+        checked = _decode_all(folder, found, dataset.limits.pixels)
+        _check_pictures(archive, source, checked, unreadable)
         _check_counts(archive, source, dataset, found)
         rows = assign_parts(dataset, found)
-        _warn_of_repeats(archive, rows, digests)
+        _warn_of_remarks(archive, checked)
+        _warn_of_repeats(archive, rows, checked)
+        _warn_of_contradictions(archive, rows, checked)
     with written_whole(table) as path, path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows(rows)
 
 
-def _decode_all(archive: Path, source: Path, folder: Path, found: list[Found]) -> dict[str, bytes]:
-    """Decode every image; the SHA-256 of each path's bytes. Raises ThawError naming what is not an image."""
-    paths = [str(each.path) for each in found]
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        warnings.simplefilter("ignore")  # of metadata that no stage reads
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        results = pool.map(_decode, [folder / path for path in paths])
-        checked = dict(zip(paths, tqdm(results, "decoding", len(paths), unit="image", disable=None), strict=True))
-    mistakes = [f"{path} ({mistake})" for path, (_, mistake) in sorted(checked.items()) if mistake]
-    if mistakes:
-        more = f" and {len(mistakes) - SHOWN} more" if len(mistakes) > SHOWN else ""
-        raise ThawError(
-            f"{archive}: {len(mistakes)} of {len(paths)} files in the class folders are not whole images: "
-            f"{', '.join(mistakes[:SHOWN])}{more}; mend the archive, or leave them out and correct {source}"
+def _tell_passed_over(archive: Path, paths: list[PurePosixPath]) -> None:
+    if paths:
+        print(
+            f"{archive}: {len(paths)} files in the class folders are no pictures and were passed over: "
+            f"{_some(sorted(repr(str(path)) for path in paths))}",
+            file=sys.stderr,
         )
-    return {path: digest for path, (digest, _) in checked.items()}
 
 
-def _decode(path: Path) -> tuple[bytes, str | None]:
-    """The SHA-256 of the file's bytes, and why it is not an image, if it is none."""
-    content = path.read_bytes()
-    return hashlib.sha256(content).digest(), _mistake(content)
+def _decode_all(folder: Path, found: list[Found], most_pixels: int | None) -> dict[str, Checked]:
+    """Decode every image, several at once; what became of each path."""
+    paths = [str(each.path) for each in found]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(partial(_decode, most_pixels=most_pixels), [folder / path for path in paths])
+        return dict(zip(paths, tqdm(results, "decoding", len(paths), unit="image", disable=None), strict=True))
 
 
-def _mistake(content: bytes) -> str | None:
-    if not content:
-        return "empty"
+def _decode(path: Path, most_pixels: int | None) -> Checked:
+    size = path.stat().st_size
+    with io.BytesIO(path.read_bytes()) if size <= HELD else path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        return Checked(digest, *_reading(path, file, size, most_pixels))
+
+
+def _reading(path: Path, file: IO[bytes], size: int, most_pixels: int | None) -> tuple[str | None, Sequence[str]]:
+    """Why the file is not a picture, if it is none, and what to remark on it."""
+    if not size:
+        return "empty", ()
+    if path.suffix.lower() in image_file.RAW_SUFFIXES:
+        return "a camera's raw picture; export it as JPEG", ()
+    likely = min(MOST_PIXELS, max(PIXELS_WHATEVER_THE_SIZE, PIXELS_PER_BYTE * size))
     try:
-        upright_rgb(io.BytesIO(content))
-    except UnidentifiedImageError:
-        return f"not one of {', '.join(FORMATS)}"
+        return None, image_file.read(file, most_pixels or likely).remarks
+    except image_file.TooLargeError as error:
+        return f"{error}, in a file of {size} bytes; the limit is the data set's `limits.pixels`", ()
     except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
-        return one_line(error)
-    return None
+        return one_line(error), ()
+
+
+def _check_pictures(archive: Path, source: Path, checked: dict[str, Checked], unreadable: Path) -> None:
+    mistakes = [f"{path} ({each.mistake})" for path, each in sorted(checked.items()) if each.mistake]
+    if mistakes:
+        with written_whole(unreadable) as path:
+            path.write_text("".join(f"{mistake}\n" for mistake in mistakes), encoding="utf-8")
+        raise ThawError(
+            f"{archive}: {len(mistakes)} of {len(checked)} pictures in the class folders cannot be read: "
+            f"{_some(mistakes)}; {unreadable} lists them all; mend the archive, or leave them out and correct {source}"
+        )
+
+
+def _some(texts: list[str]) -> str:
+    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return f"{', '.join(texts[:SHOWN])}{more}"
 
 
 def _check_counts(archive: Path, source: Path, dataset: Dataset, found: list[Found]) -> None:
@@ -135,14 +177,43 @@ def _order(row: Row) -> tuple[str, int, str]:
     return row.part, row.label, row.path
 
 
-def _warn_of_repeats(archive: Path, rows: list[Row], digests: dict[str, bytes]) -> None:
+def _warn_of_remarks(archive: Path, checked: dict[str, Checked]) -> None:
+    """Say once for each remark how many pictures it is true of."""
+    paths: dict[str, list[str]] = {}
+    for path, each in sorted(checked.items()):
+        for remark in each.remarks:
+            paths.setdefault(remark, []).append(path)
+    for remark, several in paths.items():
+        others = f" (so of {len(several)} pictures in all)" if len(several) > 1 else ""
+        print(f"warning: {archive}: {several[0]} {remark}{others}", file=sys.stderr)
+
+
+def _warn_of_repeats(archive: Path, rows: list[Row], checked: dict[str, Checked]) -> None:
     """Say which validation images are training images too: they make validation look better than it is."""
-    training = {digests[row.path]: row.path for row in rows if row.part == "training"}
-    repeated = [row.path for row in rows if row.part == "validation" and digests[row.path] in training]
+    training = {checked[row.path].digest: row.path for row in rows if row.part == "training"}
+    repeated = [row.path for row in rows if row.part == "validation" and checked[row.path].digest in training]
     if repeated:
         print(
             f"warning: {archive}: {len(repeated)} validation images are training images too, byte for byte, "
-            f"e.g. {repeated[0]} and {training[digests[repeated[0]]]}",
+            f"e.g. {repeated[0]} and {training[checked[repeated[0]].digest]}",
+            file=sys.stderr,
+        )
+
+
+def _warn_of_contradictions(archive: Path, rows: list[Row], checked: dict[str, Checked]) -> None:
+    """Say which images are in several classes: at most one of these can be right."""
+    first: dict[bytes, Row] = {}
+    for row in rows:
+        first.setdefault(checked[row.path].digest, row)
+    pairs = [
+        (first[checked[row.path].digest].path, row.path)
+        for row in rows
+        if first[checked[row.path].digest].label != row.label
+    ]
+    if pairs:
+        print(
+            f"warning: {archive}: {len(pairs)} images are in another class too, byte for byte: "
+            f"{_some([f'{one} and {other}' for one, other in pairs])}; leave out the wrong ones",
             file=sys.stderr,
         )
 

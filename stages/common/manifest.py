@@ -143,11 +143,19 @@ class Place(NamedTuple):
     images: int
 
 
+class Limits(Section):
+    """Against bombs: what the archive may unpack to, and the pixels a picture may have; None: what is plausible."""
+
+    bytes: Annotated[int, Field(ge=1)] | None = None
+    pixels: Annotated[int, Field(ge=1)] | None = None
+
+
 class Dataset(Section):
     """What all data sets have: a title, and each class's folder in the order of the labels."""
 
     title: Title
     classes: dict[Title, Folder]
+    limits: Limits = Limits()
 
     def places(self) -> list[Place]:
         """Where the images of each part and class lie."""

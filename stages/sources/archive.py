@@ -1,34 +1,37 @@
-"""Archives (zip or gzipped tar) read safely: a look at every member first, then the wanted files extracted."""
+"""Archives read safely: a look at every member first, then the pictures of the class folders extracted.
+
+Nothing but these pictures is written. So what lies elsewhere may have any name and be of any kind, and only refuses
+the archive where it leads out of the folder, which no packer does by itself.
+"""
 
 import errno
-import gzip
 import lzma
-import stat
+import posixpath
+import shutil
 import struct
 import tarfile
-import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal, NamedTuple
+from typing import IO, NamedTuple
 
 from stages.common.command import ThawError, one_line
 from stages.common.manifest import Place
+from stages.pictures.image_file import is_named_as_picture, kind_of
+from stages.sources.archive_members import CHUNK, Entry, members
+from stages.sources.archive_names import Spelling, composed, is_junk, leads_out, shown, spelling, unfit
 
-# Against bombs: an archive may hold more than the images (other classes, helper files), but not without end.
-MEMBERS_PER_IMAGE = 100
-BYTES_PER_IMAGE = 2**24  # on average; more than photographs of 24 megapixels take
+# Against bombs. What an archive may unpack to follows its size and the number of images; the manifest may say more.
 BYTES_PER_ARCHIVED_BYTE = 100  # photographs hardly shrink, zeros shrink to a thousandth
-LONGEST_HEADER = 2**20  # bytes; what tar says of a member is far shorter
-LONGEST_NAME = 255  # bytes, and LONGEST_PATH: what the usual file systems take
-LONGEST_PATH = 1024
-CHUNK = 2**18  # bytes
+BYTES_PER_IMAGE = 2**27  # more than 40 megapixels take that are not compressed
+BYTES_WHATEVER_THE_SIZE = 2**32
+MEMBERS_WHATEVER_THE_SIZE = 100_000
+ARCHIVED_BYTES_PER_MEMBER = 20  # its name and what is said of it take more
+LONGEST_CHAIN = 10  # of links that lead to links
 
-# What file managers leave behind.
-JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 # What Python's readers raise on damaged archives, besides an OSError without a cause in the file system.
 DAMAGE = (
     zipfile.BadZipFile,
@@ -44,105 +47,175 @@ DAMAGE = (
 )
 
 
-class Entry(NamedTuple):
-    """What an archive says of one of its members."""
-
-    name: str
-    kind: Literal["file", "folder", "special"]
-    size: int
-    encrypted: bool = False
-
-    @property
-    def path(self) -> PurePosixPath:
-        return PurePosixPath(self.name)
-
-
 class Found(NamedTuple):
-    """An image of the data set: its path inside the archive, and the class folder it is from."""
+    """A picture of the data set: its path inside the archive, and the class folder it is from."""
 
     path: PurePosixPath
     place: Place
 
 
-def extract(archive: Path, places: list[Place], folder: Path) -> list[Found]:
-    """Extract the members under `places` to their paths below `folder`, after a look at every member.
+class Survey(NamedTuple):
+    """What an archive holds: files of class folders by the number of the member with their bytes, and the rest."""
 
-    Raises ThawError, before anything is written, on unsafe members and on more than the limits allow.
+    found: dict[int, list[Found]]
+    passed_over: list[PurePosixPath]  # of class folders, but no pictures
+    folders: Counter[PurePosixPath]  # of all the archive, with how many pictures, by name, lie in each
+    archives: list[PurePosixPath]  # inside this one
+    most_bytes: int
+
+
+def survey(archive: Path, places: list[Place], most_bytes: int | None) -> Survey:
+    """Look at every member, write nothing; `most_bytes`, of all it unpacks to, is the manifest's, if it says any.
+
+    Raises ThawError on an archive that is damaged, unpacks to too much, or is unsafe in what it would write.
     """
+    most_bytes = most_bytes or _likely_bytes(archive, places)
     with _damage_named(archive):
-        found = _survey(archive, places)
-        wanted = {each.path for each in found}
-        for entry, opened in _entries(archive, _most_bytes(archive, places)):
-            if entry.kind == "file" and entry.path in wanted:
-                target = folder / entry.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with opened() as member, target.open("xb") as file:
-                    while chunk := member.read(CHUNK):
-                        file.write(chunk)
-    return found
+        entries = _within_limits(archive, most_bytes)
+    by_folder = {composed(place.folder): place for place in places}
+    listing = _Listing.of(entries, set(by_folder))
+    result = Survey({}, [], Counter(), [], most_bytes)
+    taken: set[PurePosixPath] = set()
+    for number, path in enumerate(listing.paths):
+        if danger := leads_out(listing.names[number]):
+            raise ThawError(f"{archive}: {shown(listing.names[number])} {danger}")
+        if entries[number].kind == "folder":
+            continue
+        _note(result, path)
+        folder = next((parent for parent in path.parents if parent in by_folder), None)
+        if folder is None:
+            continue
+        source = listing.source(number)
+        if is_junk(path.relative_to(folder)) or (source is None and not is_named_as_picture(path.name)):
+            result.passed_over.append(path)
+            continue
+        if danger := "is there twice; pack it once" if path in taken else listing.danger(number, source):
+            raise ThawError(f"{archive}: {shown(listing.names[number])} {danger}")
+        taken.add(path)
+        result.found.setdefault(source, []).append(Found(path, by_folder[folder]))
+    _check_taken(archive, taken)
+    _check_total(archive, sum(entries[number].size * len(found) for number, found in result.found.items()), most_bytes)
+    return result
 
 
-def _most_bytes(archive: Path, places: list[Place]) -> int:
-    images = sum(place.images for place in places)
-    return max(images * BYTES_PER_IMAGE, archive.stat().st_size * BYTES_PER_ARCHIVED_BYTE)
+def extract(archive: Path, contents: Survey, folder: Path) -> tuple[list[Found], list[PurePosixPath]]:
+    """Extract the pictures found to their paths below `folder`; returns them, and what was passed over.
+
+    A file that neither its name nor its first bytes call a picture is passed over too.
+    """
+    pictures: list[Found] = []
+    passed_over = list(contents.passed_over)
+    with _damage_named(archive):
+        for number, (_, opened) in enumerate(members(archive, contents.most_bytes)):
+            if number not in contents.found:
+                continue
+            with opened() as member:
+                head = member.read(CHUNK)
+                kept = [each for each in contents.found[number] if is_named_as_picture(each.path.name) or kind_of(head)]
+                _write(member, head, [folder / each.path for each in kept])
+            pictures += kept
+            passed_over += [each.path for each in contents.found[number] if each not in kept]
+    return pictures, passed_over
 
 
-def _survey(archive: Path, places: list[Place]) -> list[Found]:
-    """The images to extract; raises ThawError on an archive that is unsafe in any member or too large."""
-    images = sum(place.images for place in places)
-    most_bytes = _most_bytes(archive, places)
-    by_folder = {place.folder: place for place in places}
-    files: set[PurePosixPath] = set()
-    found: list[Found] = []
-    total = wanted = 0
-    for count, (entry, _) in enumerate(_entries(archive, most_bytes), start=1):
-        place = _place_of(entry, by_folder)
-        total += entry.size
-        wanted += entry.size if place else 0
-        if count > images * MEMBERS_PER_IMAGE or total > most_bytes or wanted > images * BYTES_PER_IMAGE:
-            raise ThawError(f"{archive}: unpacks to far more than {images} images; check the archive")
-        if danger := _danger(entry) or ("is there twice" if entry.path in files else None):
-            raise ThawError(f"{archive}: {_shown(entry.name)} {danger}; pack the archive again without it")
-        if entry.kind == "file":
-            files.add(entry.path)
-        if place:
-            found.append(Found(entry.path, place))
-    for each in found:
-        if not files.isdisjoint(each.path.parents):
-            raise ThawError(f"{archive}: {each.path} lies inside a file; pack the archive again without it")
-    return found
+def _write(member: IO[bytes], head: bytes, targets: list[Path]) -> None:
+    """Write the member, of which `head` has been read, to the first target, and copies to the others."""
+    for target in targets:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if targets:
+        with targets[0].open("xb") as file:
+            file.write(head)
+            while chunk := member.read(CHUNK):
+                file.write(chunk)
+    for target in targets[1:]:
+        shutil.copyfile(targets[0], target)
 
 
-def _danger(entry: Entry) -> str | None:
-    """Why a member must not be extracted, as the end of a sentence about it."""
-    if entry.kind == "special":
-        return "is a link or a device, not a file"
-    if entry.encrypted:
-        return "is encrypted"
-    if entry.size < 0:
-        return "has a negative size"
-    if entry.path.is_absolute() or ".." in entry.path.parts or "\\" in entry.name or entry.name[1:2] == ":":
-        return "points outside its folder (an absolute path, '..' or a backslash)"
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in entry.name):
-        return "has a name that is no text (control characters, or not UTF-8)"
-    longest = max((len(part.encode()) for part in entry.path.parts), default=0)
-    if longest > LONGEST_NAME or len(entry.name.encode()) > LONGEST_PATH:
-        return f"has a name too long for file systems ({LONGEST_NAME} bytes, {LONGEST_PATH} with its folders)"
-    return None
+class _Listing(NamedTuple):
+    """All members of an archive, their names in one spelling."""
 
+    entries: list[Entry]
+    spelling: Spelling
+    names: list[str]
+    paths: list[PurePosixPath]
+    by_path: dict[PurePosixPath, int]
 
-def _shown(name: str) -> str:
-    """A name in one printable line of bounded length."""
-    text = ascii(name) if not name.isprintable() else f"'{name}'"
-    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."
+    @classmethod
+    def of(cls, entries: list[Entry], folders: set[PurePosixPath]) -> "_Listing":
+        spelt = spelling([entry.name for entry in entries], folders)
+        names = [spelt.text(entry.name) for entry in entries]
+        paths = [PurePosixPath(name) for name in names]
+        by_path = {path: number for number, path in enumerate(paths) if entries[number].kind != "folder"}
+        return cls(entries, spelt, names, paths, by_path)
 
-
-def _place_of(entry: Entry, by_folder: dict[PurePosixPath, Place]) -> Place | None:
-    """The class folder that a file lies in, at any depth; None for folders, junk and files of others."""
-    path = entry.path
-    if entry.kind == "folder" or path.name.startswith("._") or not JUNK.isdisjoint(path.parts):
+    def source(self, number: int) -> int | None:
+        """The number of the member that holds a file's bytes, itself but for links; None where no file does."""
+        for _ in range(LONGEST_CHAIN):
+            entry = self.entries[number]
+            if entry.kind != "link":
+                return number if entry.kind == "file" else None
+            start = "" if entry.from_top else str(self.paths[number].parent)
+            target = posixpath.normpath(posixpath.join(start, self.spelling.text(entry.target)))
+            if PurePosixPath(target) not in self.by_path:
+                return None
+            number = self.by_path[PurePosixPath(target)]
         return None
-    return next((by_folder[parent] for parent in path.parents if parent in by_folder), None)
+
+    def danger(self, number: int, source: int | None) -> str | None:
+        """Why a file must not or cannot be extracted, as the end of a sentence about it."""
+        if source is not None:
+            return self.entries[source].problem or unfit(self.names[number])
+        if self.entries[number].kind == "link":
+            return "is a link to what is no file of the archive; pack the file itself (`tar -h`, `zip` without `-y`)"
+        return "is a device, a pipe or a file with holes; pack the archive again without it"
+
+
+def _likely_bytes(archive: Path, places: list[Place]) -> int:
+    images = sum(place.images for place in places)
+    likely = min(images * BYTES_PER_IMAGE, BYTES_WHATEVER_THE_SIZE)
+    return max(likely, archive.stat().st_size * BYTES_PER_ARCHIVED_BYTE)
+
+
+def _within_limits(archive: Path, most_bytes: int) -> list[Entry]:
+    most_members = max(MEMBERS_WHATEVER_THE_SIZE, archive.stat().st_size // ARCHIVED_BYTES_PER_MEMBER)
+    entries: list[Entry] = []
+    total = 0
+    for entry, _ in members(archive, most_bytes):
+        if entry.size < 0:
+            raise tarfile.ReadError("a member of negative size")
+        total += entry.size
+        _check_total(archive, total, most_bytes)
+        entries.append(entry)
+        if len(entries) > most_members:
+            raise ThawError(
+                f"{archive}: holds more than {most_members} members, too many for its size; "
+                "pack an archive of the class folders alone"
+            )
+    return entries
+
+
+def _check_total(archive: Path, total: int, most_bytes: int) -> None:
+    if total > most_bytes:
+        raise ThawError(
+            f"{archive}: unpacks to more than {most_bytes} bytes, too many for its size and number of images; if that "
+            f"is right, give the data set `limits: {{bytes: {2 * total}}}` in the manifest, or more"
+        )
+
+
+def _note(result: Survey, path: PurePosixPath) -> None:
+    """Count a file for the list of what the archive holds."""
+    if is_junk(path):
+        return
+    if path.suffix.lower() in (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"):
+        result.archives.append(path)
+    if not path.suffix or is_named_as_picture(path.name):
+        result.folders[path.parent] += 1
+
+
+def _check_taken(archive: Path, taken: set[PurePosixPath]) -> None:
+    for path in taken:
+        if not taken.isdisjoint(path.parents):
+            raise ThawError(f"{archive}: {shown(str(path))} lies inside a file; pack the archive again without it")
 
 
 @contextmanager
@@ -155,70 +228,4 @@ def _damage_named(archive: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         cause = one_line(error)
-        raise ThawError(f"{archive}: is damaged or cut short ({cause}); fetch it again") from None
-
-
-def _entries(archive: Path, most_bytes: int) -> Iterator[tuple[Entry, Callable[[], IO[bytes]]]]:
-    """The members in the archive's order, each with a way to open it; the format is told from the content."""
-    with archive.open("rb") as file:
-        head = file.read(1024)
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip_entries(archive)
-    if head.startswith(b"\x1f\x8b"):
-        return _tar_entries(archive, most_bytes)
-    html = b"<html" in head.lower() or b"<!doctype" in head.lower()
-    what = "is an HTML page" if html else "is empty" if not head else "is of another format"
-    raise ThawError(f"{archive}: {what}, not a zip or a gzipped tar archive; fetch the archive itself")
-
-
-def _zip_entries(archive: Path) -> Iterator[tuple[Entry, Callable[[], IO[bytes]]]]:
-    with zipfile.ZipFile(archive) as opened:
-        for info in opened.infolist():
-            kind = "folder" if info.filename.endswith("/") else "file"
-            if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                kind = "special"
-            encrypted = bool(info.flag_bits & 1)
-            yield Entry(info.filename, kind, info.file_size, encrypted), partial(opened.open, info)
-
-
-def _tar_entries(archive: Path, most_bytes: int) -> Iterator[tuple[Entry, Callable[[], IO[bytes]]]]:
-    with gzip.open(archive) as stream:
-        forward = _Forward(stream, most_bytes)
-        with tarfile.TarFile(fileobj=forward, encoding="utf-8") as opened:
-            for info in opened:
-                kind = "folder" if info.isdir() else "file"
-                if not info.isdir() and (not info.isreg() or info.issparse()):
-                    kind = "special"
-                yield Entry(info.name, kind, info.size), partial(opened.extractfile, info)
-        # tarfile takes a damaged header for the end; to read on also checks gzip's own checksum.
-        while rest := forward.read(CHUNK):
-            if rest.strip(b"\0"):
-                raise tarfile.ReadError("data after its end")
-
-
-class _Forward:
-    """A stream that tarfile can read forwards only, in short pieces and up to a limit."""
-
-    def __init__(self, stream: gzip.GzipFile, most_bytes: int) -> None:
-        self._stream = stream
-        # Headers and padding: tar adds less than this to members of ordinary number and size.
-        self._most_bytes = 2 * most_bytes
-        self.tell = stream.tell
-
-    def read(self, size: int) -> bytes:
-        """Read up to `size` bytes."""
-        if not 0 <= size <= LONGEST_HEADER:
-            raise tarfile.ReadError(f"a header of {size} bytes")
-        self._stay_below(self.tell() + size)
-        return self._stream.read(size)
-
-    def seek(self, position: int) -> int:
-        """Skip to `position`."""
-        if position < self.tell():
-            raise tarfile.ReadError("a member that points back")
-        self._stay_below(position)
-        return self._stream.seek(position)
-
-    def _stay_below(self, position: int) -> None:
-        if position > self._most_bytes:
-            raise tarfile.ReadError(f"unpacks to more than {self._most_bytes} bytes")
+        raise ThawError(f"{archive}: is damaged or cut short ({cause}); fetch or pack it again") from None
