@@ -1,0 +1,1 @@
+"""The report and the recorded run's page."""

@@ -1,0 +1,1 @@
+"""How pictures get here: transfers over HTTPS, archives and folders read safely."""

@@ -27,6 +27,7 @@ def converged_logits(data: Data, threads: int) -> np.ndarray:
         cv=StratifiedKFold(PARTS_OF_TRAINING, shuffle=True, random_state=data.repeat.seed),
         scoring="neg_log_loss",
         max_iter=MOST_STEPS,
+        l1_ratios=(0.0,),  # ridge
         use_legacy_attributes=False,
     )
     model = make_pipeline(StandardScaler(), chosen)
