@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from itertools import count
+from itertools import count, product
 
 import numpy as np
 
+from stages.common.command import ThawError
 from stages.common.manifest import Drawn, Folded
 
 FOLDS = 1  # sets the folds' draws apart from those of the validation share, which have the seed and label alone
@@ -38,6 +39,12 @@ def folds(labels: Mapping[str, int], split: Folded) -> dict[str, int]:
     return assigned
 
 
+def empty(labels: Mapping[str, int], parts: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Each label and part, of those that there are, that have no picture in common."""
+    filled = {(labels[path], part) for path, part in parts.items()}
+    return sorted(set(product(set(labels.values()), set(parts.values()))) - filled)
+
+
 def _by_class(labels: Mapping[str, int]) -> dict[int, list[str]]:
     by_class: dict[int, list[str]] = {label: [] for label in sorted(set(labels.values()))}
     for path in sorted(labels):
@@ -51,6 +58,11 @@ def _grouped(labels: Mapping[str, int], split: Folded, number: int) -> dict[str,
 
     paths = sorted(labels)
     groups = [group_of(path, split.group or "") for path in paths]
+    if len(set(groups)) < number:
+        raise ThawError(
+            f"split.group: {split.group!r} finds {len(set(groups))} groups, too few to draw one part of {number}; "
+            "let it tell more apart, or raise the share or lower the folds"
+        )
     folds = StratifiedGroupKFold(number, shuffle=True, random_state=split.seed)
     classes = [labels[path] for path in paths]
     held_out = [rows for _, rows in folds.split(paths, classes, groups)]

@@ -130,6 +130,8 @@ def checkpoint_path(folder: Path, features: str, numbers: range, head: State, da
         "decays_over": len(numbers) if params.fine.decay != "none" else None,
         "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head],
         "repeat": data.identity,
-        "params": params.model_dump(include={"clean_training", "batch_size", "threads", "head", "fine"}),
+        "params": params.model_dump(
+            include={"clean_training", "class_weight", "batch_size", "threads", "head", "fine"}
+        ),
     }
     return checkpoints.path_of(folder, made_of)
