@@ -76,7 +76,7 @@ def epochs(
 
 
 def _fit(model: keras.Model, before: State, training: Batches, data: Data, epoch: int) -> Row:
-    """Keras's own accuracy and loss of the epoch: running means while the network changes, the loss by class weights."""
+    """Keras's own accuracy and loss of the epoch, weighted by class: running means while the network changes."""
     fitted = model.fit(training.dataset, shuffle=False, verbose=0, class_weight=data.class_weights).history
     row = {name: fitted[name][-1] for name in MEASURES}
     if not math.isfinite(row["loss"]):
