@@ -8,7 +8,7 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup anew git extra repro test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
+.PHONY: help setup anew git extra repro adopt test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ repro: git setup  ## run the study: download, split, features, transfer, train, 
 	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(BESIDE) split@% features@% transfer@%
 	dvc repro --dry train | sed -n "s/^Running stage 'train@\([^']*\)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%
 	dvc repro
+
+adopt: setup  ## write the manifest and params of pictures of your own: make adopt PICTURES=/path/to/folder
+	@python -m stages.adopt $(if $(PICTURES),"$(PICTURES)",$(error name the folder or archive: make adopt PICTURES=/path/to/folder))
 
 PYTEST = python -m pytest -n $(JOBS) --no-loadscope-reorder
 
