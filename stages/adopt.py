@@ -121,7 +121,7 @@ def _name_of(pictures: str) -> str:
 def _check_weights(weights: dict[str, Any], target: Path) -> None:
     """Raise ThawError where the weights cannot be had; what is fetched waits for the stage `download`."""
     try:
-        download.located(sections.checked(weights, Download, WEIGHTS), target, WORK, download.mirror_folder())
+        download.located(sections.checked(weights, Download, WEIGHTS), target, WORK, download.mirrors())
     except ThawError as error:
         cause = str(error).rpartition("; set ")[0] or str(error)
         raise ThawError(
@@ -143,7 +143,7 @@ def _taken(pictures: str, target: Path) -> Taken:
 
 def _at_address(address: str, target: Path) -> Taken:
     copy = sections.checked({"address": address}, Copy, address)
-    part = download.located(Download(copies=[copy]), target, WORK, download.mirror_folder()).path
+    part = download.located(Download(copies=[copy]), target, WORK, download.mirrors()).path
     known = {"address": address, "bytes": part.stat().st_size, "sha256": files.sha256(part)}
     return Taken(known, part, Path(copy.file_name), None)
 

@@ -1,16 +1,21 @@
 """Reads a manifest and fetches one of its downloads into a folder that holds the one file, checked."""
 
 import argparse
+import bz2
+import gzip
 import hashlib
+import lzma
 import os
 import re
 import shutil
 import sys
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -54,22 +59,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     source = configuration.read(options.source, settings)
     configuration.check_watched(settings, options.name, source)
     download = source.download(options.name)
-    obtain(download, source.path, options.out, options.work, mirror_folder())
+    obtain(download, source.path, options.out, options.work, mirrors())
 
 
-def mirror_folder() -> Path | None:
-    folder = os.environ.get(MIRROR)
-    if folder and not Path(folder).is_dir():
-        raise ThawError(f"{MIRROR}: there is no folder '{folder}'; name an existing one or unset it")
-    return Path(folder) if folder else None
+def mirrors() -> list[Path]:
+    """The folders that THAW_MIRROR names, separated as in PATH."""
+    named = [Path(each).expanduser() for each in os.environ.get(MIRROR, "").split(os.pathsep) if each]
+    for each in named:
+        if not each.is_dir():
+            raise ThawError(f"{MIRROR}: there is no folder '{each}'; name an existing one or unset it")
+    return named
 
 
-def obtain(download: Download, source: Path, out: Path, work: Path, mirror: Path | None) -> None:
+def obtain(download: Download, source: Path, out: Path, work: Path, mirrors: Sequence[Path]) -> None:
     """Put the first good copy of `download` into the folder `out`, under its own name; of a folder, its listing.
 
     `source` is the manifest's file. Raises ThawError with every failure where no copy can be had.
     """
-    found = located(download, source, work, mirror)
+    found = located(download, source, work, mirrors)
     with folder_written_whole(out) as folder:
         if found.path.is_dir():
             folders.write(found.path, folders.read(kept_listing(work, found.path))[1], folder / found.listing)
@@ -99,13 +106,13 @@ def kept_listing(work: Path, folder: Path) -> Path:
     return work / f"{name}{folders.SUFFIX}"
 
 
-def located(download: Download, source: Path, work: Path, mirror: Path | None) -> Located:
+def located(download: Download, source: Path, work: Path, mirrors: Sequence[Path]) -> Located:
     """The first good copy of `download`: a mirror's, this machine's, or fetched to `work`, where `obtain` finds it.
 
     `source` is the manifest's file. Raises ThawError with every failure where no copy can be had.
     """
     failures = []
-    for attempt in _attempts(download, source, work, mirror):
+    for attempt in _attempts(download, source, work, mirrors):
         try:
             return attempt()
         except NotFetchedError as failure:
@@ -118,9 +125,9 @@ def located(download: Download, source: Path, work: Path, mirror: Path | None) -
     )
 
 
-def _attempts(download: Download, source: Path, work: Path, mirror: Path | None) -> Iterator[Callable[[], Located]]:
-    """What to try, in order: the mirror, files of this machine, the network."""
-    if mirror:
+def _attempts(download: Download, source: Path, work: Path, mirrors: Sequence[Path]) -> Iterator[Callable[[], Located]]:
+    """What to try, in order: the mirrors, files of this machine, the network."""
+    for mirror in mirrors:
         yield partial(_take_from_mirror, download, source, mirror)
     local = {copy: path for copy in download.copies if (path := _local_path(copy, source))}
     for copy, path in local.items():
@@ -204,6 +211,9 @@ def _fetch(copy: Copy, work: Path) -> Located:
     transfer.complete()
     try:
         _check(part, copy.address, copy)
+        if copy.sha256 is None:
+            _check_end(part, copy)
+            print(f"{copy.address}: sha256: {sha256(part)}; in the manifest, it lets a change be seen", file=sys.stderr)
     except NotFetchedError:
         transfer.discard()
         raise

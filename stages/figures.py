@@ -1,11 +1,12 @@
 """Stage `figures`: the study as pictures.
 
-Reads the tables of variants and costs, the claims, and the variants' epochs; writes a PNG for each variant, one for
-each data set's grid, and one each of the final results over the share of fine-tuning, of costs, of the dip where
-fine-tuning starts, and of the styles of fine-tuning. Bands and bars are intervals over the seeds.
+Reads the table of variants, the claims, and the variants' epochs; writes a PNG for each variant, one for
+each data set's grid, and one each of the final results over the share of fine-tuning, of the dip where
+fine-tuning starts, and of the styles of fine-tuning. Bands and bars are intervals over the repeats.
 """
 
 import argparse
+import json
 from itertools import cycle
 from pathlib import Path
 
@@ -16,13 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from stages.common import manifest
+from stages.common import manifest, params, tables
 from stages.common.command import ThawError, run
+from stages.common.files import folder_written_whole
 from stages.common.manifest import Manifest
-from stages.drawing import cost_figure, dip_figure, drawing, style_figure
+from stages.drawing import dip_figure, drawing, style_figure
 from stages.drawing.drawing import GREY, LOOKS, MARK, PARTS, STYLE, TRIAL, Colour, Look
-from stages.results import records
-from stages.study import costs, statistics, variants
+from stages.study import two_way, variants
 from stages.study.variants import Variant
 
 MEASURES = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
@@ -31,42 +32,40 @@ MEASURES = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entro
 def main() -> None:
     arguments = _arguments()
     source = manifest.load(arguments.source)
-    study = read_study(arguments.variants, arguments.table, arguments.histories, arguments.models)
-    claims = records.read_json(arguments.claims)
-    spent = costs.read(arguments.costs)
+    study = read_study(params.load().names, arguments.table, arguments.histories, arguments.results)
+    claims = tables.read_json(arguments.claims)
     confidence = claims["confidence"]
-    with plt.rc_context(STYLE):
+    with plt.rc_context(STYLE), folder_written_whole(arguments.out) as folder:
         for variant in study:
-            drawing.save(draw_variant(variant, source, confidence), arguments.out / f"{variant.name}.png")
+            drawing.save(draw_variant(variant, source, confidence), folder / f"{variant.name}.png")
         for dataset, members in variants.of_datasets(study).items():
-            drawing.save(draw_dataset(dataset, members, source, confidence), arguments.out / f"{dataset}.png")
-        drawing.save(draw_fine_share(study, source, confidence), arguments.out / "fine_share.png")
-        drawing.save(cost_figure.draw(study, spent, source, confidence), arguments.out / "costs.png")
-        drawing.save(dip_figure.draw(study, claims["dip_parts"], source, confidence), arguments.out / "dip.png")
-        drawing.save(style_figure.draw(study, claims["styles"], source, confidence), arguments.out / "styles.png")
+            drawing.save(draw_dataset(dataset, members, source, confidence), folder / f"{dataset}.png")
+        drawing.save(draw_fine_share(study, source, confidence), folder / "fine_share.png")
+        drawing.save(dip_figure.draw(study, claims["dip_parts"], source, confidence), folder / "dip.png")
+        drawing.save(style_figure.draw(study, claims["styles"], source, confidence), folder / "styles.png")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
     parser.add_argument("--histories", type=Path, required=True, help="folder of <variant>.csv")
-    parser.add_argument("--models", type=Path, required=True, help="folder of <variant>/, with its repeats")
+    parser.add_argument("--results", type=Path, required=True, help="folder of <variant>/, with its repeats")
     parser.add_argument("--table", type=Path, required=True, help="csv of one row a variant")
-    parser.add_argument("--costs", type=Path, required=True, help="csv of what each variant costs")
     parser.add_argument("--claims", type=Path, required=True, help="json of the claims checked")
-    parser.add_argument("--variants", nargs="+", required=True, help="names, in the legends' order")
     parser.add_argument("--out", type=Path, required=True, help="folder of the PNGs, written")
     return parser.parse_args()
 
 
-def read_study(names: list[str], table: Path, histories: Path, models: Path) -> list[Variant]:
+def read_study(names: list[str], table: Path, histories: Path, results: Path) -> list[Variant]:
     """The variants `names` of the table with their epochs; raises ThawError where one is missing."""
     columns = ("variant", "dataset", "transfer", "fine")
-    rows = {row["variant"]: row for row in records.read_table(table, columns).to_dict("records")}
+    rows = {row["variant"]: row for row in tables.read_table(table, columns).to_dict("records")}
+    for row in rows.values():
+        row["differs"] = json.loads(row["differs"])
     missing = [name for name in names if name not in rows]
     if missing:
         raise ThawError(f"{table}: has no {', '.join(missing)}; run the stage that writes it, `summarize`")
-    return [variants.checked(variants.with_epochs(name, rows[name], histories, models), table) for name in names]
+    return [variants.checked(variants.with_epochs(name, rows[name], histories, results), table) for name in names]
 
 
 def draw_variant(variant: Variant, source: Manifest, confidence: float) -> Figure:
@@ -163,9 +162,9 @@ def _draw_final(axes: Axes, members: list[Variant], measure: str, look: Look, ti
     grid = variants.by_share(members)
     points = [(variant.fine_share, variant.history[column].iloc[-1]) for variant in grid]
     axes.plot(*np.array(points).reshape(-1, 2).T, color=colour, marker=marker, ls=dashes, ms=7, label=title)
-    if grid and len(grid[0].seeds) > 1:
-        ends = [statistics.over_seeds(variant.by_seed(column).iloc[-1].to_numpy(), confidence) for variant in grid]
-        low, high = [end.low for end in ends], [end.high for end in ends]
+    if grid and len(grid[0].repeats) > 1:
+        ends = [two_way.over_repeats(variant.by_repeat(column).iloc[-1].to_numpy()) for variant in grid]
+        low, high = zip(*(end.interval(confidence) for end in ends), strict=True)
         axes.fill_between([share for share, _ in points], low, high, color=colour, alpha=drawing.BAND, lw=0)
     for variant in members:
         if variant.kind == "trial":

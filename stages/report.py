@@ -13,13 +13,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from stages import summarize
-from stages.common import manifest
+from stages.common import manifest, params, tables
 from stages.common.command import ThawError, run
 from stages.common.manifest import Manifest
 from stages.pages import data_address, report_page
 from stages.pages.data_address import Picture
-from stages.results import records, repeats
+from stages.results import repeats
 from stages.study import costs, hardest, variants
 from stages.study.variants import Variant
 
@@ -30,10 +29,9 @@ HARDEST = 8  # images of each data set: two rows of a wide page
 def main() -> None:
     arguments = _arguments()
     source = manifest.load(arguments.source)
-    study = summarize.read_study(
-        arguments.variants, arguments.metrics, arguments.plots, arguments.models, arguments.source
-    )
-    claims = records.read_json(arguments.metrics / "claims.json")
+    names = params.load(arguments.params).names
+    study = variants.read_all(names, arguments.metrics, arguments.plots, arguments.results, arguments.source)
+    claims = tables.read_json(arguments.metrics / "claims.json")
     content = {
         "source": source,
         "source_path": arguments.source.as_posix(),
@@ -43,13 +41,13 @@ def main() -> None:
         "told_claims": report_page.in_order(claims["claims"]),
         "rows": read_rows(study, arguments.plots),
         "sentences": read_sentences(study, arguments.plots),
-        "hardest": read_hardest(study, source, arguments.models, arguments.images),
+        "hardest": read_hardest(study, source, arguments.results, arguments.images),
         "pictures": read_pictures(study, arguments.plots),
         "params": arguments.params.read_text(encoding="utf-8"),
         "versions": report_page.distinct(study, "versions"),
         "machines": report_page.distinct(study, "machine"),
     }
-    records.write_text(render(content), arguments.out)
+    tables.write_text(render(content), arguments.out)
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,10 +55,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
     parser.add_argument("--metrics", type=Path, required=True, help="folder of <variant>.json and claims.json")
     parser.add_argument("--plots", type=Path, required=True, help="folder of the csvs and PNGs")
-    parser.add_argument("--models", type=Path, required=True, help="folder of <variant>/, with its repeats")
+    parser.add_argument("--results", type=Path, required=True, help="folder of <variant>/, with its repeats")
     parser.add_argument("--images", type=Path, required=True, help="folder of <dataset>/, with its images")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml of the run")
-    parser.add_argument("--variants", nargs="+", required=True, help="names, in the table's order")
     parser.add_argument("--out", type=Path, required=True, help="html, written")
     return parser.parse_args()
 
@@ -81,17 +78,17 @@ def render(content: dict[str, Any]) -> str:
 
 def read_rows(study: Sequence[Variant], plots: Path) -> list[dict[str, Any]]:
     """The table of all variants; raises ThawError where a table lacks one."""
-    table = records.read_table(plots / "summary.csv", ("variant",)).set_index("variant")
-    spent = costs.read(plots / "costs.csv")
-    for path, rows in ((plots / "summary.csv", table), (plots / "costs.csv", spent)):
+    table = tables.read_table(plots / "tables" / "summary.csv", ("variant",)).set_index("variant")
+    spent = costs.read(plots / "costs" / "costs.csv")
+    for path, rows in ((plots / "tables" / "summary.csv", table), (plots / "costs" / "costs.csv", spent)):
         if missing := [variant.name for variant in study if variant.name not in rows.index]:
-            raise ThawError(f"{path}: has no {', '.join(missing)}; run `dvc repro summarize`")
+            raise ThawError(f"{path}: has no {', '.join(missing)}; run `dvc repro`")
     return report_page.variant_rows(study, table, spent)
 
 
 def read_sentences(study: Sequence[Variant], plots: Path) -> dict[str, dict[str, list[str]]]:
     """The recommendation by budget and data set."""
-    table: pd.DataFrame = records.read_table(plots / "recommendation.csv", ("dataset", "budget", "sentence"))
+    table: pd.DataFrame = tables.read_table(plots / "costs" / "recommendation.csv", ("dataset", "budget", "sentence"))
     names = variants.of_datasets(list(study))
     return {
         budget: {name: told for name in names if (told := report_page.sentences(table, name, budget))}
@@ -99,12 +96,12 @@ def read_sentences(study: Sequence[Variant], plots: Path) -> dict[str, dict[str,
     }
 
 
-def read_hardest(study: Sequence[Variant], source: Manifest, models: Path, images: Path) -> dict[str, list[dict]]:
+def read_hardest(study: Sequence[Variant], source: Manifest, results: Path, images: Path) -> dict[str, list[dict]]:
     """By data set, the hardest validation images of its best schedule, each with its picture."""
     found = {}
     for name, members in variants.of_datasets(list(study)).items():
         if best := report_page.best(members):
-            hard = hardest.of_predictions(repeats.read_predictions(models / best.name), HARDEST)
+            hard = hardest.of_predictions(repeats.final_predictions(results / best.name), HARDEST)
             classes = list(source.dataset(name).classes)
             found[name] = [
                 {**report_page.hard_image(each, classes), "picture": data_address.of_image(images / name / each.image)}
@@ -115,8 +112,11 @@ def read_hardest(study: Sequence[Variant], source: Manifest, models: Path, image
 
 def read_pictures(study: Sequence[Variant], plots: Path) -> dict[str, Picture]:
     """The figures by name: of each data set, of the study, of each variant."""
-    names = [*variants.of_datasets(list(study)), *records.OVERALL_FIGURES, *(variant.name for variant in study)]
-    return {name: data_address.of_figure(plots / f"{name}.png") for name in names}
+    names = [*variants.of_datasets(list(study)), *report_page.OVERALL_FIGURES, *(variant.name for variant in study)]
+    return {
+        **{name: data_address.of_figure(plots / "figures" / f"{name}.png") for name in names},
+        "costs": data_address.of_figure(plots / "costs/costs.png"),
+    }
 
 
 if __name__ == "__main__":

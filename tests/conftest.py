@@ -46,7 +46,9 @@ batch_size: 4
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fault-table", type=Path, metavar="PATH", help="write the page of faults, if no test fails")
+    parser.addoption(
+        "--fault-table", type=Path, metavar="PATH", help="write the page of faults and its csv, if no test fails"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,7 +85,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(session.config, "workeroutput"):  # one of several processes that run the tests
         session.config.workeroutput["faults"] = table.rows()
     elif (path := session.config.getoption("--fault-table")) and exitstatus == pytest.ExitCode.OK:
-        path.write_text(table.page(), encoding="utf-8")
+        table.write(path)
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

@@ -1,26 +1,36 @@
-"""The page of faults (docs/faults.md): what the tests did to Thaw, how many times, and what Thaw did."""
+"""The record of faults: what the tests did to Thaw, how many times, and what Thaw did.
 
-import html
-from collections.abc import Iterable
+docs/faults.csv has a row a fault, docs/faults.md a row a kind of fault.
+"""
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-LONGEST_CELL = 240  # characters of a message that a row repeats
+COLUMNS = ("kind", "fault", "tries", "outcome")
 
-INTRODUCTION = """\
+PAGE = """\
 # Faults, and what happens
 
-Written by `make faults` from {tests}.
-Those tests bring about each fault as often as it says here, in a folder of its own, and check what Thaw does.
-If any of them had seen something else, it would have failed, and this page would not have been written.
-`error: ...` is the one line that a stage prints before it ends with exit code 1, and leaves nothing behind.
-Faults: {faults}; tries: {tries}.
+What becomes of damaged inputs, mistaken params, full disks and killed processes, by kind.
+[{table}]({table}) has every fault: how often it was tried, and what happened.
+`make faults` writes both, from tests that bring about each fault in a folder of its own and check what Thaw does.
+If one of them fails, neither is written.
+`error: ...` is the one line that a stage prints before it ends with exit code 1; it leaves nothing half-written.
+
+| kind | faults | tries |
+| --- | --- | --- |
+{kinds}
+| all | {faults} | {tries} |
 """
 
 
 class Fault(NamedTuple):
-    """A row of the page, under the heading `kind`."""
+    """What was done, of which kind, and how it ended."""
 
     kind: str
     name: str
@@ -47,34 +57,31 @@ class FaultTable:
         """What to `add` to the table of another process."""
         return [(test, *fault, tries) for test, faults in self._tries.items() for fault, tries in faults.items()]
 
-    def page(self) -> str:
-        """The Markdown page, the same whatever order the test files ran in."""
+    def write(self, page: Path) -> None:
+        """Write `page` and, beside it, the csv of all rows: the same whatever order the test files ran in."""
         rows = sorted(self.rows(), key=lambda row: (row[1], row[0]))  # by kind and file; stable
-        introduction = INTRODUCTION.format(
-            tests=", ".join(f"`{test}`" for test in sorted(self._tries)),
-            faults=len(rows),
-            tries=sum(tries for *_, tries in rows),
-        )
-        kinds = dict.fromkeys(kind for _, kind, *_ in rows)
-        return "\n".join([introduction, *(self._section(kind, rows) for kind in kinds)])
+        table = page.with_suffix(".csv")
+        faults, tries = Counter(), Counter()
+        for _, kind, _, _, count in rows:
+            faults[kind] += 1
+            tries[kind] += count
+        kinds = "\n".join(f"| {kind} | {faults[kind]} | {tries[kind]} |" for kind in faults)
+        content = PAGE.format(table=table.name, kinds=kinds, faults=faults.total(), tries=tries.total())
+        page.write_text(content, encoding="utf-8")
+        table.write_text(_csv(rows), encoding="utf-8")
 
-    @staticmethod
-    def _section(kind: str, all_rows: Iterable[Row]) -> str:
-        rows = [
-            f"| {_cell(name)} | {tries} | {_cell(outcome)} |"
-            for _, of_kind, name, outcome, tries in all_rows
-            if of_kind == kind
-        ]
-        return "\n".join([f"## {kind}\n", "| fault | times tried | what happened |", "| --- | --- | --- |", *rows, ""])
+
+def _csv(rows: list[Row]) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(
+        [kind, " ".join(name.split()), tries, " ".join(outcome.split())] for _, kind, name, outcome, tries in rows
+    )
+    return written.getvalue()
 
 
 def name_of(test: pytest.Function) -> str:
     """The fault that a test tries, from its name and the names of its parameters."""
     sentence = test.originalname.removeprefix("test_").replace("_", " ")
     return f"{sentence} ({test.callspec.id})" if hasattr(test, "callspec") else sentence
-
-
-def _cell(text: str) -> str:
-    line = " ".join(text.split())
-    line = line if len(line) <= LONGEST_CELL else f"{line[:LONGEST_CELL]}…"
-    return html.escape(line, quote=False).replace("|", "\\|")

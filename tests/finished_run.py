@@ -4,12 +4,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pandas as pd
+import made_up_study
+import numpy as np
 import pytest
 
-from stages.results import records
+from stages.common import tables
+from stages.results import record, repeats
+from stages.results.repeats import Validation
 
-# By variant: accuracy, loss, validation accuracy and validation loss of each epoch, means over the seeds.
+# By variant: accuracy, loss, validation accuracy and validation loss of each epoch, means over the repeats.
 EPOCHS = {
     "animals-2-1": [(0.5, 0.7, 0.6, 0.65), (0.7, 0.5, 0.8, 0.45), (0.6, 0.6, 0.85, 0.4)],
     "animals-0-3": [(0.6, 0.6, 0.7, 0.5), (0.8, 0.3, 0.9, 0.3), (0.9, 0.2, 0.9, 0.35)],
@@ -24,8 +27,16 @@ SCHEDULES = {
     "trial": {"dataset": "flowers", "transfer": 0, "fine": 1},
     "animals-2-1-moving": {"dataset": "animals", "transfer": 2, "fine": 1},
 }
-TABLES = ("summary", "claims", "comparisons", "costs", "recommendation")
-SHIFT = 0.01  # from one seed to the next, of every figure of an epoch
+TABLES = (
+    "tables/summary",
+    "tables/claims",
+    "tables/comparisons",
+    "tables/curves",
+    "tables/final",
+    "costs/costs",
+    "costs/recommendation",
+)
+SHIFT = 0.01  # from one repeat to the next, of every figure of an epoch
 CLEAN = 0.05  # by so much clean training figures are the better
 IMAGES = (-0.1, -0.05, 0.05, 0.1)  # validation losses of the images, less their mean
 VERSIONS = {"keras": "3.1.2", "python": "3.11.0"}
@@ -57,47 +68,46 @@ def rows_with_clean(name: str, shift: float = 0.0) -> list[dict[str, object]]:
 
 
 def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
-    """Write what `train` leaves of every variant: metrics/<variant>.json, plots/<variant>.csv, models/<variant>/."""
+    """Write what `train` leaves of every variant, a repeat for each of `seeds`, below metrics, plots and results."""
     for name, schedule in SCHEDULES.items():
         history = folder / "plots" / f"{name}.csv"
-        records.write_history(rows_with_clean(name), history)
-        write_repeats(folder / "models" / name, name, seeds)
-        record = records.variant_record(
-            records.read_history(history),
+        history.write(rows_with_clean(name), history)
+        write_repeats(folder, name, len(seeds))
+        differs = {"batch_norm": "moving"} if name.endswith("moving") else {}
+        record = record.of_variant(
+            history.read(history),
             **schedule,
             seeds=seeds,
             source=source.as_posix(),
-            style={"batch_norm": "moving" if name.endswith("moving") else "batch"},
+            style={"batch_norm": "batch"} | differs,
             images={"training": 8, "validation": len(IMAGES)},
             multiply_adds={"transfer": 1000, "fine": 2000},
             versions=VERSIONS,
             machine=MACHINE,
         )
-        records.write_json(record, folder / "metrics" / f"{name}.json")
+        members = [
+            {"repeat": number, "seed": seed, "fold": None, "draw": 1} for number, seed in enumerate(seeds, start=1)
+        ]
+        tables.write_json(record | {"differs": differs, "repeats": members}, folder / "metrics" / f"{name}.json")
 
 
-def write_repeats(folder: Path, name: str, seeds: Sequence[int]) -> None:
-    """Write histories.csv, predictions.csv and seconds.csv; a seed's figures are SHIFT above the one's before."""
-    histories, predictions, seconds = [], [], []
-    for number, seed in enumerate(seeds):
-        shift = SHIFT * (number - (len(seeds) - 1) / 2)
-        epochs = rows_with_clean(name, shift)
-        histories += [{"seed": seed, **row} for row in epochs]
-        predictions += [_prediction(seed, image, epochs[-1]["val_loss"]) for image in range(len(IMAGES))]
-        seconds += [_seconds(seed, row) for row in epochs]
-    records.write_table(pd.DataFrame(histories).round(records.DECIMALS), folder / "histories.csv")
-    records.write_table(pd.DataFrame(predictions).round(records.DECIMALS), folder / "predictions.csv")
-    records.write_table(pd.DataFrame(seconds), folder / "seconds.csv")
+def write_repeats(folder: Path, name: str, count: int) -> None:
+    """Write epochs, logits and seconds; a repeat's figures are SHIFT above the one's before."""
+    shifts = {number: SHIFT * (number - (count + 1) / 2) for number in range(1, count + 1)}
+    runs = {number: [{**row, **_seconds(row)} for row in rows_with_clean(name, shifts[number])] for number in shifts}
+    repeats.write_epochs(runs, folder / "results" / name)
+    repeats.write_seconds(runs, folder / "plots" / "seconds" / f"{name}.csv")
+    repeats.write_logits({number: _validation(epochs) for number, epochs in runs.items()}, folder / "results" / name)
 
 
-def _prediction(seed: int, image: int, loss: float) -> dict[str, object]:
-    row = {"seed": seed, "image": f"{image}.png", "label": 1, "predicted": int(image > 0), "probability": 0.7}
-    return {**row, "loss": loss + IMAGES[image]}
+def _validation(epochs: Sequence[dict[str, float]]) -> Validation:
+    losses = np.array([epoch["val_loss"] + np.array(IMAGES) for epoch in epochs])
+    images = np.array([f"{image}.png" for image in range(len(IMAGES))])
+    return Validation(made_up_study.logits(losses), np.ones(len(IMAGES), dtype=int), images)
 
 
-def _seconds(seed: int, row: dict[str, object]) -> dict[str, object]:
-    seconds = {"transfer": 0.5, "fine": 2.0}[row["phase"]]
-    return {"seed": seed, "epoch": row["epoch"], "phase": row["phase"], "seconds": seconds, "frozen_seconds": 1.0}
+def _seconds(row: dict[str, object]) -> dict[str, float]:
+    return {"seconds": {"transfer": 0.5, "fine": 2.0}[str(row["phase"])], "frozen_seconds": 1.0}
 
 
 def call(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, options: dict[str, object]) -> None:
@@ -110,32 +120,25 @@ def call(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, options: dic
 
 
 def summarize_options(folder: Path, source: Path) -> dict[str, object]:
-    plots, metrics = folder / "plots", folder / "metrics"
     return {
-        "source": source,
-        "metrics": metrics,
-        "histories": plots,
-        "models": folder / "models",
-        "paper": Path("data/paper.yaml"),
-        "variants": list(SCHEDULES),
-        "out": metrics / "summary.json",
-        "claims": metrics / "claims.json",
-        "table": plots / "summary.csv",
-        "claims-table": plots / "claims.csv",
-        "comparisons": plots / "comparisons.csv",
-        "costs": plots / "costs.csv",
-        "recommendation": plots / "recommendation.csv",
-        "curves": plots / "validation",
+        **_inputs(folder, source),
+        "out": folder / "metrics" / "summary.json",
+        "claims": folder / "metrics" / "claims.json",
+        "tables": folder / "plots" / "tables",
     }
+
+
+def costs_options(folder: Path, source: Path) -> dict[str, object]:
+    return {**_inputs(folder, source), "seconds": folder / "plots" / "seconds", "out": folder / "plots" / "costs"}
 
 
 def figures_options(folder: Path, source: Path) -> dict[str, object]:
     return {
         "source": source,
         "histories": folder / "plots",
-        "models": folder / "models",
-        "table": folder / "plots" / "summary.csv",
-        "costs": folder / "plots" / "costs.csv",
+        "results": folder / "results",
+        "table": folder / "plots" / "tables" / "summary.csv",
+        "costs": folder / "plots" / "costs" / "costs.csv",
         "claims": folder / "metrics" / "claims.json",
         "variants": list(SCHEDULES),
         "out": folder / "plots",
@@ -147,9 +150,20 @@ def report_options(folder: Path, source: Path) -> dict[str, object]:
         "source": source,
         "metrics": folder / "metrics",
         "plots": folder / "plots",
-        "models": folder / "models",
+        "results": folder / "results",
         "images": folder / "images",
         "params": folder / "params.yaml",
         "variants": list(SCHEDULES),
         "out": folder / "plots" / "report.html",
+    }
+
+
+def _inputs(folder: Path, source: Path) -> dict[str, object]:
+    return {
+        "source": source,
+        "paper": Path("data/paper.yaml"),
+        "results": folder / "results",
+        "metrics": folder / "metrics",
+        "histories": folder / "plots",
+        "variants": list(SCHEDULES),
     }

@@ -23,7 +23,7 @@ class Server(ThreadingHTTPServer):
         self.content = content
         self.headers = {"ETag": ETAG}
         self.knows_ranges = True
-        self.faults = []  # "break": half an answer; "redirect"; or a status
+        self.faults = []  # "break": half an answer; "cut": half, of no told size; "redirect"; or a status
         self.ranges = []  # what each request asked for
         self.pause = 0.0  # seconds between two pieces of an answer
 
@@ -67,9 +67,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if fault != "cut":
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self._send(body[: len(body) // 2] if fault == "break" else body)
+        self._send(body[: len(body) // 2] if fault in ("break", "cut") else body)
         self.close_connection = True
 
     def _send(self, body):

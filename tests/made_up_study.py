@@ -1,12 +1,15 @@
-"""Studies in memory, of curves written down for each seed."""
+"""Studies in memory, of curves written down for each repeat."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from stages.common.params import Statistics
 from stages.results import repeats
+from stages.results.repeats import Validation
+from stages.study.equivalence import Margin
 from stages.study.evidence import Study
 from stages.study.variants import Variant
 
@@ -16,29 +19,43 @@ Curve = Sequence[float]
 DEFAULTS = {"accuracy": 0.5, "loss": 1.0, "val_accuracy": 0.5, "val_loss": 1.0}
 
 
-def variant(name: str, **curves: Sequence[Curve]) -> Variant:
-    """The variant <dataset>-<transfer>-<fine>[-<style>]; each of `curves` is a column, with a curve for each seed.
+@dataclass(frozen=True)
+class Told(Validation):
+    """Validation with an accuracy of its own: that of two classes would follow from the losses."""
+
+    accuracy: np.ndarray  # (epochs, images)
+
+    def correct(self) -> np.ndarray:
+        return self.accuracy
+
+
+def variant(name: str, *, differs: Mapping[str, object] | None = None, **curves: Sequence[Curve]) -> Variant:
+    """The variant <dataset>-<transfer>-<fine>[-...]; each of `curves` is a column, with a curve for each repeat.
 
     Columns that are left out have the same value throughout; the clean training figures are then missing.
     """
-    dataset, transfer, fine, *style = name.split("-")
-    epochs, seeds = int(transfer) + int(fine), len(next(iter(curves.values())))
+    dataset, transfer, fine, *_ = name.split("-")
+    epochs, count = int(transfer) + int(fine), len(next(iter(curves.values())))
     rows = [
         {
-            "seed": seed + 1,
+            "repeat": repeat + 1,
             "epoch": epoch + 1,
             "phase": "transfer" if epoch < int(transfer) else "fine",
             **DEFAULTS,
-            **{column: of_seeds[seed][epoch] for column, of_seeds in curves.items()},
+            **{column: of_repeats[repeat][epoch] for column, of_repeats in curves.items()},
         }
-        for seed in range(seeds)
+        for repeat in range(count)
         for epoch in range(epochs)
     ]
+    differs = differs or {}
     record = {
         "dataset": dataset,
         "transfer": int(transfer),
         "fine": int(fine),
-        "batch_norm": "moving" if "moving" in style else "batch",
+        "differs": differs,
+        "batch_norm": differs.get("batch_norm", "batch"),
+        "seeds": [repeat + 11 for repeat in range(count)],
+        "repeats": [{"repeat": repeat + 1, "seed": repeat + 11, "fold": None, "draw": 1} for repeat in range(count)],
         "images": {"training": 10, "validation": IMAGES},
         "multiply_adds": {"transfer": 1000, "fine": 3000},
     }
@@ -46,22 +63,39 @@ def variant(name: str, **curves: Sequence[Curve]) -> Variant:
     return Variant(name, record, repeats.mean_history(runs), runs)
 
 
-def study(*members: Variant, image_noise: float = 0.0) -> Study:
-    """The study of `members`. The loss of an image is its seed's last, but for the last member's.
+def study(*members: Variant, image_noise: float = 0.0, folds: bool = False, margin: Margin | None = None) -> Study:
+    """The study of `members`. The losses of images are their repeat's, but for the last member's.
 
-    There one image in two is better and one worse by `image_noise`.
+    There one image in two is better and one worse by `image_noise`. With `folds` each repeat has images of its own.
     """
-    predictions = {member.name: _predictions(member, image_noise * (member is members[-1])) for member in members}
-    return Study(list(members), predictions, {member.name: _seconds(member) for member in members}, SETTINGS)
+    says = {member.name: _says(member, image_noise * (member is members[-1]), folds) for member in members}
+    return Study(list(members), says, SETTINGS, {member.dataset: margin or Margin() for member in members})
 
 
-def _predictions(member: Variant, noise: float) -> pd.DataFrame:
-    last = member.by_seed("val_loss").iloc[-1]
-    losses = {(seed, image): loss + noise * (-1) ** image for seed, loss in last.items() for image in range(IMAGES)}
-    seeds, images = np.array(list(losses)).T
-    return pd.DataFrame({"seed": seeds, "image": images, "label": 1, "predicted": 1, "loss": list(losses.values())})
+def seconds(*members: Variant) -> dict[str, pd.DataFrame]:
+    """Measured seconds of each member: half a second for a transfer epoch, two for a fine one, one frozen."""
+    return {
+        member.name: member.runs[["repeat", "epoch", "phase"]].assign(
+            seconds=member.runs["phase"].map({"transfer": 0.5, "fine": 2.0}), frozen_seconds=1.0
+        )
+        for member in members
+    }
 
 
-def _seconds(member: Variant) -> pd.DataFrame:
-    epochs = member.runs[["seed", "epoch", "phase"]]
-    return epochs.assign(seconds=epochs["phase"].map({"transfer": 0.5, "fine": 2.0}), frozen_seconds=1.0)
+def logits(losses: np.ndarray) -> np.ndarray:
+    """Logits of class 1 of two, whose cross-entropy is `losses` where 1 is the true class: (..., 1)."""
+    return -np.log(np.expm1(losses))[..., None]
+
+
+def _says(member: Variant, noise: float, folds: bool) -> dict[int, Validation]:
+    losses, accuracies = member.by_repeat("val_loss"), member.by_repeat("val_accuracy")
+    either_way = noise * (-1.0) ** np.arange(IMAGES)
+    return {
+        repeat: Told(
+            logits(losses[repeat].to_numpy()[:, None] + either_way),
+            np.ones(IMAGES, dtype=int),
+            np.array([f"{repeat if folds else 0}/{image}.png" for image in range(IMAGES)]),
+            np.repeat(accuracies[repeat].to_numpy()[:, None], IMAGES, axis=1),
+        )
+        for repeat in member.repeats
+    }

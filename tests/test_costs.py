@@ -2,6 +2,7 @@
 
 import math
 
+import made_up_study
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,23 +10,33 @@ from made_up_study import study, variant
 
 from stages.drawing import cost_figure
 from stages.study import comparisons, costs, recommendation
-from stages.study.recommendation import Option, Stop
-from stages.study.statistics import Estimate
 
 
-def alike(curve):
-    return [curve] * 3
+def alike(curve, repeats=3):
+    return [curve] * repeats
 
 
 @pytest.fixture
 def made():
     slow = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.5]))
-    fast = variant("d-0-3", val_loss=[[0.7, 0.5, 0.4], [0.7, 0.5, 0.4], [0.7, 0.6, 0.4]])
+    fast = variant("d-0-3", val_loss=[[0.7, 0.505, 0.4], [0.7, 0.505, 0.4], [0.7, 0.6, 0.4]])
     return study(slow, fast)
 
 
+def table(made):
+    return costs.table(made, made_up_study.seconds(*made.variants)).set_index("variant")
+
+
+def sentences(made, budget="multiply_adds", arm="paper"):
+    paid = {
+        "multiply_adds": recommendation.multiply_adds(made),
+        "seconds": recommendation.seconds(made, made_up_study.seconds(*made.variants)),
+    }
+    return recommendation.for_budget(made, paid[budget], budget)["d"][arm]
+
+
 def test_a_schedule_costs_what_its_epochs_cost(made):
-    row = costs.table(made).set_index("variant").loc["d-2-1"]
+    row = table(made).loc["d-2-1"]
     assert row["epochs"] == 3
     assert row["images"] == 3 * 10
     assert row["multiply_adds"] == 2 * 1000 + 3000
@@ -34,48 +45,50 @@ def test_a_schedule_costs_what_its_epochs_cost(made):
     assert (row["seconds_of_transfer_epoch"], row["seconds_of_fine_epoch"]) == (1.5, 3)
 
 
-def test_seconds_are_the_quickest_seed_s_median():
+def test_seconds_are_the_quickest_repeat_s_median():
     one = variant("d-0-3", val_loss=alike([0.7, 0.5, 0.4]))
-    seconds = pd.DataFrame({"phase": "fine", "seed": [1] * 3 + [2] * 3, "frozen_seconds": 1.0})
+    seconds = pd.DataFrame({"phase": "fine", "repeat": [1] * 3 + [2] * 3, "frozen_seconds": 1.0})
     seconds["seconds"] = [5.0, 9.0, 5.0, 20.0, 4.0, 20.0]  # something else ran beside the second
-    assert costs.of_epoch(one, seconds)["seconds"]["fine"] == 6.0
-    assert math.isnan(costs.of_epoch(one, seconds)["seconds"]["transfer"])
+    assert costs.of_epoch(one, "seconds", seconds)["fine"] == 6.0
+    assert math.isnan(costs.of_epoch(one, "seconds", seconds)["transfer"])
 
 
 def test_costs_until_the_target_are_those_of_the_epoch_that_reaches_it(made):
-    # 0.5, the best of 2-1, is reached by 0-3 in epochs 2, 2 and 3.
-    row = costs.table(made).set_index("variant").loc["d-0-3"]
-    half = 4.302653 / 3  # the standard deviation of 2, 2, 3 is the root of 1 / 3, so its standard error is 1 / 3
+    # The best end is that of 0-3, 0.4: its own repeats are within 0.01 of it in their last epoch.
+    row = table(made).loc["d-0-3"]
     assert row["reached"] == 3
-    assert row["epochs_to_target"] == pytest.approx(7 / 3)
-    assert (row["epochs_to_target_low"], row["epochs_to_target_high"]) == pytest.approx((7 / 3 - half, 7 / 3 + half))
-    assert row["images_to_target"] == pytest.approx(70 / 3)
-    assert row["multiply_adds_to_target"] == 7000
-    assert row["seconds_to_target"] == 7
+    assert (row["epochs_to_target"], row["epochs_to_target_low"], row["epochs_to_target_high"]) == (3, 3, 3)
+    assert (row["multiply_adds_to_target"], row["seconds_to_target"]) == (9000, 9)
 
 
-def test_a_target_that_one_seed_does_not_reach_has_no_mean_cost():
+def test_a_target_that_the_repeats_reach_at_other_epochs_has_their_range():
+    best = variant("d-1-2", val_loss=alike([0.9, 0.6, 0.5]))
+    other = variant("d-0-3", val_loss=[[0.7, 0.505, 0.52], [0.7, 0.505, 0.52], [0.7, 0.6, 0.505]])
+    row = table(study(best, other)).loc["d-0-3"]
+    assert row["epochs_to_target"] == pytest.approx(7 / 3, abs=1e-6)
+    assert (row["epochs_to_target_low"], row["epochs_to_target_high"]) == (2, 3)
+    assert (row["images_to_target_low"], row["multiply_adds_to_target_high"]) == (20, 9000)
+
+
+def test_a_target_that_one_repeat_does_not_reach_has_no_mean_cost():
+    best = variant("d-1-1", val_loss=alike([0.9, 0.5]))
     never = variant("d-0-2", val_loss=[[0.7, 0.5], [0.7, 0.5], [0.7, 0.6]])
-    row = costs.table(study(variant("d-1-1", val_loss=alike([0.9, 0.5])), never)).set_index("variant").loc["d-0-2"]
+    row = table(study(best, never)).loc["d-0-2"]
     assert row["reached"] == 2
     assert math.isnan(row["epochs_to_target"])
     assert math.isnan(row["seconds_to_target"])
 
 
-def test_accuracy_has_a_target_too():
-    slow, fast = variant("d-2-1", val_accuracy=[[0.5, 0.6, 0.8]]), variant("d-0-3", val_accuracy=[[0.6, 0.8, 0.7]])
-    assert costs.epochs_to_targets(fast, slow, "accuracy") == [2]
-    assert costs.epochs_to_targets(slow, fast, "accuracy") == [3]
-
-
 @pytest.mark.parametrize(("curve", "area"), [([0.9, 0.7, 0.3], (0.8 + 0.5) / 2), ([0.4, 0.4], 0.4), ([0.6], 0.6)])
 def test_the_area_is_the_mean_height_of_the_curve(curve, area):
-    assert costs.areas(variant(f"d-0-{len(curve)}", val_loss=[curve])) == [pytest.approx(area)]
+    row = table(study(variant(f"d-0-{len(curve)}", val_loss=[curve]))).iloc[0]
+    assert row["area"] == pytest.approx(area)
+    assert row["reached"] == 0  # alone it has no target
 
 
 def test_a_table_of_costs_comes_back(made, tmp_path):
     path = tmp_path / "costs.csv"
-    costs.table(made).to_csv(path, index=False)
+    table(made).reset_index().to_csv(path, index=False)
     assert list(costs.read(path).index) == ["d-2-1", "d-0-3"]
 
 
@@ -84,56 +97,93 @@ def test_the_frontier_is_what_nothing_cheaper_matches():
     assert cost_figure.frontier(points).tolist() == [[1, 0.9], [2, 0.7], [3, 0.5], [6, 0.4]]
 
 
-def test_pairs_are_compared_once_and_either_way_round(made):
-    compared = comparisons.compare(made)
-    slow, fast = made.variants
-    assert compared.between(fast, slow).value == pytest.approx(-0.1)
-    assert compared.between(slow, fast).value == pytest.approx(0.1)
-    table = comparisons.table(made, compared)
-    row = table.iloc[0]
-    assert len(table) == 1
-    assert row[["variant", "other", "repeats", "loss", "differs"]].to_list() == ["d-0-3", "d-2-1", 3, -0.1, True]
-    assert row[["accuracy", "ahead", "behind", "accuracy_p_value"]].to_list() == [0, 0, 0, 1]
-
-
-def test_images_that_one_schedule_alone_has_right_are_counted(made):
-    predictions = made.predictions["d-2-1"]
-    predictions.loc[predictions["image"] < 5, "predicted"] = 0
-    row = comparisons.table(made, comparisons.compare(made)).iloc[0]
-    assert row[["accuracy", "ahead", "behind", "accuracy_p_value"]].to_list() == [5 / 8, 5, 0, 0.0625]
-
-
-BEST = Option("20 + 31", Estimate(0.24, 0.22, 0.26), 2e12, worse=False)
-CHEAP = Option("30 + 21", Estimate(0.25, 0.23, 0.27), 1.5e12, worse=False)
-BAD = Option("50 + 1", Estimate(0.30, 0.28, 0.32), 5e11, worse=True)
-STOP = Stop("50 + 1", 5e11, "0 + 12", Estimate(0.26, 0.25, 0.27), ["10 + 8"])
-
-
-def test_the_cheapest_schedule_that_is_not_worse_is_named():
-    assert recommendation.sentences([BAD, CHEAP, BEST], [STOP], "multiply_adds", 3) == [
-        "Of the schedules run to their end, 20 + 31 has the lowest validation loss: 0.240 (0.220 to 0.260), "
-        "mean of 3 seeds.",
-        "Not worse beyond the noise at their end: 30 + 21. The cheapest of all these is 30 + 21: "
-        "1.5 trillion multiply-adds, 75% of what 20 + 31 takes.",
-        "With 500 billion multiply-adds (25%), what 50 + 1 takes, choose 0 + 12: 0.260 (0.250 to 0.270). "
-        "Not told apart from it: 10 + 8.",
+def test_pairs_are_compared_once(made):
+    rows = comparisons.table(comparisons.compare(made))
+    assert len(rows) == 1
+    keys = ["variant", "other", "family", "repeats", "loss", "loss_verdict"]
+    assert rows.iloc[0][keys].to_list() == ["d-0-3", "d-2-1", "paper", 3, -0.1, "better"]
+    # Not one picture of 8 is told otherwise: no difference, and no noise that could hide one.
+    assert rows.iloc[0][["accuracy", "accuracy_p_value", "accuracy_verdict"]].to_list() == [
+        0,
+        1,
+        "as good within the margin",
     ]
 
 
-def test_a_best_that_all_others_are_worse_than_is_named_alone():
-    told = recommendation.sentences([BAD, BEST], [], "multiply_adds", 3)
-    assert told[1:] == ["Every other is worse beyond the noise at its end. It takes 2 trillion multiply-adds."]
-
-
-def test_the_words_of_one_seed_say_what_is_not_known():
-    alone = [Option("1 + 1", Estimate(0.5, None, None), 1234.0, False)]
-    stop = Stop("1 + 1", 12.0, "0 + 1", Estimate(0.6, None, None), ["1 + 0"])
-    assert recommendation.sentences(alone, [stop], "seconds", 1) == [
-        "Of the schedules run to their end, 1 + 1 has the lowest validation loss: 0.500, of one seed, so that only "
-        "the noise of the validation images is known, not that of training.",
-        "Every other is worse beyond the noise at its end. It takes 1,234 seconds.",
-        "With 12 seconds (1%), what 1 + 1 takes, choose 0 + 1: 0.600.",
+def test_several_arms_are_compared_within_and_across():
+    head = {"head_rate": 0.001}
+    grid = [variant("d-2-1", val_loss=alike([0.9, 0.8, 0.5])), variant("d-0-3", val_loss=alike([0.9, 0.8, 0.4]))]
+    tuned = [
+        variant("d-2-1-tuned", differs=head, val_loss=alike([0.5, 0.4, 0.3])),
+        variant("d-0-3-tuned", differs=head, val_loss=alike([0.9, 0.8, 0.45])),
     ]
+    style = variant("d-2-1-x", differs={**head, "unfreezing": "gradual"}, val_loss=alike([0.5, 0.4, 0.2]))
+    made = study(*grid, *tuned, style)
+    rows = comparisons.table(comparisons.compare(made))
+    families = rows.groupby("family").apply(lambda part: sorted(zip(part["variant"], part["other"], strict=True)))
+    assert families.to_dict() == {
+        "paper": [("d-0-3", "d-2-1")],
+        "head_rate 0.001": [("d-0-3-tuned", "d-2-1-tuned")],
+        "all": [(one, other) for one in ("d-0-3-tuned", "d-2-1-tuned") for other in ("d-0-3", "d-2-1")],
+        "styles": [("d-2-1-x", "d-2-1-tuned")],
+    }
+    told = recommendation.for_budget(made, recommendation.multiply_adds(made))["d"]
+    assert list(told) == ["paper", "head_rate 0.001", "all"]
+    assert "Choose 0 + 3: 0.400" in told["paper"][2]
+    assert "Choose 2 + 1 (head_rate 0.001): 0.300" in told["all"][2]
+
+
+def test_the_words_of_a_recommendation(made):
+    assert sentences(made) == [
+        "Of the schedules run to their end, 0 + 3 has the lowest validation loss: 0.400 (0.400 to 0.400), mean of 3 "
+        "repeats. Every other is told apart from it.",
+        "Shown to be within 0.01 of the best, cheapest first: 0 + 3. 0 + 3 takes 9,000 multiply-adds.",
+        "Choose 0 + 3: 0.400 (0.400 to 0.400) for 9,000 multiply-adds. Elsewhere the same cost buys 0.500 (0.500 to "
+        "0.500) at best, with 2 + 1: worse.",
+        "With 5,000 multiply-adds (56%), what 2 + 1 takes, choose 2 + 1: 0.500 (0.500 to 0.500).",
+    ]
+    # By seconds 2-1 costs 6, for which 0-3 gives two epochs, and losses of 0.505, 0.505 and 0.6.
+    told = sentences(made, "seconds")[-1]
+    assert told.startswith("With 6 seconds (67%), what 2 + 1 takes, choose 2 + 1: 0.500")
+    assert told.endswith("Not told apart from it: 0 + 2.")
+
+
+def test_the_cheapest_shown_to_be_within_the_margin_is_chosen():
+    best = variant("d-0-3", val_loss=alike([0.9, 0.8, 0.4]))
+    cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.405]))
+    told = sentences(study(cheap, best))
+    assert told[1] == (
+        "Shown to be within 0.01 of the best, cheapest first: 2 + 1, 0 + 3. 2 + 1 takes 5,000 multiply-adds, "
+        "56% of what 0 + 3 takes."
+    )
+    assert told[2].startswith("Choose 2 + 1: 0.405")
+    assert len(told) == 3  # nothing costs less
+
+
+def test_what_is_not_told_apart_is_not_called_good_enough():
+    best = variant("d-0-3", val_loss=[[0.9, 0.8, 0.3], [0.9, 0.8, 0.5], [0.9, 0.8, 0.4]])
+    cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.45]))
+    told = sentences(study(cheap, best))
+    assert told[0].endswith("mean of 3 repeats. Not told apart from it: 2 + 1.")
+    assert told[1] == "None is shown to be within 0.01 of the best; it takes 9,000 multiply-adds."
+    assert told[2].startswith("Choose 0 + 3: 0.400")
+    assert told[2].endswith("Elsewhere the same cost buys 0.450 (0.450 to 0.450) at best, with 2 + 1: cannot tell.")
+
+
+def test_nothing_is_chosen_that_something_cheaper_beats_or_equals():
+    # 2-1 is the cheapest end within the margin; for less than it costs, 0-3 is better after its first epoch.
+    cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.405]))
+    best = variant("d-0-3", val_loss=alike([0.402, 0.5, 0.4]))
+    told = sentences(study(cheap, best))
+    assert told[1].startswith("Shown to be within 0.01 of the best, cheapest first: 2 + 1, 0 + 3.")
+    assert told[2].startswith("Choose 0 + 1: 0.402 (0.402 to 0.402) for 3,000 multiply-adds.")
+    assert told[2].endswith("at best, with 1 + 0: worse.") or "2 + 0" in told[2]
+
+
+def test_the_words_of_one_repeat_say_what_is_not_known():
+    told = sentences(study(variant("d-1-1", val_loss=[[0.9, 0.5]]), variant("d-0-2", val_loss=[[0.9, 0.4]])))
+    assert "of one repeat, so that only the noise of the validation images is known, not that of training" in told[0]
+    assert told[1].startswith("None is shown to be within 0.01 of the best")
 
 
 @pytest.mark.parametrize(
@@ -145,23 +195,14 @@ def test_the_words_of_one_seed_say_what_is_not_known():
         (3.14159, "seconds", "3.14 seconds"),
     ],
 )
-def test_costs_are_written_as_people_say_them(cost, budget, words):
-    told = recommendation.sentences([Option("1 + 1", Estimate(0.5, 0.4, 0.6), cost, False)], [], budget, 3)
-    assert told[1].endswith(f"It takes {words}.")
-
-
-def test_a_smaller_budget_buys_the_lowest_loss_that_fits_into_it(made):
-    # 2-1 costs 5000 multiply-adds and is worse; 0-3 costs 9000, and 3000 after its first epoch, with a loss of 0.7.
-    told = recommendation.for_budget(made, comparisons.compare(made), "multiply_adds")["d"]
-    assert told[1] == "Every other is worse beyond the noise at its end. It takes 9,000 multiply-adds."
-    assert told[2] == "With 5,000 multiply-adds (56%), what 2 + 1 takes, choose 2 + 1: 0.500 (0.500 to 0.500)."
-    # By seconds 2-1 costs 6, for which 0-3 gives two epochs, and losses of 0.5, 0.5 and 0.6.
-    told = recommendation.for_budget(made, comparisons.compare(made), "seconds")["d"]
-    assert told[2].startswith("With 6 seconds (67%), what 2 + 1 takes, choose 2 + 1: 0.500")
-    assert told[2].endswith("Not told apart from it: 0 + 2.")
+def test_costs_are_written_as_people_say_them(made, cost, budget, words):
+    paid = {"d-2-1": np.array([1, 2, 3]), "d-0-3": np.array([cost / 3, cost / 2, cost])}
+    told = recommendation.for_budget(made, paid, budget)["d"]["paper"]
+    assert told[1].endswith(f"0 + 3 takes {words}.")
 
 
 def test_the_table_of_recommendations_has_every_budget(made):
-    table = recommendation.table(made, comparisons.compare(made))
-    assert list(table.columns) == ["dataset", "budget", "sentence"]
-    assert table["budget"].value_counts().to_dict() == {"multiply_adds": 3, "seconds": 3}
+    paid = recommendation.multiply_adds(made)
+    found = recommendation.table(made, {"multiply_adds": paid, "seconds": paid})
+    assert list(found.columns) == ["dataset", "budget", "sentence", "arm"]
+    assert found["budget"].value_counts().to_dict() == {"multiply_adds": 4, "seconds": 4}

@@ -2,7 +2,12 @@
 
 import errno
 import hashlib
+import io
+import os
+import random
 import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 
 import https_server
@@ -338,3 +343,46 @@ def test_without_a_network_the_command_prints_one_line(fetch, monkeypatch, capfd
         "set THAW_MIRROR=FOLDER to a folder that holds animals.zip, or `source: data/embedded.yaml` in params.yaml\n",
     )
     assert not Path("out").exists()
+
+
+def packed(suffix):
+    """A zip file or a compressed tar file of a picture that does not compress."""
+    content, picture = io.BytesIO(), random.Random(1).randbytes(100_000)
+    if suffix == "zip":
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr("a.jpg", picture)
+    else:
+        with tarfile.open(fileobj=content, mode=f"w:{suffix}") as archive:
+            member = tarfile.TarInfo("a.jpg")
+            member.size = len(picture)
+            archive.addfile(member, io.BytesIO(picture))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("suffix", ["zip", "gz", "bz2", "xz"])
+def test_an_archive_of_unknown_size_that_breaks_off_is_not_taken_for_whole(suffix, server, fetch, failure, capfd):
+    server.content, server.faults = packed(suffix), ["cut"]
+    address = server.address(f"animals.{suffix}")
+    early = f"{address}: what arrived of animals.{suffix} ends early or is damaged; run again"
+    assert failure({"address": address}) == early
+    assert files("work") == {}
+    fetch({"address": address})
+    assert files("out") == {f"animals.{suffix}": server.content}
+    assert hashlib.sha256(server.content).hexdigest() in capfd.readouterr().err
+
+
+def test_several_mirrors_as_in_path(fetch, tmp_path, monkeypatch):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two/animals.zip").write_bytes(CONTENT)
+    monkeypatch.setenv("THAW_MIRROR", os.pathsep.join(["one", "two"]))
+    fetch({"name": "animals.zip", "sha256": DIGEST})
+    assert files("out") == {"animals.zip": CONTENT}
+
+
+def test_a_path_in_the_home_folder(fetch, tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/mine.zip").write_bytes(CONTENT)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    fetch({"path": "~/mine.zip"})
+    assert files("out") == {"mine.zip": CONTENT}

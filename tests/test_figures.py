@@ -5,11 +5,11 @@ import matplotlib.image
 import matplotlib.pyplot as plt
 import pytest
 
+from stages import costs as costs_stage
 from stages import figures, summarize
-from stages.common import manifest
+from stages.common import manifest, tables
 from stages.common.command import ThawError
 from stages.drawing import cost_figure, dip_figure, style_figure
-from stages.results import records
 from stages.study import costs
 
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
@@ -24,12 +24,15 @@ def source(small_manifest, write_manifest):
 def run(tmp_path, source, monkeypatch):
     finished_run.write(tmp_path, source)
     finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    finished_run.call(costs_stage.main, monkeypatch, finished_run.costs_options(tmp_path, source))
     return tmp_path
 
 
 @pytest.fixture
 def study(run):
-    yield figures.read_study(list(finished_run.SCHEDULES), run / "plots" / "summary.csv", run / "plots", run / "models")
+    yield figures.read_study(
+        list(finished_run.SCHEDULES), run / "plots" / "tables" / "summary.csv", run / "plots", run / "results"
+    )
     plt.close("all")
 
 
@@ -79,7 +82,7 @@ def test_a_variant_shows_training_and_validation(study, source):
         "training": [(1, 0.7), (2, 0.5), (3, 0.6)],
         "validation": [(1, 0.65), (2, 0.45), (3, 0.4)],
     }
-    assert texts(figure) == ["Cats and dogs: 2 transfer + 1 fine epochs", "images: small things; one seed"]
+    assert texts(figure) == ["Cats and dogs: 2 transfer + 1 fine epochs", "images: small things; one repeat"]
     assert legend(figure) == ["training", "validation"]
     assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
 
@@ -105,7 +108,7 @@ def test_a_data_set_shows_all_its_variants_and_the_trial(study, source):
     assert curves(figure.axes[1]) == {"1 + 1": [(1, 0.6), (2, 0.55)], "trial: 0 + 1": [(1, 0.61)]}
     assert [line.get_markevery() for line in figure.axes[1].get_lines()] == [[1], [0]]
     assert legend(figure) == ["1 + 1", "trial: 0 + 1", "fine-tuning starts"]
-    assert texts(figure) == ["Roses and tulips: validation under every schedule", "images: small things; one seed"]
+    assert texts(figure) == ["Roses and tulips: validation under every schedule", "images: small things; one repeat"]
 
 
 def test_curves_of_a_data_set_darken_with_the_share_of_fine_tuning(study, source):
@@ -125,17 +128,17 @@ def test_final_values_stand_over_the_share_of_fine_tuning(study, source):
 
 
 def test_a_variant_that_the_table_lacks_is_refused(run, source):
-    table = run / "plots" / "summary.csv"
+    table = run / "plots" / "tables" / "summary.csv"
     with pytest.raises(ThawError) as caught:
-        figures.read_study(["animals-9-9", "trial"], table, run / "plots", run / "models")
+        figures.read_study(["animals-9-9", "trial"], table, run / "plots", run / "results")
     assert str(caught.value) == f"{table}: has no animals-9-9; run the stage that writes it, `summarize`"
 
 
 def test_a_table_of_another_run_is_refused(run):
-    table = run / "plots" / "summary.csv"
+    table = run / "plots" / "tables" / "summary.csv"
     table.write_text(table.read_text().replace("animals-2-1,animals,2,1", "animals-2-1,animals,1,2"))
     with pytest.raises(ThawError, match="animals-2-1 there has other epochs than in its csv"):
-        figures.read_study(["animals-2-1"], table, run / "plots", run / "models")
+        figures.read_study(["animals-2-1"], table, run / "plots", run / "results")
 
 
 @pytest.fixture
@@ -143,9 +146,12 @@ def repeated(tmp_path, source, monkeypatch):
     """The study with three seeds, and the claims that were made of it."""
     finished_run.write(tmp_path, source, seeds=(1, 2, 3))
     finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    finished_run.call(costs_stage.main, monkeypatch, finished_run.costs_options(tmp_path, source))
     plots = tmp_path / "plots"
-    study = figures.read_study(list(finished_run.SCHEDULES), plots / "summary.csv", plots, tmp_path / "models")
-    yield study, records.read_json(tmp_path / "metrics" / "claims.json"), costs.read(plots / "costs.csv")
+    study = figures.read_study(
+        list(finished_run.SCHEDULES), plots / "tables" / "summary.csv", plots, tmp_path / "results"
+    )
+    yield study, tables.read_json(tmp_path / "metrics" / "claims.json"), costs.read(plots / "costs" / "costs.csv")
     plt.close("all")
 
 
@@ -181,7 +187,7 @@ def test_one_seed_has_no_band(study, source):
 def test_a_figure_says_how_often_its_variants_ran(repeated, source):
     study, *_ = repeated
     figure = figures.draw_dataset("animals", study[:2], manifest.load(source), 0.95)
-    assert texts(figure)[1] == "images: small things; mean of 3 seeds and its 95% interval"
+    assert texts(figure)[1] == "images: small things; mean of 3 repeats and its 95% interval"
 
 
 def test_the_grid_of_a_data_set_is_shown_without_styles(repeated, source):
@@ -233,10 +239,10 @@ def test_styles_are_shown_beside_the_plain_schedule(repeated, source):
     losses, differences = figure.axes
     assert curves(losses) == {
         "plain": [(1, 0.65), (2, 0.45), (3, 0.4)],
-        "moving": [(1, 0.65), (2, 0.45), (3, 0.38)],
+        "batch norm moving": [(1, 0.65), (2, 0.45), (3, 0.38)],
     }
-    assert [label.get_text() for label in differences.get_yticklabels()] == ["moving"]
-    assert differences.get_lines()[1].get_xdata()[0] == pytest.approx(-0.02)
+    assert [label.get_text() for label in differences.get_yticklabels()] == ["batch norm moving"]
+    assert differences.get_lines()[1].get_xdata()[0] == pytest.approx(-0.02, abs=1e-4)  # half precision
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,9 @@ def test_what_has_no_end_is_cut_off_where_it_is_repeated(small_manifest, write_m
 def test_a_number_too_long_to_print(tmp_path, message):
     path = tmp_path / "small.yaml"
     path.write_text(f"title: 0x{'f' * 5000}")
-    assert message(path) == "title: Input should be a valid string, not a number of thousands of digits"
+    assert message(path) == (
+        "title: must be a text; put it in quotes, as 'yes' or '2020', not a number of thousands of digits"
+    )
 
 
 @pytest.mark.parametrize(
@@ -391,3 +393,9 @@ def test_the_backbones_are_those_of_keras():
 
     networks = {name for name, value in vars(keras.applications).items() if inspect.isfunction(value)}
     assert set(manifest.BACKBONES) == networks
+
+
+@pytest.mark.parametrize("name", [True, 0, 2020])
+def test_a_class_that_yaml_takes_for_no_text_is_to_be_quoted(name, small_manifest, write_manifest, message):
+    small_manifest["datasets"]["flowers"]["classes"] = {name: "roses", "tulips": "tulips"}
+    assert "must be a text; put it in quotes" in message(write_manifest(small_manifest), f"class {name}")

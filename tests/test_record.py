@@ -7,10 +7,9 @@ import finished_run
 import pytest
 import yaml
 
-from stages import figures, record, summarize
-from stages.common import params
+from stages import costs, figures, record, summarize
+from stages.common import params, tables
 from stages.common.command import ThawError
-from stages.results import records
 from stages.study import paper
 
 PAPER = {
@@ -19,7 +18,11 @@ PAPER = {
         "animals-0-3": {"figure": "1.2", "val": {"loss": 0.4}, "settles": {"loss": 2}, "remark": "the best"},
         "flowers-1-1": {},
     },
-    "claims": {name: {"text": f"Claim {name}.", "rests_on": "a figure"} for name in paper.Claims.model_fields},
+    "margins": {},
+    "claims": {
+        name: {"text": f"Claim {name}.", "rests_on": "a figure", "primary": "a contrast"}
+        for name in paper.Claims.model_fields
+    },
 }
 LINES = [
     "# The study on small things, beside the paper",
@@ -63,6 +66,7 @@ def run(tmp_path, source, monkeypatch):
     """A finished run with its params, downloads and the paper's numbers."""
     finished_run.write(tmp_path, source)
     finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    finished_run.call(costs.main, monkeypatch, finished_run.costs_options(tmp_path, source))
     finished_run.call(figures.main, monkeypatch, finished_run.figures_options(tmp_path, source))
     write_params(tmp_path, source=source.as_posix(), seeds=[1])
     write_paper(tmp_path, PAPER)
@@ -88,7 +92,7 @@ def call(folder, source, monkeypatch):
         "paper": folder / "paper.yaml",
         "metrics": folder / "metrics",
         "histories": folder / "plots",
-        "models": folder / "models",
+        "results": folder / "results",
         "params": folder / "params.yaml",
         "raw": folder / "raw",
         "out": folder / "docs" / "paper",
@@ -137,7 +141,7 @@ def test_every_link_of_the_page_leads_to_a_file(run, source, monkeypatch):
 def test_a_variant_of_the_paper_that_did_not_run_is_refused(run, source, monkeypatch):
     write_paper(run, PAPER | {"variants": PAPER["variants"] | {"animals-1-2": {}}})
     assert refusal(run, source, monkeypatch) == (
-        f"{run / 'plots' / 'summary.csv'}: has no animals-1-2; run `dvc repro`"
+        f"{run / 'plots' / 'tables' / 'summary.csv'}: has no animals-1-2; run `dvc repro`"
     )
 
 
@@ -163,9 +167,9 @@ def test_other_params_than_the_run_had_are_refused(run, source, monkeypatch):
 
 def test_a_summary_of_other_results_is_refused(run, source, monkeypatch):
     path = run / "metrics" / "trial.json"
-    changed = records.read_json(path)
+    changed = tables.read_json(path)
     changed["val"]["final"]["loss"] = 0.1
-    records.write_json(changed, path)
+    tables.write_json(changed, path)
     assert refusal(run, source, monkeypatch) == (
         f"{run / 'metrics' / 'summary.json'}: differs from the variants' own jsons; run `dvc repro`"
     )

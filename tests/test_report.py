@@ -19,13 +19,13 @@ import yaml
 from conftest import SMALL_MANIFEST
 from PIL import Image
 
-from stages import figures, report, summarize
-from stages.common import manifest
+from stages import costs, figures, report, summarize
+from stages.common import manifest, tables
 from stages.common.command import ThawError
 from stages.pages import data_address, report_page
-from stages.results import records
 from stages.study import hardest, variants
 from stages.study.hardest import HardImage
+from stages.study.paper import Claims
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TITLE = "<i>small</i> & things"
@@ -54,6 +54,7 @@ def finished(request, tmp_path_factory):
     write_inputs(folder)
     with pytest.MonkeyPatch.context() as monkeypatch:
         finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(folder, source))
+        finished_run.call(costs.main, monkeypatch, finished_run.costs_options(folder, source))
         finished_run.call(figures.main, monkeypatch, finished_run.figures_options(folder, source))
         finished_run.call(report.main, monkeypatch, finished_run.report_options(folder, source))
     return folder
@@ -146,9 +147,9 @@ def test_texts_from_outside_are_escaped(page):
 
 
 def test_every_claim_stands_with_its_verdicts_in_the_order_of_the_paper(finished, page):
-    claims = records.read_json(finished / "metrics" / "claims.json")["claims"]
+    claims = tables.read_json(finished / "metrics" / "claims.json")["claims"]
     text = Elements(page).text
-    told = [claims[name] for name in ("sooner", "share", "dip", "overfitting", "advice")]
+    told = [claims[name] for name in Claims.model_fields]
     headings = [" ".join(f"{claim['text']} {claim['verdict']}".split()) for claim in told]
     places = [text.find(heading) for heading in headings]
     assert -1 not in places
@@ -159,16 +160,16 @@ def test_every_claim_stands_with_its_verdicts_in_the_order_of_the_paper(finished
 
 
 def test_one_seed_is_said_to_settle_nothing(finished, page):
-    one_seed = len(records.read_json(finished / "metrics" / "claims.json")["seeds"]) == 1
+    one_seed = len(tables.read_json(finished / "metrics" / "claims.json")["seeds"]) == 1
     text = Elements(page).text
     assert ("Every schedule ran once, with seed 1." in text) == one_seed
     assert ("Every schedule ran with 3 seeds (1, 2, 3)." in text) != one_seed
 
 
 def test_the_recommendation_stands_in_it_word_for_word(finished, page):
-    sentences = records.read_table(finished / "plots" / "recommendation.csv", ("dataset", "budget", "sentence"))[
-        "sentence"
-    ]
+    sentences = tables.read_table(
+        finished / "plots" / "costs" / "recommendation.csv", ("dataset", "budget", "sentence")
+    )["sentence"]
     text = Elements(page).text
     assert len(sentences) > 0
     assert [sentence for sentence in sentences if sentence not in text] == []
@@ -187,7 +188,7 @@ def test_the_hardest_images_are_the_best_schedule_s_with_the_worst_first(page):
     animals = text[text.index("Cats and dogs: 0 + 3") :]  # the lower final loss of the two
     told = [animals.index(f"{number}.png true: dogs predicted:") for number in (3, 2, 1, 0)]
     assert told == sorted(told)
-    assert "predicted: cats , 70.0%" in animals[told[3] :]
+    assert "predicted: dogs , 77.9%" in animals[told[3] :]
 
 
 def test_the_same_run_gives_the_same_bytes(page, write_report):
@@ -209,13 +210,13 @@ def test_a_damaged_image_is_named(run, write_report):
         write_report()
 
 
-@pytest.mark.parametrize("table", ["summary", "costs"])
+@pytest.mark.parametrize("table", ["tables/summary", "costs/costs"])
 def test_a_table_without_a_variant_is_refused(run, write_report, table):
     path = run / "plots" / f"{table}.csv"
     path.write_text("".join(line for line in path.open() if not line.startswith("trial")))
     with pytest.raises(ThawError) as caught:
         write_report()
-    assert str(caught.value) == f"{path}: has no trial; run `dvc repro summarize`"
+    assert str(caught.value) == f"{path}: has no trial; run `dvc repro`"
 
 
 def test_hard_images_are_means_over_seeds_and_the_class_of_most():
@@ -231,7 +232,7 @@ def test_hard_images_are_means_over_seeds_and_the_class_of_most():
             (2, "c", 1, 1, 0.9, 0.1),
             (3, "c", 1, 1, 0.7, 0.5),
         ],
-        columns=["seed", "image", "label", "predicted", "probability", "loss"],
+        columns=["repeat", "image", "label", "predicted", "probability", "loss"],
     )
     first, second = hardest.of_predictions(predictions, 2)
     assert first == HardImage("a", 0, 1, 2, pytest.approx(0.8), pytest.approx(1.2))
@@ -268,7 +269,7 @@ def test_an_interval_stands_behind_its_value(value, low, high, expected):
 
 
 def test_a_data_set_without_a_grid_has_no_best_schedule(finished):
-    trial = variants.read("trial", finished / "metrics", finished / "plots", finished / "models")
+    trial = variants.read("trial", finished / "metrics", finished / "plots", finished / "results")
     (told,) = report_page.datasets([trial], manifest.load(finished / "small.yaml"))
     assert (told["title"], told["heading"], told["best"]) == ("roses and tulips", "Roses and tulips", None)
 

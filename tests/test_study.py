@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from short_study import SHORT, dvc, ran
 
-from stages.results import records
+from stages.results import history
 
 
 def test_every_schedule_has_its_history_and_its_model(short_study):
@@ -14,7 +14,7 @@ def test_every_schedule_has_its_history_and_its_model(short_study):
     assert {name.split("-", 1)[1] for name in names if name != "trial"} >= set(SHORT.values())
     for name in names:
         record = json.loads((short_study / f"metrics/{name}.json").read_text())
-        phases = list(records.read_history(short_study / f"plots/{name}.csv")["phase"])
+        phases = list(history.read(short_study / f"plots/{name}.csv")["phase"])
         assert phases == ["transfer"] * record["transfer"] + ["fine"] * record["fine"]
         assert record["source"] == "data/embedded.yaml"
         assert (short_study / f"models/{name}/model.keras").exists()
@@ -23,7 +23,7 @@ def test_every_schedule_has_its_history_and_its_model(short_study):
 
 
 def test_variants_are_one_run_until_they_part(short_study):
-    one, other = (records.read_history(short_study / f"plots/cats_dogs-{label}.csv") for label in ("3-1", "2-2"))
+    one, other = (history.read(short_study / f"plots/cats_dogs-{label}.csv") for label in ("3-1", "2-2"))
     assert one[:2].equals(other[:2])
     assert not one[2:].equals(other[2:])
 
@@ -38,8 +38,8 @@ def test_a_second_repro_runs_nothing(short_study):
 
 def test_an_experiment_runs_the_trial_and_what_hangs_below_it(short_study):
     output = dvc(short_study, "exp", "run", "-S", "schedule.fine=5")
-    assert ran(output) == ["train@trial", "summarize", "figures", "report"]
-    assert len(records.read_history(short_study / "plots/trial.csv")) == 7  # one epoch more than the budget
+    assert set(ran(output)) == {"train@trial", "summarize", "costs", "figures", "report"}
+    assert len(history.read(short_study / "plots/trial.csv")) == 7  # one epoch more than the budget
     changes = json.loads(dvc(short_study, "metrics", "diff", "--json", "--targets", "metrics/summary.json"))
     assert changes["metrics/summary.json"]["trial.fine"] == {"old": 1, "new": 5, "diff": 4}
     page = Path(dvc(short_study, "plots", "diff").strip().removeprefix("file://"))

@@ -9,7 +9,16 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from stages.common import sections as validation
 from stages.common.command import ThawError
@@ -84,12 +93,19 @@ def _scalar(value: object) -> object:
     return value
 
 
-Title = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+def _text(value: object) -> object:
+    """YAML takes yes for true and 2020 for a number."""
+    if isinstance(value, bool | int | float):
+        raise ValueError("must be a text; put it in quotes, as 'yes' or '2020'")
+    return value
+
+
+Title = Annotated[str, BeforeValidator(_text), Field(min_length=1), AfterValidator(_printable)]
 # Names become names of folders, stages and variants.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
-Folder = Annotated[str, AfterValidator(_folder)]
+Folder = Annotated[str, BeforeValidator(_text), AfterValidator(_folder)]
 ImageCount = Annotated[int, Field(ge=1, le=10**9)]  # at most: so that a share of it is a number
-ClassCounts = dict[str, ImageCount]
+ClassCounts = dict[Annotated[str, BeforeValidator(_text)], ImageCount]
 Way = Annotated[str, AfterValidator(_way)]
 
 

@@ -113,10 +113,19 @@ class Fine(Section):
     epochs_a_group: Annotated[int, Field(ge=1)]
 
 
-class Statistics(Section):
-    """How sure an interval is, and the draws of the bootstrap."""
+class Margin(Section):
+    """What a difference must exceed to matter, by measure: loss, accuracy (a share of pictures), epochs."""
 
-    confidence: Annotated[float, Field(gt=0, lt=1)]
+    loss: Annotated[float, Field(gt=0)]
+    accuracy: Annotated[float, Field(gt=0)]
+    epochs: Annotated[float, Field(gt=0)]
+
+
+class Statistics(Section):
+    """How sure an interval is, what a difference must exceed to matter, and the draws of the bootstrap."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]  # twice the rest is the level of two one-sided tests
+    margin: Margin
     resamples: Annotated[int, Field(ge=100)]  # fewer say nothing about an interval's ends
     seed: Seed
 
@@ -183,6 +192,11 @@ class Params(Section):
         if (self.repeats is None) == (self.seeds is None):
             raise ValueError("repeats and seeds: exactly one must be null; folds have seeds of their own")
         return self
+
+    @property
+    def names(self) -> list[str]:
+        """All variants in the order of the tables, the trial last."""
+        return [*self.variants, TRIAL]
 
     def named(self, variant: str) -> Schedule:
         """The schedule of `variant`; raises ThawError with the known names."""

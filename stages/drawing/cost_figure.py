@@ -12,9 +12,9 @@ from matplotlib.ticker import EngFormatter
 from stages.common.manifest import Manifest
 from stages.drawing import drawing
 from stages.drawing.drawing import GREY, MARK, Colour
-from stages.results import records
-from stages.study import costs, statistics, variants
-from stages.study.statistics import Estimate
+from stages.results import history
+from stages.study import costs, two_way, variants
+from stages.study.two_way import Interval
 from stages.study.variants import Variant
 
 AXES = {"multiply_adds": "multiply-adds of training", "seconds": "seconds of training, measured"}
@@ -57,23 +57,23 @@ def _draw_schedule(
     axes: Axes, variant: Variant, spent: pd.DataFrame, measure: str, colour: Colour, confidence: float
 ) -> np.ndarray:
     """Draw a schedule; returns its points, (epochs, 2): cost so far and mean validation loss."""
-    by_phase = {phase: spent.loc[variant.name, f"{measure}_of_{phase}_epoch"] for phase in records.PHASES}
+    by_phase = {phase: spent.loc[variant.name, f"{measure}_of_{phase}_epoch"] for phase in history.PHASES}
     paid, loss = costs.cumulative(variant, by_phase), variant.history["val_loss"].to_numpy()
     axes.plot(paid, loss, color=colour, lw=1.2, alpha=0.75)
-    end = _end(variant, confidence)
-    if end.low is not None and end.high is not None:
-        axes.errorbar(paid[-1], end.value, [[end.value - end.low], [end.high - end.value]], color=colour, capsize=3)
+    low, high = _end(variant, confidence)
+    if low is not None and high is not None:
+        axes.errorbar(paid[-1], loss[-1], [[loss[-1] - low], [high - loss[-1]]], color=colour, capsize=3)
     axes.plot(paid[-1], loss[-1], color=colour, marker="o", ms=MARK, mec="white", zorder=5)
     return np.column_stack([paid, loss])
 
 
-def _end(variant: Variant, confidence: float) -> Estimate:
-    return statistics.over_seeds(variant.by_seed("val_loss").iloc[-1].to_numpy(), confidence)
+def _end(variant: Variant, confidence: float) -> Interval:
+    return two_way.over_repeats(variant.by_repeat("val_loss").iloc[-1].to_numpy()).interval(confidence)
 
 
 def _name_end(axes: Axes, variant: Variant, end: np.ndarray, confidence: float) -> None:
     """Write the schedule above its interval, slanted: ends are near each other, and level names would touch."""
-    high = _end(variant, confidence).high
+    _, high = _end(variant, confidence)
     axes.annotate(
         f"{variant.transfer} + {variant.fine}",
         (end[0], end[1] if high is None else high),

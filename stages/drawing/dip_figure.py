@@ -52,10 +52,14 @@ def draw(study: list[Variant], parts: Mapping[str, Any], source: Manifest, confi
 
 def _pair(members: list[Variant]) -> tuple[Variant, Variant | None] | None:
     """The variant with both phases to show, and its twin by moving statistics; one that has it is preferred."""
-    named = {variant.name: variant for variant in members}
-    twins = [variant for variant in members if variant.style == "moving" and variant.plain_name in named]
-    if twins and dip.has_border(twins[0]):
-        return named[twins[0].plain_name], twins[0]
+    twins = [
+        (plain, style)
+        for style in members
+        for plain in members
+        if style.is_style_of(plain) and style.differs == {"batch_norm": "moving"} and dip.has_border(plain)
+    ]
+    if twins:
+        return twins[0]
     both = [variant for variant in members if variant.in_grid and dip.has_border(variant)]
     return (max(both, key=lambda variant: min(variant.transfer, variant.fine)), None) if both else None
 

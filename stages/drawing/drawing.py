@@ -16,7 +16,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullL
 
 from stages.common.files import written_whole
 from stages.common.manifest import Manifest
-from stages.study import statistics, variants
+from stages.study import two_way, variants
 from stages.study.variants import Variant
 
 Colour = str | tuple[float, ...]
@@ -98,12 +98,12 @@ def format_epochs(axes: Axes, epochs: int) -> None:
 def draw_band(
     axes: Axes, variant: Variant, column: str, colour: Colour, confidence: float, epochs: slice = EVERY
 ) -> None:
-    """The interval over the seeds of each epoch's `column`; nothing with one seed, which has none."""
-    if len(variant.seeds) == 1:
+    """The interval over the repeats of each epoch's `column`; nothing with one, which has none."""
+    if len(variant.repeats) == 1:
         return
-    values = variant.by_seed(column).loc[epochs]
-    bands = [statistics.over_seeds(seeds, confidence) for seeds in values.to_numpy()]
-    low, high = [band.low for band in bands], [band.high for band in bands]
+    values = variant.by_repeat(column).loc[epochs]
+    bands = [two_way.over_repeats(repeats).interval(confidence) for repeats in values.to_numpy()]
+    low, high = zip(*bands, strict=True)
     axes.fill_between(values.index, low, high, color=colour, alpha=BAND, lw=0)
 
 
@@ -135,8 +135,8 @@ def add_legend(figure: Figure, handles: Sequence[Artist], title: str | None = No
 
 def repeats_note(variant: Variant, confidence: float) -> str:
     """How often the variant ran, and what bands and bars show."""
-    seeds = len(variant.seeds)
-    return "one seed" if seeds == 1 else f"mean of {seeds} seeds and its {confidence:.0%} interval"
+    repeats = len(variant.repeats)
+    return "one repeat" if repeats == 1 else f"mean of {repeats} repeats and its {confidence:.0%} interval"
 
 
 def title_of(dataset: str, source: Manifest) -> str:

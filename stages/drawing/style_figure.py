@@ -42,8 +42,8 @@ def draw(study: list[Variant], styles: Mapping[str, Any], source: Manifest, conf
 def _styled(members: list[Variant]) -> list[Variant]:
     """The styles of a data set, behind their plain twins."""
     styles = [variant for variant in members if variant.kind == "style"]
-    plain = {style.plain_name for style in styles}
-    return [variant for variant in members if variant.name in plain] + styles if styles else []
+    plain = [variant for variant in members if any(style.is_style_of(variant) for style in styles)]
+    return plain + styles
 
 
 def _schedules(members: Sequence[Variant]) -> str:

@@ -64,7 +64,7 @@ def parts_of_the_dip(claims: Mapping[str, Any], titles: Mapping[str, str]) -> li
         "The first fine epoch less the last transfer epoch, in the schedules that also ran by moving statistics.",
         "Batch statistics: what that run has otherwise. The network itself: the training set measured again after",
         "either epoch, without augmentation, dropout and batch statistics. The mean over a changing network: the rest.",
-        "[The figure](plots/dip.png) shows all schedules.",
+        "[The figure](plots/figures/dip.png) shows all schedules.",
         "",
         *table(header, rows),
         *(_dip_in_words(titles[dataset], measures["loss"]) for dataset, measures in parts.items()),

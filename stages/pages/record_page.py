@@ -16,10 +16,9 @@ import pandas as pd
 from stages.common import files
 from stages.common.manifest import Manifest
 from stages.common.params import Params
-from stages.pages import record_claims
+from stages.pages import record_claims, report_page
 from stages.pages.markdown import SHOWN_DECIMALS, change, number, rounded, table
-from stages.results import records
-from stages.study import variants
+from stages.study import paper, variants
 from stages.study.paper import Paper, PaperVariant
 from stages.study.variants import Variant
 
@@ -45,7 +44,7 @@ class Page:
 def compose(page: Page, study: list[Variant], downloads: Mapping[str, Path], claims: Mapping[str, Any]) -> str:
     """The whole page; `claims` is metrics/claims.json."""
     sections = [
-        _introduction(page, study[0].seeds),
+        _introduction(page, study[0].repeats),
         record_claims.verdicts(claims),
         record_claims.recommendation(claims),
         _the_run(page, study),
@@ -81,7 +80,9 @@ def _introduction(page: Page, seeds: Sequence[int]) -> list[str]:
 def _chance(repeats: int) -> list[str]:
     if repeats == 1:
         return ["Each variant ran once, with one seed: how much of a difference is chance, this page cannot tell."]
-    return [f"Each variant ran with {repeats} seeds; its values are their means, with intervals where they are given."]
+    return [
+        f"Each variant ran with {repeats} repeats; its values are their means, with intervals where they are given."
+    ]
 
 
 def _the_run(page: Page, study: list[Variant]) -> list[str]:
@@ -128,8 +129,9 @@ def _final_values(page: Page, study: list[Variant]) -> list[str]:
         told = page.paper.variants.get(variant.name, PaperVariant())
         cells = []
         for part, measure, _, title in SERIES:
-            ours = variant.record[part]["final"][measure]
-            theirs = getattr(getattr(told, part), measure)
+            values = getattr(told, part)
+            theirs = getattr(values, measure)
+            ours = paper.comparable(variant, part, values, measure)
             cells.append(number(ours) if theirs is None else _beside(ours, theirs))
             if theirs is not None:
                 differences[f"{title} of {variant.name}"] = rounded(rounded(ours) - theirs)
@@ -137,7 +139,8 @@ def _final_values(page: Page, study: list[Variant]) -> list[str]:
     return [
         "## Final values",
         "",
-        "Ours after the last epoch; in brackets the paper's, and the difference, ours less the paper's.",
+        "Ours after the last epoch, and where the paper's number is the level before the jump or a curve's best, ours",
+        "there; in brackets the paper's, and the difference, ours less the paper's.",
         "",
         *table(["figure", "variant", *(title for *_, title in SERIES), "the paper says"], rows),
         *_differences_in_words(differences),
@@ -169,7 +172,7 @@ def _by_share(page: Page, study: list[Variant]) -> list[str]:
         "",
         f"> {claims.share.text}",
         ">",
-        f"> {claims.overfitting.text}",
+        f"> {claims.gap.text}",
         "",
         "The gaps are between training and validation, positive where training is the better.",
         "",
@@ -283,8 +286,9 @@ def _steps_in_words(both: list[Variant], column: str, title: str) -> str:
 
 def _the_figures(study: list[Variant]) -> list[str]:
     grouped = variants.of_datasets(study)
-    names = [*grouped, *records.OVERALL_FIGURES, *(variant.name for variant in study)]
-    return ["## Figures", "", *(f"![{name}](plots/{name}.png)\n" for name in names)]
+    names = [*grouped, *report_page.OVERALL_FIGURES, *(variant.name for variant in study)]
+    shown = [*(f"figures/{name}" for name in names), "costs/costs"]
+    return ["## Figures", "", *(f"![{Path(name).name}](plots/{name}.png)\n" for name in shown)]
 
 
 def _name(variant: Variant) -> str:

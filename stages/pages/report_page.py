@@ -12,6 +12,7 @@ from stages.study.hardest import HardImage
 from stages.study.paper import Claims
 from stages.study.variants import Variant
 
+OVERALL_FIGURES = ("fine_share", "dip", "styles")  # drawn beside one for each data set and each variant
 MINUS = "\u2212"
 
 
@@ -30,7 +31,7 @@ def datasets(study: Sequence[Variant], source: Manifest) -> list[dict[str, Any]]
 
 
 def best(members: list[Variant]) -> Variant | None:
-    """The variant of the grid with the lowest final validation loss, the mean over its seeds; None without a grid."""
+    """The variant of the grid with the lowest final validation loss, the mean over its repeats; None without a grid."""
     grid = variants.by_share(members)
     return min(grid, key=lambda variant: variant.record["val"]["final"]["loss"], default=None)
 
@@ -38,15 +39,16 @@ def best(members: list[Variant]) -> Variant | None:
 def variant_rows(study: Sequence[Variant], table: pd.DataFrame, spent: pd.DataFrame) -> list[dict[str, Any]]:
     """A row a variant: its schedule, its results and its costs, as `number` and `interval` take them.
 
-    `table` is plots/summary.csv and `spent` plots/costs.csv, both indexed by variant.
+    `table` is plots/tables/summary.csv and `spent` plots/costs/costs.csv, both indexed by variant.
     """
     return [_variant_row(variant, table.loc[variant.name], spent.loc[variant.name]) for variant in study]
 
 
 def sentences(recommendation: pd.DataFrame, dataset: str, budget: str) -> list[str]:
-    """The recommendation for a data set, of plots/recommendation.csv."""
+    """The recommendation for a data set, of plots/costs/recommendation.csv."""
     chosen = (recommendation["dataset"] == dataset) & (recommendation["budget"] == budget)
-    return list(recommendation.loc[chosen, "sentence"])
+    told = recommendation[chosen]
+    return list(told.loc[told["arm"] == told["arm"].iloc[-1], "sentence"]) if len(told) else []  # of all arms together
 
 
 def in_order(claims: Mapping[str, Any]) -> list[Mapping[str, Any]]:

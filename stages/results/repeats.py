@@ -8,7 +8,7 @@ plots/seconds/<variant>.csv     repeat, epoch, phase, seconds, frozen_seconds: m
 """
 
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,14 +178,10 @@ def _check_logits(found: Mapping[int, Validation], path: Path) -> None:
         images = told.logits.shape[1]
         if told.labels.shape != (images,) or told.images.shape != (images,) or told.labels.dtype.kind != "i":
             raise _wrong(path, f"labels_{number} or images_{number} is not of its {images} images")
-        if not _all_within(told.labels, classes) or len(set(told.images)) < images:
+        if not 0 <= told.labels.min() <= told.labels.max() < classes or len(set(told.images)) < images:
             raise _wrong(path, f"labels_{number} names no class of {classes}, or images_{number} an image twice")
         if not np.isfinite(told.logits).all():
             raise _wrong(path, f"logits_{number} holds a number that is not finite")
-
-
-def _all_within(labels: Iterable[int], classes: int) -> bool:
-    return all(0 <= label < classes for label in labels)
 
 
 def _wrong(path: Path, cause: str) -> ThawError:

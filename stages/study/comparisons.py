@@ -1,4 +1,4 @@
-"""Pairs of schedules on the same validation images, after the last epoch: which differ beyond the noise."""
+"""Pairs of schedules on the same repeats and validation images, after the last epoch: which is better."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,110 +6,95 @@ from itertools import combinations
 
 import pandas as pd
 
-from stages.results import records
-from stages.study import statistics
+from stages.common import tables
+from stages.study import simultaneous
+from stages.study.equivalence import Contrast
 from stages.study.evidence import Study
-from stages.study.statistics import Estimate
-from stages.study.variants import Variant
+from stages.study.variants import ALL_ARMS, Variant
 
-COLUMNS = (
-    "dataset",
-    "variant",
-    "other",
-    "repeats",
-    "loss",
-    "loss_low",
-    "loss_high",
-    "loss_p_value",
-    "accuracy",
-    "ahead",
-    "behind",
-    "accuracy_p_value",
-    "differs",
-)
+MEASURES = ("loss", "accuracy")
+STYLES = "styles"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A variant against another: final validation loss and accuracy, the one's less the other's.
-
-    `ahead` and `behind` count the images that the one, and the other, has right more often. The p-values are
-    adjusted for the number of pairs in the family.
-    """
+    """A variant against another: final validation loss and accuracy, the one's less the other's."""
 
     variant: Variant
     other: Variant
-    loss: Estimate
-    accuracy: float
-    ahead: int
-    behind: int
-    accuracy_p_value: float
+    loss: Contrast
+    accuracy: Contrast
 
 
 @dataclass(frozen=True)
 class Comparisons:
-    """All pairs that are compared. A data set's grid is one family of pairs, the styles are another."""
+    """All pairs that are compared, in families within which intervals and p-values are simultaneous.
 
-    grids: Mapping[str, list[Comparison]]  # by data set, the larger share of fine-tuning against the smaller
-    styles: list[Comparison]  # each against its plain twin
+    `arms`: by data set and arm, the larger share of fine-tuning against the smaller; as `all`, pairs across arms.
+    `styles`: by data set, each style against the plain schedule of the same epochs and head.
+    """
 
-    def between(self, variant: Variant, other: Variant) -> Estimate:
-        """The loss of `variant` less that of `other`, of the same grid."""
-        for pair in self.grids[variant.dataset]:
-            if (pair.variant.name, pair.other.name) == (variant.name, other.name):
-                return pair.loss
-            if (pair.variant.name, pair.other.name) == (other.name, variant.name):
-                return pair.loss.reversed()
-        raise KeyError(f"{variant.name} is not compared with {other.name}")
+    arms: Mapping[str, Mapping[str, list[Comparison]]]
+    styles: Mapping[str, list[Comparison]]
 
 
 def compare(study: Study) -> Comparisons:
-    """Compare all pairs within each grid, and each style with its plain twin."""
-    grids = {
-        dataset: _family(study, [(larger, smaller) for smaller, larger in combinations(grid, 2)])
-        for dataset, grid in study.grids().items()
+    """Compare all pairs within each arm and across arms, and each style with its plain schedule."""
+    arms = {
+        dataset: {arm: _family(study, _pairs(arm, members)) for arm, members in of_dataset.items()}
+        for dataset, of_dataset in study.arms().items()
     }
-    return Comparisons(grids, _family(study, study.twins()))
+    twins: dict[str, list[tuple[Variant, Variant]]] = {}
+    for style, plain in study.twins():
+        twins.setdefault(style.dataset, []).append((style, plain))
+    return Comparisons(arms, {dataset: _family(study, pairs) for dataset, pairs in twins.items()})
 
 
-def table(study: Study, compared: Comparisons) -> pd.DataFrame:
-    """All comparisons, one a row: `loss` and `accuracy` are differences; `differs`, whether the loss's counts."""
-    pairs = [pair for family in (*compared.grids.values(), compared.styles) for pair in family]
-    rows = pd.DataFrame([_row(study, pair) for pair in pairs], columns=list(COLUMNS))
-    return rows.round(records.DECIMALS)
+def table(compared: Comparisons) -> pd.DataFrame:
+    """All comparisons, one a row: `loss` and `accuracy` are differences; the verdict, and what would settle it."""
+    families = [
+        *((name, family) for arms in compared.arms.values() for name, family in arms.items()),
+        *((STYLES, family) for family in compared.styles.values()),
+    ]
+    return pd.DataFrame([_row(name, pair) for name, family in families for pair in family]).round(tables.DECIMALS)
+
+
+def _pairs(arm: str, members: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
+    pairs = [(larger, smaller) for smaller, larger in combinations(members, 2)]
+    return [pair for pair in pairs if pair[0].arm != pair[1].arm] if arm == ALL_ARMS else pairs
 
 
 def _family(study: Study, pairs: Sequence[tuple[Variant, Variant]]) -> list[Comparison]:
-    losses = [
-        statistics.difference(study.losses(variant), study.losses(other), study.settings) for variant, other in pairs
-    ]
-    tests = [statistics.discordant(study.correct(variant), study.correct(other)) for variant, other in pairs]
-    p_values = statistics.adjusted_p_values([p_value for *_, p_value in tests])
+    contrasts = {measure: _contrasts(study, pairs, measure) for measure in MEASURES}
+    return [Comparison(*pair, *both) for pair, *both in zip(pairs, *contrasts.values(), strict=True)]
+
+
+def _contrasts(study: Study, pairs: Sequence[tuple[Variant, Variant]], measure: str) -> list[Contrast]:
+    samples = [study.at(variant, measure) - study.at(other, measure) for variant, other in pairs]
+    factor = simultaneous.factor(samples, study.settings)
     return [
-        Comparison(variant, other, loss, _accuracy(study, variant, other), ahead, behind, p_value)
-        for (variant, other), loss, (ahead, behind, _), p_value in zip(
-            pairs, statistics.adjusted(losses), tests, p_values, strict=True
-        )
+        study.contrast(variant.dataset, sample.estimate(), measure, factor)
+        for (variant, _), sample in zip(pairs, samples, strict=True)
     ]
 
 
-def _accuracy(study: Study, variant: Variant, other: Variant) -> float:
-    return float(study.correct(variant).mean() - study.correct(other).mean())
-
-
-def _row(study: Study, pair: Comparison) -> dict[str, object]:
-    return {
+def _row(family: str, pair: Comparison) -> dict[str, object]:
+    row: dict[str, object] = {
         "dataset": pair.variant.dataset,
         "variant": pair.variant.name,
         "other": pair.other.name,
-        "repeats": len(study.seeds),
-        "loss": pair.loss.value,
-        "loss_low": pair.loss.low,
-        "loss_high": pair.loss.high,
-        "loss_p_value": pair.loss.p_value,
-        "accuracy": pair.accuracy,
-        "ahead": pair.ahead,
-        "behind": pair.behind,
-        "accuracy_p_value": pair.accuracy_p_value,
-        "differs": pair.loss.differs(study.settings.confidence),
+        "family": family,
+        "repeats": pair.loss.repeats,
     }
+    for measure in MEASURES:
+        contrast: Contrast = getattr(pair, measure)
+        low, high = contrast.interval
+        row |= {
+            measure: contrast.estimate.value,
+            f"{measure}_low": low,
+            f"{measure}_high": high,
+            f"{measure}_p_value": contrast.p_value,
+            f"{measure}_verdict": contrast.word,
+            f"{measure}_settle": contrast.settle,
+        }
+    return row

@@ -1,55 +1,67 @@
 """What a schedule costs: epochs, images, multiply-adds and seconds, in all and until a target is reached.
 
-The target is the loss that nearly no fine-tuning gets to: the best validation loss of the data set's schedule with the
-smallest share of it, of the same seed. Seconds are measured and differ from run to run; all else is reproducible.
+No schedule sets the target by its own slowness: it is the loss of a converged head where one was trained, else one
+within the margin of the best end of the data set's grid; both of the same repeat and the same pictures. Seconds are
+measured and differ from run to run; all else is reproducible.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages.results import records
-from stages.study import statistics, variants
+from stages.common import tables
+from stages.results import history
+from stages.study import two_way
 from stages.study.evidence import Study
-from stages.study.statistics import Estimate
+from stages.study.two_way import Sample
 from stages.study.variants import Variant
 
 MEASURES = ("epochs", "images", "multiply_adds", "seconds")
 
 
-def table(study: Study) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Target:
+    """A validation loss to reach: in words, and for each repeat the losses of its images, (images,), to be averaged."""
+
+    what: str
+    losses: list[np.ndarray]
+
+
+def table(study: Study, seconds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """One row a variant: what an epoch of each phase costs, and the schedule in all and until the target.
 
-    `reached` counts the seeds that reach the target; where one does not, the costs until then are NaN. `area` is the
-    normalised area under the curve of validation loss. Intervals, `_low` and `_high`, are over seeds.
+    `reached` counts the repeats that reach the target; where one does not, the costs until then are NaN. Their `_low`
+    and `_high` are the repeats' own least and largest; those of losses are two-way intervals. `area` is the normalised
+    area under the curve of validation loss.
     """
-    references = {name: variants.by_share(members) for name, members in variants.of_datasets(study.variants).items()}
-    rows = [_row(study, variant, references[variant.dataset][:1]) for variant in study.variants]
-    return pd.DataFrame(rows).round(records.DECIMALS)
+    return pd.DataFrame([_row(study, variant, seconds[variant.name]) for variant in study.variants]).round(
+        tables.DECIMALS
+    )
 
 
 def read(path: Path) -> pd.DataFrame:
     """Read what `table` gave, indexed by variant; raises ThawError naming the file."""
-    return records.read_table(path, ("variant", "dataset", "transfer", "fine")).set_index("variant")
+    return tables.read_table(path, ("variant", "dataset", "transfer", "fine")).set_index("variant")
 
 
-def of_epoch(variant: Variant, seconds: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """What one epoch of each phase costs, by measure and phase; NaN seconds of a phase that did not run.
+def of_epoch(variant: Variant, measure: str, seconds: pd.DataFrame | None = None) -> dict[str, float]:
+    """What one epoch of each phase costs; NaN seconds of a phase that did not run.
 
-    Seconds are the median epoch's of the quickest seed, with the frozen activations that it needs: what else runs on
-    the machine only adds to them.
+    Seconds are the median epoch's of the quickest repeat, with the frozen activations that it needs: what else runs
+    on the machine only adds to them.
     """
-    whole = seconds["seconds"] + seconds["frozen_seconds"]
-    whole = whole.groupby([seconds["phase"], seconds["seed"]]).median().groupby("phase").min()
-    return {
-        "epochs": dict.fromkeys(records.PHASES, 1),
-        "images": dict.fromkeys(records.PHASES, variant.record["images"]["training"]),
-        "multiply_adds": {phase: variant.record["multiply_adds"][phase] for phase in records.PHASES},
-        "seconds": {phase: float(whole.get(phase, np.nan)) for phase in records.PHASES},
-    }
+    if measure == "seconds" and seconds is not None:
+        whole = seconds["seconds"] + seconds["frozen_seconds"]
+        whole = whole.groupby([seconds["phase"], seconds["repeat"]]).median().groupby("phase").min()
+        return {phase: float(whole.get(phase, np.nan)) for phase in history.PHASES}
+    if measure == "multiply_adds":
+        return {phase: variant.record["multiply_adds"][phase] for phase in history.PHASES}
+    return dict.fromkeys(history.PHASES, variant.record["images"]["training"] if measure == "images" else 1)
 
 
 def cumulative(variant: Variant, by_phase: Mapping[str, float]) -> np.ndarray:
@@ -57,58 +69,82 @@ def cumulative(variant: Variant, by_phase: Mapping[str, float]) -> np.ndarray:
     return np.cumsum([by_phase[phase] for phase in variant.history["phase"]])
 
 
-def epochs_to_targets(variant: Variant, reference: Variant, measure: str = "loss") -> list[int | None]:
-    """For each seed, the first epoch as good in validation as `reference` of that seed at its best; None if never."""
-    ours, theirs = variant.by_seed(f"val_{measure}"), reference.by_seed(f"val_{measure}")
-    reached = ours <= theirs.min() if measure == "loss" else ours >= theirs.max()
-    return [int(column.idxmax()) if column.any() else None for _, column in reached.items()]
+def target(study: Study, dataset: str) -> Target | None:
+    """The data set's target; None where it has neither a converged head nor a grid."""
+    if dataset in study.converged:
+        return Target("the loss of a converged head", [told.losses()[-1] for told in study.converged[dataset].values()])
+    if dataset not in study.grids():
+        return None
+    best = min(study.grids()[dataset], key=lambda variant: study.at(variant, "loss").estimate().value)
+    margin = study.margin(dataset).loss
+    what = f"a loss within {margin:g} of the best, that of {best.label} at its end"
+    return Target(what, [losses[-1] + margin for losses in study.losses(best)])
 
 
-def areas(variant: Variant) -> list[float]:
-    """For each seed, the area under the curve of validation loss over epochs, divided by the epochs between.
+def epochs_to(study: Study, aim: Target, variant: Variant) -> np.ndarray:
+    """For each repeat, the first epoch at the target; one more than it ran where it never is, the least it could take.
 
-    It is the loss's mean height, by trapezoids; with a single epoch, that epoch's loss.
+    Int (repeats,).
     """
-    curves = variant.by_seed("val_loss")
-    if len(curves) == 1:
-        return [float(loss) for loss in curves.iloc[0]]
-    return [float(np.trapezoid(curves[seed]) / (len(curves) - 1)) for seed in curves]
+    curves = zip(study.losses(variant), aim.losses, strict=True)
+    return np.array([_first(losses, least, np.arange(len(least))) for losses, least in curves])
 
 
-def _row(study: Study, variant: Variant, reference: Sequence[Variant]) -> dict[str, Any]:
-    confidence = study.settings.confidence
-    costs = of_epoch(variant, study.seconds[variant.name])
-    final = statistics.over_seeds(variant.by_seed("val_loss").iloc[-1].to_numpy(), confidence)
+def spent_until(study: Study, aim: Target, variant: Variant, by_phase: Mapping[str, float]) -> Sample:
+    """The cost until the target, as pseudo-values of groups of pictures (stages/study/two_way.py).
+
+    A repeat that never reaches it counts as one epoch more than it ran.
+    """
+    paid = cumulative(variant, by_phase)
+    paid = np.append(paid, paid[-1] + by_phase[variant.history["phase"].iloc[-1]])
+    values = []
+    for losses, least in zip(study.losses(variant), aim.losses, strict=True):
+        first = partial(_first, losses, least)
+        values.append(two_way.pseudo_values(lambda places, first=first: paid[first(places) - 1], len(least)))
+    return study.sample(variant.dataset, values, pictures=len(aim.losses[0]))
+
+
+def _first(losses: np.ndarray, least: np.ndarray, places: np.ndarray) -> int:
+    """The first epoch, from 1, whose mean of `losses` (epochs, images) at `places` is at most that of `least`."""
+    reached = losses[:, places].mean(axis=1) <= least[places].mean()
+    return int(reached.argmax()) + 1 if reached.any() else len(losses) + 1
+
+
+def _row(study: Study, variant: Variant, seconds: pd.DataFrame) -> dict[str, Any]:
+    each = {measure: of_epoch(variant, measure, seconds) for measure in MEASURES}
+    paid = {measure: cumulative(variant, by_phase) for measure, by_phase in each.items()}
+    aim = target(study, variant.dataset)
+    first = epochs_to(study, aim, variant) if aim else np.full(len(variant.repeats), variant.epochs + 1)
     row: dict[str, Any] = {
         "variant": variant.name,
         "dataset": variant.dataset,
         "transfer": variant.transfer,
         "fine": variant.fine,
-        "repeats": len(study.seeds),
-        **_with_interval("final_val_loss", final),
-        **_with_interval("area", statistics.over_seeds(areas(variant), confidence)),
+        "repeats": len(variant.repeats),
+        **_with_interval("final_val_loss", *study.level(variant, "loss")),
+        **_with_interval("area", *_area(study, variant)),
     }
     for measure in ("multiply_adds", "seconds"):
-        row |= {f"{measure}_of_{phase}_epoch": costs[measure][phase] for phase in records.PHASES}
-    sums = {measure: cumulative(variant, costs[measure]) for measure in MEASURES}
-    row |= {measure: cost[-1] for measure, cost in sums.items()}
-    reached = epochs_to_targets(variant, reference[0]) if reference else [None] * len(study.seeds)
-    return row | _until_target(reached, sums, confidence)
-
-
-def _until_target(reached: Sequence[int | None], sums: Mapping[str, np.ndarray], confidence: float) -> dict[str, Any]:
-    found = [epoch for epoch in reached if epoch is not None]
-    row: dict[str, Any] = {"reached": len(found)}
-    if len(found) < len(reached):
-        nothing = Estimate(np.nan, None, None)
-        return row | {
-            key: value for measure in sums for key, value in _with_interval(f"{measure}_to_target", nothing).items()
-        }
-    for measure, cost in sums.items():
-        spent = statistics.over_seeds([cost[epoch - 1] for epoch in found], confidence)
-        row |= _with_interval(f"{measure}_to_target", spent)
+        row |= {f"{measure}_of_{phase}_epoch": each[measure][phase] for phase in history.PHASES}
+    row |= {measure: cost[-1] for measure, cost in paid.items()}
+    row["reached"] = int((first <= variant.epochs).sum())
+    for measure, cost in paid.items():
+        spent = cost[first - 1] if row["reached"] == len(first) else np.full(len(first), np.nan)
+        row |= _with_interval(f"{measure}_to_target", spent.mean(), spent.min(), spent.max())
     return row
 
 
-def _with_interval(name: str, estimate: Estimate) -> dict[str, float | None]:
-    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+def _area(study: Study, variant: Variant) -> tuple[float, float | None, float | None]:
+    """The area under the curve of validation loss over epochs, divided by the epochs between, and its interval.
+
+    It is the loss's mean height, by trapezoids; with a single epoch, that epoch's loss.
+    """
+    curves = study.losses(variant)
+    areas = [np.trapezoid(losses, axis=0) / (len(losses) - 1) if len(losses) > 1 else losses[0] for losses in curves]
+    estimate = study.sample(variant.dataset, areas).estimate()
+    own = [area.mean() for area in areas]
+    return estimate.value, *two_way.possible(estimate.interval(study.settings.confidence), own, 0, np.inf)
+
+
+def _with_interval(name: str, value: float, low: float | None, high: float | None) -> dict[str, float | None]:
+    return {name: value, f"{name}_low": low, f"{name}_high": high}

@@ -1,10 +1,14 @@
-"""The dip in training figures where fine-tuning starts, and what it is made of."""
+"""The dip in training figures where fine-tuning starts, and what it is made of.
+
+`train` leaves no figure for each training picture, so that intervals of training figures are over repeats alone.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from stages.study import statistics
 from stages.study.evidence import Study
-from stages.study.statistics import Estimate
+from stages.study.two_way import Estimate, Sample
 from stages.study.variants import Variant
 
 PARTS = ("batch_statistics", "running_mean", "real")
@@ -16,13 +20,27 @@ def has_border(variant: Variant) -> bool:
 
 
 def change(variant: Variant, column: str) -> np.ndarray:
-    """Of each seed: the first fine epoch's `column` less the last transfer epoch's."""
-    values = variant.by_seed(column)
+    """Of each repeat: the first fine epoch's `column` less the last transfer epoch's."""
+    values = variant.by_repeat(column)
     return (values.loc[variant.transfer + 1] - values.loc[variant.transfer]).to_numpy()
 
 
+def mean_change(study: Study, members: Sequence[Variant], column: str) -> Estimate:
+    """The mean over the schedules of `change`."""
+    return study.over_repeats(members[0].dataset, np.mean([change(variant, column) for variant in members], axis=0))
+
+
+def validation_change(study: Study, members: Sequence[Variant], measure: str) -> Sample:
+    """The same of each validation image's `measure`, the mean over the schedules."""
+    changes = [
+        [curve[variant.transfer] - curve[variant.transfer - 1] for curve in study.curves(variant, measure)]
+        for variant in members
+    ]
+    return study.sample(members[0].dataset, [np.mean(of_repeat, axis=0) for of_repeat in zip(*changes, strict=True)])
+
+
 def explained(study: Study, measure: str) -> dict[str, dict[str, Estimate]]:
-    """By data set, the change of training `measure` at the border and its parts, intervals over seeds.
+    """By data set, the change of training `measure` at the border and its parts.
 
     Empty where no schedule ran in both forms of batch normalisation and with clean training figures.
     """
@@ -35,6 +53,7 @@ def _pairs(study: Study) -> list[tuple[Variant, Variant]]:
         (style, plain)
         for style, plain in study.twins()
         if (style.record["batch_norm"], plain.record["batch_norm"]) == ("moving", "batch")
+        and plain.in_grid
         and has_border(plain)
         and "train_clean_loss" in plain.runs
     ]
@@ -43,7 +62,7 @@ def _pairs(study: Study) -> list[tuple[Variant, Variant]]:
 def _parts(study: Study, moving: Variant, plain: Variant, measure: str) -> dict[str, Estimate]:
     first = plain.transfer + 1
     total = change(plain, measure)
-    batch = (plain.by_seed(measure).loc[first] - moving.by_seed(measure).loc[first]).to_numpy()
+    batch = (plain.by_repeat(measure).loc[first] - moving.by_repeat(measure).loc[first]).to_numpy()
     real = change(plain, f"train_clean_{measure}")
     values = {"total": total, "batch_statistics": batch, "running_mean": total - batch - real, "real": real}
-    return {name: statistics.over_seeds(value, study.settings.confidence) for name, value in values.items()}
+    return {name: study.over_repeats(plain.dataset, value) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""The validation images that a variant finds hardest: those with the largest mean loss over its seeds."""
+"""The validation images that a variant finds hardest: those with the largest mean loss over its repeats."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ import pandas as pd
 class HardImage:
     """An image and what is predicted of it.
 
-    `predicted` is the class that most seeds predict, `votes` how many do, `probability` the mean of what these give
-    it. `loss` is the mean over all seeds.
+    `predicted` is the class that most repeats predict, `votes` how many do, `probability` the mean of what these give
+    it. `loss` is the mean over all repeats of the image.
     """
 
     image: str
@@ -22,7 +22,7 @@ class HardImage:
 
 
 def of_predictions(predictions: pd.DataFrame, count: int) -> list[HardImage]:
-    """The `count` hardest images of a variant's predictions (stages/lib/repeats.py), the hardest first."""
+    """The `count` hardest images of a variant's predictions (`repeats.final_predictions`), the hardest first."""
     losses = predictions.groupby("image")["loss"].mean()  # by name, so that a stable sort leaves equals in its order
     hardest = losses.sort_values(ascending=False, kind="stable").index[:count]
     by_image = dict(list(predictions.groupby("image")))

@@ -1,166 +1,214 @@
-"""Which schedule to choose for a budget, in words that follow from the numbers."""
+"""Which schedule to choose for a budget, in words that follow from the numbers.
 
-from collections.abc import Sequence
+A schedule is shown to be good enough if it is worse than no other by the margin: tested against each at the full
+level, since all tests must pass (Berger, 1982). Which schedules may be the best is Hsu's comparison with the best, by
+the subset of Gupta (1965): all that none other beats in simultaneous one-sided tests.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from stages.study import costs, statistics
-from stages.study.comparisons import Comparisons
+from stages.study import costs, simultaneous
+from stages.study.equivalence import Contrast
 from stages.study.evidence import Study
-from stages.study.statistics import Estimate
-from stages.study.variants import Variant
+from stages.study.two_way import Interval, Sample
+from stages.study.variants import PAPER_ARM, Variant
 
-BUDGETS = ("multiply_adds", "seconds")
-COLUMNS = ("dataset", "budget", "sentence")
+COLUMNS = ("dataset", "budget", "sentence", "arm")
 _LARGE = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
-
-@dataclass(frozen=True)
-class Option:
-    """A schedule at its end: what it reaches and costs, and whether it is worse than the best beyond the noise."""
-
-    label: str
-    loss: Estimate
-    cost: float
-    worse: bool
+Paid = Mapping[str, np.ndarray]  # by variant, the cost up to the end of each epoch
 
 
 @dataclass(frozen=True)
 class Stop:
-    """The best that is measured within a budget: that of another schedule's end.
+    """A schedule up to an epoch: what it reaches and what it has cost.
 
-    `label` is the schedule, cut short where it goes on; `rivals` are those that it is not told apart from.
+    Learning rates do not depend on the epochs to come, so a schedule cut short is a schedule in its own right.
     """
 
-    budget_of: str
-    budget: float
-    label: str
-    loss: Estimate
-    rivals: Sequence[str]
+    variant: Variant
+    epoch: int
+    loss: float
+    interval: Interval
+    cost: float
+
+    @property
+    def label(self) -> str:
+        """The schedule of these epochs, such as `10 + 7`, with what its head has of its own."""
+        transfer = min(self.variant.transfer, self.epoch)
+        arm = "" if self.variant.arm == PAPER_ARM else f" ({self.variant.arm})"
+        return f"{transfer} + {self.epoch - transfer}{arm}"
 
 
-def sentences(options: Sequence[Option], stops: Sequence[Stop], budget: str, repeats: int) -> list[str]:
-    """The recommendation for a data set.
-
-    `options` are its schedules, in any order, `stops` what smaller budgets buy, the largest first; `budget` is
-    `multiply_adds` or `seconds`, in which costs are given.
-    """
-    best = min(options, key=lambda option: option.loss.value)
-    equal = sorted((option for option in options if not option.worse), key=lambda option: option.cost)
-    return [
-        f"Of the schedules run to their end, {best.label} has the lowest validation loss: {_loss(best.loss)}, "
-        f"{_repeats(repeats)}.",
-        _cheapest(best, equal, budget),
-        *(_smaller_budget(stop, budget, best, repeats) for stop in stops),
-    ]
+def multiply_adds(study: Study) -> Paid:
+    """What each variant's epochs cost in multiply-adds."""
+    return {each.name: costs.cumulative(each, costs.of_epoch(each, "multiply_adds")) for each in study.variants}
 
 
-def for_budget(study: Study, compared: Comparisons, budget: str) -> dict[str, list[str]]:
-    """The sentences of each data set for a budget of `multiply_adds` or `seconds`."""
+def seconds(study: Study, measured: Mapping[str, pd.DataFrame]) -> Paid:
+    """What each variant's epochs cost in seconds."""
     return {
-        dataset: sentences(
-            _options(study, compared, grid, budget), _stops(study, compared, grid, budget), budget, len(study.seeds)
-        )
-        for dataset, grid in study.grids().items()
+        each.name: costs.cumulative(each, costs.of_epoch(each, "seconds", measured[each.name]))
+        for each in study.variants
     }
 
 
-def table(study: Study, compared: Comparisons) -> pd.DataFrame:
-    """All sentences, one a row: for every budget and data set."""
+def table(study: Study, paid: Mapping[str, Paid]) -> pd.DataFrame:
+    """All sentences, one a row: for every budget of `paid` (multiply_adds, seconds), data set and arm."""
     rows = [
-        (dataset, budget, sentence)
-        for budget in BUDGETS
-        for dataset, told in for_budget(study, compared, budget).items()
+        (dataset, budget, sentence, arm)
+        for budget, spent in paid.items()
+        for dataset, arms in for_budget(study, spent, budget).items()
+        for arm, told in arms.items()
         for sentence in told
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _cheapest(best: Option, equal: Sequence[Option], budget: str) -> str:
-    cheapest = equal[0]
-    cost = f"{_cost(cheapest.cost, budget)}"
-    if len(equal) == 1:
-        return f"Every other is worse beyond the noise at its end. It takes {cost}."
-    others = _listed([option.label for option in equal if option is not best])
-    return (
-        f"Not worse beyond the noise at their end: {others}. The cheapest of all these is {cheapest.label}: {cost}, "
-        f"{cheapest.cost / best.cost:.0%} of what {best.label} takes."
-    )
+def for_budget(study: Study, paid: Paid, budget: str = "multiply_adds") -> dict[str, dict[str, list[str]]]:
+    """The sentences by data set and arm; where there are several arms, the last, `all`, is of all together."""
+    return {
+        dataset: {arm: _sentences(study, members, paid, budget) for arm, members in arms.items()}
+        for dataset, arms in study.arms().items()
+    }
 
 
-def _smaller_budget(stop: Stop, budget: str, best: Option, repeats: int) -> str:
-    money = f"{_cost(stop.budget, budget)} ({stop.budget / best.cost:.0%}), what {stop.budget_of} takes"
-    sentence = f"With {money}, choose {stop.label}: {_loss(stop.loss)}"
-    if not stop.rivals or repeats == 1:
-        return f"{sentence}."
-    return f"{sentence}. Not told apart from it: {_listed(stop.rivals)}."
-
-
-def _options(study: Study, compared: Comparisons, grid: Sequence[Variant], budget: str) -> list[Option]:
-    best = min(grid, key=lambda variant: _final_loss(study, variant).value)
+def _sentences(study: Study, members: Sequence[Variant], paid: Paid, budget: str) -> list[str]:
+    ends = [_stop(study, variant, variant.epochs, paid) for variant in members]
+    best = min(ends, key=lambda end: (end.loss, end.cost))
+    enough = [end for end in ends if _is_enough(study, end, ends)]
+    aim = min(enough, key=lambda end: end.cost) if enough else best
+    chosen = _best_within(study, members, paid, aim.cost)
+    smaller = sorted({end.cost: end for end in ends if end.cost < chosen.cost}.values(), key=lambda end: -end.cost)
     return [
-        Option(
-            _label(variant, variant.transfer + variant.fine),
-            _final_loss(study, variant),
-            float(_spent(study, variant, budget)[-1]),
-            worse=variant is not best and compared.between(variant, best).lies_above(study.settings.confidence),
-        )
-        for variant in grid
+        f"Of the schedules run to their end, {best.label} has the lowest validation loss: {_loss(best)}, "
+        f"{_repeats(study, best)}. {_possibly_best(study, ends, best)}",
+        _enough(study, enough, best, budget),
+        _choice(study, members, paid, chosen, budget),
+        *(_smaller_budget(study, members, paid, end, best, budget) for end in smaller),
     ]
 
 
-def _stops(study: Study, compared: Comparisons, grid: Sequence[Variant], budget: str) -> list[Stop]:
-    """What each budget buys that is smaller than that of the cheapest schedule not worse than the best."""
-    options = _options(study, compared, grid, budget)
-    enough = min(option.cost for option in options if not option.worse)
-    smaller = sorted((option for option in options if option.cost < enough), key=lambda option: -option.cost)
-    return [_stop(study, grid, budget, option) for option in smaller]
+def _possibly_best(study: Study, ends: Sequence[Stop], best: Stop) -> str:
+    rivals = [end.label for end in ends if end is not best and _may_be_best(study, end, ends)]
+    return f"Not told apart from it: {_listed(rivals)}." if rivals else "Every other is told apart from it."
 
 
-def _stop(study: Study, grid: Sequence[Variant], budget: str, option: Option) -> Stop:
-    """The lowest loss that a schedule has when the budget is spent; later ones give their last affordable epoch.
+def _enough(study: Study, enough: Sequence[Stop], best: Stop, budget: str) -> str:
+    margin = study.margin(best.variant.dataset).loss
+    if not enough:
+        return f"None is shown to be within {margin:g} of the best; it takes {_cost(best.cost, budget)}."
+    cheapest_first = sorted(enough, key=lambda end: end.cost)
+    cheapest = cheapest_first[0]
+    share = "" if cheapest is best else f", {cheapest.cost / best.cost:.0%} of what {best.label} takes"
+    return (
+        f"Shown to be within {margin:g} of the best, cheapest first: {_listed(end.label for end in cheapest_first)}. "
+        f"{cheapest.label} takes {_cost(cheapest.cost, budget)}{share}."
+    )
 
-    Learning rates do not depend on the epochs to come, so a schedule cut short is a schedule in its own right.
+
+def _choice(study: Study, members: Sequence[Variant], paid: Paid, chosen: Stop, budget: str) -> str:
+    """What to choose, and what the same cost buys elsewhere."""
+    sentence = f"Choose {chosen.label}: {_loss(chosen)} for {_cost(chosen.cost, budget)}."
+    others = [variant for variant in members if variant is not chosen.variant]
+    elsewhere = _best_within(study, others, paid, chosen.cost) if _affordable(others, paid, chosen.cost) else None
+    if elsewhere is None:
+        return f"{sentence} The same cost buys nothing elsewhere."
+    return (
+        f"{sentence} Elsewhere the same cost buys {_loss(elsewhere)} at best, with {elsewhere.label}: "
+        f"{_contrast(study, elsewhere, chosen).word}."
+    )
+
+
+def _smaller_budget(
+    study: Study, members: Sequence[Variant], paid: Paid, budget_of: Stop, best: Stop, budget: str
+) -> str:
+    stop = _best_within(study, members, paid, budget_of.cost)
+    money = f"{_cost(budget_of.cost, budget)} ({budget_of.cost / best.cost:.0%}), what {budget_of.label} takes"
+    sentence = f"With {money}, choose {stop.label}: {_loss(stop)}"
+    others = [variant for variant in members if variant is not stop.variant]
+    rivals = _rivals(study, stop, others, paid, budget_of.cost)
+    return f"{sentence}. Not told apart from it: {_listed(rivals)}." if rivals else f"{sentence}."
+
+
+def _rivals(study: Study, stop: Stop, others: Sequence[Variant], paid: Paid, budget: float) -> list[str]:
+    """What the other schedules have when the budget is spent and is not told apart from `stop`."""
+    last = [_stop(study, variant, epoch, paid) for variant, epoch in _affordable(others, paid, budget).values()]
+    samples = [_difference(study, stop, other) for other in last]
+    factor = simultaneous.factor(samples, study.settings)
+    contrasts = [study.contrast(stop.variant.dataset, sample.estimate(), "loss", factor) for sample in samples]
+    return [other.label for other, contrast in zip(last, contrasts, strict=True) if not contrast.is_better]
+
+
+def _stop(study: Study, variant: Variant, epoch: int, paid: Paid) -> Stop:
+    loss, *interval = study.level(variant, "loss", epoch)
+    return Stop(variant, epoch, loss, tuple(interval), float(paid[variant.name][epoch - 1]))
+
+
+def _affordable(members: Sequence[Variant], paid: Paid, budget: float) -> dict[str, tuple[Variant, int]]:
+    """The last epoch that each schedule reaches within the budget, where it reaches one."""
+    epochs = {variant.name: (variant, int((paid[variant.name] <= budget).sum())) for variant in members}
+    return {name: (variant, epoch) for name, (variant, epoch) in epochs.items() if epoch}
+
+
+def _best_within(study: Study, members: Sequence[Variant], paid: Paid, budget: float) -> Stop:
+    """The lowest mean loss of any schedule after any epoch within the budget; of equal ones the cheapest.
+
+    So nothing that costs as much or less beats or equals it. Of so many, the lowest is in part the luckiest; its
+    interval does not tell that.
     """
-    reached = {}
-    for variant in grid:
-        epochs = int((_spent(study, variant, budget) <= option.cost).sum())
-        if epochs:
-            reached[_label(variant, epochs)] = variant.by_seed("val_loss").loc[epochs].to_numpy()
-    label = min(reached, key=lambda name: reached[name].mean())
-    rivals = [name for name in reached if name != label]
-    confidence = study.settings.confidence
-    lower = statistics.adjusted([statistics.over_seeds(reached[label] - reached[name], confidence) for name in rivals])
-    level = [name for name, estimate in zip(rivals, lower, strict=True) if not estimate.lies_below(confidence)]
-    return Stop(option.label, option.cost, label, statistics.over_seeds(reached[label], confidence), level)
+    losses = [
+        (float(loss), float(paid[name][epoch]), variant, epoch + 1)
+        for name, (variant, last) in _affordable(members, paid, budget).items()
+        for epoch, loss in enumerate(_mean_curve(study, variant)[:last])
+    ]
+    *_, variant, epoch = min(losses, key=lambda each: each[:2])
+    return _stop(study, variant, epoch, paid)
 
 
-def _spent(study: Study, variant: Variant, budget: str) -> np.ndarray:
-    return costs.cumulative(variant, costs.of_epoch(variant, study.seconds[variant.name])[budget])
+def _mean_curve(study: Study, variant: Variant) -> np.ndarray:
+    return np.mean([losses.mean(axis=1) for losses in study.losses(variant)], axis=0)
 
 
-def _final_loss(study: Study, variant: Variant) -> Estimate:
-    return statistics.over_seeds(variant.by_seed("val_loss").iloc[-1].to_numpy(), study.settings.confidence)
+def _contrast(study: Study, stop: Stop, other: Stop) -> Contrast:
+    return study.contrast(stop.variant.dataset, _difference(study, stop, other).estimate(), "loss")
 
 
-def _label(variant: Variant, epochs: int) -> str:
-    """The schedule of the first `epochs`, such as `10 + 7`."""
-    transfer = min(variant.transfer, epochs)
-    return f"{transfer} + {epochs - transfer}"
+def _difference(study: Study, stop: Stop, other: Stop) -> Sample:
+    return study.at(stop.variant, "loss", stop.epoch) - study.at(other.variant, "loss", other.epoch)
 
 
-def _loss(loss: Estimate) -> str:
-    if loss.low is None or loss.high is None:
-        return f"{loss.value:.3f}"
-    return f"{loss.value:.3f} ({loss.low:.3f} to {loss.high:.3f})"
+def _is_enough(study: Study, end: Stop, ends: Sequence[Stop]) -> bool:
+    return all(_contrast(study, end, other).is_not_worse for other in ends if other is not end)
 
 
-def _repeats(repeats: int) -> str:
+def _may_be_best(study: Study, end: Stop, ends: Sequence[Stop]) -> bool:
+    """Whether no other beats it in simultaneous one-sided tests: two-sided ones at twice the level."""
+    confidence = 2 * study.settings.confidence - 1
+    settings = study.settings.model_copy(update={"confidence": confidence})
+    others = [other for other in ends if other is not end]
+    samples = [_difference(study, end, other) for other in others]
+    factor = simultaneous.factor(samples, settings)
+    return not any(
+        Contrast(sample.estimate(), 0, confidence, study.repeated(end.variant.dataset), factor=factor).is_worse
+        for sample in samples
+    )
+
+
+def _loss(stop: Stop) -> str:
+    low, high = stop.interval
+    return f"{stop.loss:.3f}" if low is None or high is None else f"{stop.loss:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _repeats(study: Study, stop: Stop) -> str:
+    repeats = study.repeated(stop.variant.dataset)
     if repeats > 1:
-        return f"mean of {repeats} seeds"
-    return "of one seed, so that only the noise of the validation images is known, not that of training"
+        return f"mean of {repeats} repeats"
+    return "of one repeat, so that only the noise of the validation images is known, not that of training"
 
 
 def _cost(cost: float, budget: str) -> str:
@@ -170,5 +218,5 @@ def _cost(cost: float, budget: str) -> str:
     return f"{amount:,.0f} {word}{unit}" if amount >= 100 else f"{amount:.3g} {word}{unit}"
 
 
-def _listed(labels: Sequence[str]) -> str:
+def _listed(labels: Iterable[str]) -> str:
     return ", ".join(labels)

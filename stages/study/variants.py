@@ -1,21 +1,24 @@
-"""A variant of the study as it ran, read from its json, its csv and the epochs of every seed."""
+"""A variant of the study as it ran, read from its json, its csv and the epochs of every repeat."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from stages.common import tables
 from stages.common.command import ThawError
-from stages.results import records, repeats
+from stages.results import history, repeats
 
 _RECORD_KEYS = (
     "dataset",
     "transfer",
     "fine",
+    "differs",
     "seed",
     "seeds",
+    "repeats",
     "source",
     "batch_norm",
     "train",
@@ -25,15 +28,17 @@ _RECORD_KEYS = (
     "images",
     "multiply_adds",
 )
+_OF_THE_HEAD = "head"  # keys of a schedule that start so are those of an arm; all others make a style
+PAPER_ARM, ALL_ARMS = "paper", "all"
 
-Kind = Literal["grid", "style", "trial"]
+Kind = Literal["grid", "tuned", "style", "trial"]
 
 
 @dataclass(frozen=True)
 class Variant:
     """One schedule: its name, its record (`dataset`, `transfer`, `fine` and more) and its epochs.
 
-    `history` holds the means over the seeds, one row an epoch; `runs` the epochs of every seed, with a column `seed`.
+    `history` holds the means over the repeats, one row an epoch; `runs` the epochs of all, with a column `repeat`.
     """
 
     name: str
@@ -54,20 +59,31 @@ class Variant:
         return self.record["fine"]
 
     @property
-    def fine_share(self) -> float:
-        """The share of the epochs that fine-tuning takes, 0 to 1."""
-        return round(self.fine / (self.transfer + self.fine), records.DECIMALS)
+    def epochs(self) -> int:
+        return len(self.history)
 
     @property
-    def seeds(self) -> list[int]:
-        return [int(seed) for seed in self.runs["seed"].unique()]
+    def fine_share(self) -> float:
+        """The share of the epochs that fine-tuning takes, 0 to 1."""
+        return round(self.fine / (self.transfer + self.fine), tables.DECIMALS)
+
+    @property
+    def repeats(self) -> list[int]:
+        return [int(repeat) for repeat in self.runs["repeat"].unique()]
+
+    @property
+    def differs(self) -> Mapping[str, Any]:
+        """The schedule's own keys: what it has other than the params, by key."""
+        return self.record["differs"]
 
     @property
     def kind(self) -> Kind:
-        """`grid` where the name tells data set and schedule; `style` where a word follows them; else `trial`."""
-        if self.name == self.plain_name:
+        """`grid` where schedules alone differ, as in the paper; `tuned` where the head does too; `style` otherwise."""
+        if self.name == "trial":
+            return "trial"
+        if not self.differs:
             return "grid"
-        return "style" if self.name.startswith(f"{self.plain_name}-") else "trial"
+        return "style" if self._of_style else "tuned"
 
     @property
     def in_grid(self) -> bool:
@@ -75,56 +91,86 @@ class Variant:
         return self.kind == "grid"
 
     @property
+    def arm(self) -> str:
+        """The schedules that it is one of: `paper`, or what their head has of its own, such as `head_rate 0.001`."""
+        return _in_words({key: value for key, value in self.differs.items() if key not in self._of_style}) or PAPER_ARM
+
+    @property
+    def style(self) -> str:
+        """What a style has of its own, such as `unfreezing gradual`; empty for the others."""
+        return _in_words(self._of_style) if self.kind == "style" else ""
+
+    @property
     def label(self) -> str:
         """The name within its data set: `30-1`, `40-11-gradual`, or `trial`."""
         return self.name.removeprefix(f"{self.dataset}-")
 
+    def by_repeat(self, column: str) -> pd.DataFrame:
+        """A column of the epochs, (epochs, repeats): indexed by epoch, a column for each repeat."""
+        return self.runs.pivot(index="epoch", columns="repeat", values=column)
+
+    def is_style_of(self, other: "Variant") -> bool:
+        """Whether `other` has the same data set, epochs and head, and no style."""
+        return (
+            self.kind == "style"
+            and other.kind in ("grid", "tuned")
+            and (self.dataset, self.transfer, self.fine, self.arm)
+            == (other.dataset, other.transfer, other.fine, other.arm)
+        )
+
     @property
-    def style(self) -> str:
-        """What a style's name adds to that of its plain twin, such as `gradual`; empty for the others."""
-        return self.name.removeprefix(f"{self.plain_name}-") if self.kind == "style" else ""
-
-    def by_seed(self, column: str) -> pd.DataFrame:
-        """A column of the epochs, (epochs, seeds): indexed by epoch, a column for each seed."""
-        return self.runs.pivot(index="epoch", columns="seed", values=column)
-
-    @property
-    def plain_name(self) -> str:
-        """The name that the grid's variant with the same data set and schedule has."""
-        return f"{self.dataset}-{self.transfer}-{self.fine}"
+    def _of_style(self) -> dict[str, Any]:
+        return {key: value for key, value in self.differs.items() if not key.startswith(_OF_THE_HEAD)}
 
 
-def read(name: str, metrics: Path, histories: Path, models: Path) -> Variant:
+def _in_words(differs: Mapping[str, Any]) -> str:
+    """Keys with their values, such as `head adam 0.001, layer_decay 0.5`."""
+    return ", ".join(
+        f"{key} {' '.join(map(str, value.values())) if isinstance(value, Mapping) else value}"
+        for key, value in sorted(differs.items())
+    )
+
+
+def read_all(names: Sequence[str], metrics: Path, histories: Path, results: Path, source: Path) -> list[Variant]:
+    """Read all variants; raises ThawError where one is missing or ran on another source."""
+    study = [read(name, metrics, histories, results) for name in names]
+    for variant in study:
+        if variant.record["source"] != source.as_posix():
+            path = metrics / f"{variant.name}.json"
+            raise ThawError(f"{path}: ran on {variant.record['source']}, not on {source}; run `dvc repro`")
+    return study
+
+
+def read(name: str, metrics: Path, histories: Path, results: Path) -> Variant:
     """Read the variant `name`; raises ThawError where a file is missing, wrong or of another run."""
     path = metrics / f"{name}.json"
-    record = records.read_json(path)
+    record = tables.read_json(path)
     missing = [key for key in _RECORD_KEYS if key not in record]
     if missing:
         raise ThawError(f"{path}: has no {', '.join(missing)}; run `dvc repro`")
-    variant = checked(with_epochs(name, record, histories, models), path)
-    if variant.seeds != record["seeds"]:
-        raise ThawError(f"{path}: {name} there has other seeds than in its histories; run `dvc repro`")
+    variant = checked(with_epochs(name, record, histories, results), path)
+    if variant.repeats != [repeat["repeat"] for repeat in record["repeats"]]:
+        raise ThawError(f"{path}: {name} there has other repeats than in its epochs; run `dvc repro`")
     return variant
 
 
-def with_epochs(name: str, record: Mapping[str, Any], histories: Path, models: Path) -> Variant:
-    """The variant of `record` with its epochs, read from <histories>/<name>.csv and <models>/<name>/."""
-    history = records.read_history(histories / f"{name}.csv")
-    return Variant(name, record, history, repeats.read_epochs(models / name))
+def with_epochs(name: str, record: Mapping[str, Any], histories: Path, results: Path) -> Variant:
+    """The variant of `record` with its epochs, read from <histories>/<name>.csv and <results>/<name>/."""
+    means = history.read(histories / f"{name}.csv")
+    return Variant(name, record, means, repeats.read_epochs(results / name))
 
 
 def checked(variant: Variant, path: Path) -> Variant:
     """The variant, whose epochs are those that the file `path` tells of; raises ThawError otherwise."""
     fine = int((variant.history["phase"] == "fine").sum())
-    if (len(variant.history) - fine, fine) != (variant.transfer, variant.fine):
+    if (variant.epochs - fine, fine) != (variant.transfer, variant.fine):
         raise ThawError(f"{path}: {variant.name} there has other epochs than in its csv; run `dvc repro`")
-    first = variant.runs[variant.runs["seed"] == variant.seeds[0]]
-    if list(first["phase"]) != list(variant.history["phase"]):
-        raise ThawError(f"{path}: {variant.name} has other epochs in its csv than in its histories; run `dvc repro`")
+    if variant.runs["epoch"].max() != variant.epochs:
+        raise ThawError(f"{path}: {variant.name} has other epochs in its csv than its repeats have; run `dvc repro`")
     return variant
 
 
-def of_datasets(variants: list[Variant]) -> dict[str, list[Variant]]:
+def of_datasets(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
     """The variants by data set, both in the order given."""
     grouped: dict[str, list[Variant]] = {}
     for variant in variants:
@@ -132,6 +178,15 @@ def of_datasets(variants: list[Variant]) -> dict[str, list[Variant]]:
     return grouped
 
 
-def by_share(variants: list[Variant]) -> list[Variant]:
-    """The grid among the variants, by rising share of fine-tuning."""
-    return sorted((variant for variant in variants if variant.in_grid), key=lambda variant: variant.fine_share)
+def by_share(variants: Sequence[Variant]) -> list[Variant]:
+    """The paper's grid among the variants, by rising share of fine-tuning."""
+    return arms(variants).get(PAPER_ARM, [])
+
+
+def arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
+    """The schedules without a style by their arm, the paper's first, each by rising share of fine-tuning."""
+    found: dict[str, list[Variant]] = {}
+    members = [variant for variant in variants if variant.kind in ("grid", "tuned")]
+    for variant in sorted(members, key=lambda variant: (variant.kind != "grid", variant.fine_share)):
+        found.setdefault(variant.arm, []).append(variant)
+    return found

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from stages.common import manifest, params
 from stages.common.command import run
-from stages.results import records
+from stages.results import environment
 from tests.bench import report
 from tests.bench.stages import MEGABYTE, ROOT, Settings, Share, fetched, write_params
 
@@ -86,8 +86,8 @@ def main() -> None:
         measured["datasets"][dataset] = of_dataset(arguments, dataset, weights)
     measured["limits"] = limits(arguments, dataset)
     measured["dvc_seconds"] = dvc_seconds(arguments.work / "dvc")
-    measured["machine"] = records.machine()
-    measured["versions"] = records.versions()
+    measured["machine"] = environment.machine()
+    measured["versions"] = environment.versions()
     report.write(measured, arguments.out)
     print((arguments.out / "README.md").read_text())
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from stages.common import tables
 from stages.common.command import run
-from stages.results import records
+from stages.results import environment
 from tests.bench.stages import MEGABYTE, Settings, Share, add_arguments, listed, write_params
 
 TIMES = (1, 2, 4)
@@ -64,11 +65,11 @@ def main() -> None:
         "base": ones,
         "growth": growth,
         "variations": variations,
-        "machine": records.machine(),
-        "versions": records.versions(),
+        "machine": environment.machine(),
+        "versions": environment.versions(),
     }
-    records.write_json(content, arguments.out / "growth.json")
-    records.write_text(page(content), arguments.out / "growth.md")
+    tables.write_json(content, arguments.out / "growth.json")
+    tables.write_text(page(content), arguments.out / "growth.md")
 
 
 def measured(share: Share, study: Study) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from typing import Any
 
 import yaml
 
-from stages.common import params
-from stages.results import records
+from stages.common import params, tables
 from tests.bench.page import page
 
 PIPELINE_FILE = Path("dvc.yaml")
@@ -24,8 +23,8 @@ def write(measured: dict[str, Any], folder: Path) -> None:
         "study_ratio_with_clean_training": costs["guide"]["total"] / costs["pipeline"]["with_look"],
     }
     content = measured | {"study": costs} | ratios
-    records.write_json(content, folder / "measured.json")
-    records.write_text(page(content), folder / "README.md")
+    tables.write_json(content, folder / "measured.json")
+    tables.write_text(page(content), folder / "README.md")
 
 
 def study(measured: dict[str, Any]) -> dict[str, dict[str, float]]:

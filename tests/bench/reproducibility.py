@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages.common import tables
 from stages.common.command import run
-from stages.results import records, repeats
+from stages.results import environment, history, repeats
 from tests.bench.stages import Settings, Share, add_arguments, listed, write_params
 
 TRANSFER, FINE = 5, 10  # epochs: differences grow with those of the fine phase
@@ -38,7 +39,7 @@ ACCURACIES = ["accuracy", "val_accuracy", "train_clean_accuracy"]
 TEXT = """\
 # How far results can be had again
 
-The same commit, params and machine give the same csvs and jsons, byte for byte: `dvc repro` runs nothing where they lie, and what it runs again comes out equal. Seeds decide all that is random ([method.md](method.md)); sums are taken in an order that `params.yaml` decides and not the number of cores. Seconds alone differ, and stand in no json and no history but in `models/<variant>/seconds.csv` and what is drawn from it.
+The same commit, params and machine give the same csvs and jsons, byte for byte: `dvc repro` runs nothing where they lie, and what it runs again comes out equal. Seeds decide all that is random ([method.md](method.md)); sums are taken in an order that `params.yaml` decides and not the number of cores. Seconds alone differ, and stand in no json and no history but in `plots/seconds/` and what is drawn from it.
 
 Each variant's json names the versions of Python, TensorFlow, Keras, NumPy and DVC, the CPU and the seeds. On another machine results differ where other kernels sum in another order, and training carries the difference on, the further the more epochs.
 
@@ -77,11 +78,11 @@ def main() -> None:
         dataset=arguments.dataset,
         source=arguments.source,
         validation=len(predicted),
-        machine=listed(records.machine()),
-        versions=listed(records.versions()),
+        machine=listed(environment.machine()),
+        versions=listed(environment.versions()),
         rows="\n".join(rows),
     )
-    records.write_text(text, arguments.out)
+    tables.write_text(text, arguments.out)
 
 
 def results(share: Share, differs: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
@@ -92,8 +93,8 @@ def results(share: Share, differs: dict[str, Any]) -> tuple[pd.DataFrame, np.nda
     share.features(TRANSFER + FINE, settings)
     share.transfer(TRANSFER, settings)
     share.train(TRANSFER, FINE, settings)
-    history = records.read_history(share.folder / "history.csv")[LOSSES + ACCURACIES]
-    return history, repeats.read_predictions(share.folder / "model")["predicted"].to_numpy()
+    history = history.read(share.folder / "history.csv")[LOSSES + ACCURACIES]
+    return history, repeats.final_predictions(share.folder / "results")["predicted"].to_numpy()
 
 
 def row(name: str, difference: pd.DataFrame, images: int) -> str:

@@ -22,8 +22,8 @@ import yaml
 
 from stages.cluster import cluster
 from stages.cluster.plan import Task
+from stages.common import tables
 from stages.common.command import run
-from stages.results import records
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--costs", type=Path, default=Path("docs/scale/costs.yaml"), help="measured costs of stages")
     out = parser.parse_args().costs.parent
     results = table(yaml.safe_load(parser.parse_args().costs.read_text(encoding="utf-8")))
-    records.write_table(results, out / "simulated.csv")
+    tables.write_table(results, out / "simulated.csv")
     draw(results, out / "simulated.png")
 
 

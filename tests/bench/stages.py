@@ -15,9 +15,8 @@ import pandas as pd
 import psutil
 import yaml
 
-from stages.common import files, manifest
+from stages.common import files, manifest, tables
 from stages.pictures.parts import PARTS
-from stages.results import records
 
 ROOT = Path(__file__).parent.parent.parent
 MEGABYTE = 1e6
@@ -85,7 +84,7 @@ def write_params(folder: Path, changes: Mapping[str, Any]) -> None:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for key, change in changes.items():
         params[key] = params[key] | change if isinstance(change, dict) else change
-    records.write_text(yaml.safe_dump(params, sort_keys=False), folder / "params.yaml")
+    tables.write_text(yaml.safe_dump(params, sort_keys=False), folder / "params.yaml")
 
 
 def fetched(source: Path, name: str, work: Path) -> Path:
@@ -126,7 +125,7 @@ class Share:
         rows = pd.read_csv(self._whole)
         grouped = rows.groupby(["part", "label"])
         chosen = rows[grouped.cumcount() < share * grouped["path"].transform("size")]
-        records.write_table(chosen, self.folder / "split.csv")
+        tables.write_table(chosen, self.folder / "split.csv")
         for row in chosen.itertuples():
             link = self.folder / row.part / str(row.label) / Path(row.path).name
             link.parent.mkdir(parents=True, exist_ok=True)

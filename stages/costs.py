@@ -1,0 +1,68 @@
+"""Stage `costs`: what each schedule costs, and which to choose for a budget.
+
+Reads each variant's json, csv, epochs, validation logits and measured seconds, and the paper's margins; writes a
+folder: the tables costs and recommendation, and the figure of costs. They alone, with the report that shows them,
+depend on seconds, which differ from run to run.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from stages.common import manifest, params, tables
+from stages.common.command import run
+from stages.common.files import folder_written_whole
+from stages.drawing import cost_figure, drawing
+from stages.results import repeats
+from stages.study import costs, evidence, paper, recommendation, variants
+from stages.study.variants import Variant
+
+
+def main() -> None:
+    arguments = _arguments()
+    settings, told = params.load(), paper.load(arguments.paper)
+    members = variants.read_all(
+        settings.names, arguments.metrics, arguments.histories, arguments.results, arguments.source
+    )
+    margins = told.margins_of(settings.statistics.margin)
+    study = evidence.read(members, arguments.results, settings.statistics, margins)
+    seconds = {variant.name: read_seconds(variant, arguments.seconds) for variant in members}
+    paid = {
+        "multiply_adds": recommendation.multiply_adds(study),
+        "seconds": recommendation.seconds(study, seconds),
+    }
+    with folder_written_whole(arguments.out) as beside:
+        spent = costs.table(study, seconds)
+        tables.write_table(spent, beside / "costs.csv")
+        tables.write_table(recommendation.table(study, paid), beside / "recommendation.csv")
+        with plt.rc_context(drawing.STYLE):
+            figure = cost_figure.draw(
+                members, spent.set_index("variant"), manifest.load(arguments.source), settings.statistics.confidence
+            )
+            drawing.save(figure, beside / "costs.png")
+
+
+def read_seconds(variant: Variant, folder: Path) -> pd.DataFrame:
+    """The variant's measured seconds: those of its transfer epochs were measured by the stage `transfer`."""
+    own = repeats.read_seconds(folder / f"{variant.name}.csv")
+    shared = repeats.read_seconds(folder / f"{variant.dataset}-transfer.csv")
+    measured = own[own["seconds"].notna()]
+    return pd.concat([shared[shared["epoch"] <= variant.transfer], measured], ignore_index=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
+    parser.add_argument("--paper", type=Path, required=True, help="the paper's numbers and claims")
+    parser.add_argument("--results", type=Path, required=True, help="folder of <variant>/, with its repeats")
+    parser.add_argument("--metrics", type=Path, required=True, help="folder of <variant>.json")
+    parser.add_argument("--histories", type=Path, required=True, help="folder of <variant>.csv")
+    parser.add_argument("--seconds", type=Path, required=True, help="folder of <variant>.csv, with measured seconds")
+    parser.add_argument("--out", type=Path, required=True, help="folder of csvs, written")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,362 @@
+"""How each claim of the paper is answered on a data set: one primary contrast, and what else speaks for or against.
+
+The primary contrast is not adjusted; the others of a claim have simultaneous intervals and p-values. With one repeat
+the noise of training is not known, and every claim ends as "cannot tell". docs/method.md tells all this in words.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from stages.study import costs, dip, halves, simultaneous, two_way
+from stages.study.costs import Target
+from stages.study.equivalence import AS_GOOD, CANNOT_TELL, Contrast
+from stages.study.evidence import Study
+from stages.study.paper import Paper, PaperVariant
+from stages.study.two_way import Interval, Sample
+from stages.study.variants import Variant
+
+HOLDS, DOES_NOT = "holds", "does not"
+ONE_REPEAT = "one repeat; dvc exp run -S 'seeds=[1,2,3]'"
+NO_CLEAN_FIGURES = "no clean training figures; params.yaml: clean_training: true"
+NO_TWIN = "no schedule with both phases ran with moving statistics too"
+
+Pair = tuple[Variant, Variant]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A further number, with its interval, and its verdict where it is a contrast."""
+
+    what: str
+    value: float
+    low: float | None
+    high: float | None
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer to a claim on one data set.
+
+    `contrast` is None where nothing was measured; `others` are those that must be settled too. `interval` stands in
+    place of the contrast's where that reaches the impossible.
+    """
+
+    what: str
+    contrast: Contrast | None
+    verdict: str
+    paper: str | None = None
+    note: str = ""
+    details: list[Detail] = field(default_factory=list)
+    interval: Interval | None = None
+    others: Sequence[Contrast] = ()
+
+    @property
+    def settle(self) -> str:
+        """What would settle a verdict of `cannot tell`; empty for the others, and where nothing was measured."""
+        open_ones = [contrast.settle for contrast in (self.contrast, *self.others) if contrast and contrast.settle]
+        return open_ones[0] if self.verdict == CANNOT_TELL and open_ones else ""
+
+
+def sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Claim 1: the earlier fine-tuning starts, the fewer epochs to the target of stages/study/costs.py.
+
+    A monotone claim: see `_monotone`.
+    """
+    late_first = sorted(grid, key=lambda variant: -variant.transfer)
+    latest, earliest = late_first[0], late_first[-1]
+    aim = costs.target(study, latest.dataset)
+    pairs = [(early, late) for late, early in combinations(late_first, 2)]
+    samples = [_until(study, aim, early, "epochs") - _until(study, aim, late, "epochs") for early, late in pairs]
+    primary, others = _family(study, pairs, samples, "epochs", (earliest, latest), _whole(study, latest))
+    adds = (_until(study, aim, earliest, "multiply_adds") - _until(study, aim, latest, "multiply_adds")).estimate()
+    own = costs.epochs_to(study, aim, earliest) - costs.epochs_to(study, aim, latest)
+    return Finding(
+        what=f"epochs until {aim.what}, {_less(earliest, latest)}",
+        contrast=primary,
+        verdict=_monotone(primary, others),
+        paper=_settled(paper, earliest, latest),
+        details=[
+            *(_epochs(study, aim, variant) for variant in late_first),
+            Detail(
+                f"multiply-adds until then, {_less(earliest, latest)}",
+                adds.value,
+                *adds.interval(study.settings.confidence),
+            ),
+            *(_detail(f"epochs until then, {_less(*pair)}", contrast) for pair, contrast in others),
+        ],
+        interval=two_way.possible(primary.interval, own, -latest.epochs, earliest.epochs),
+    )
+
+
+def share(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Claim 2: the larger fine-tuning's share, the lower the final validation loss. A monotone claim."""
+    smallest, largest = grid[0], grid[-1]
+    pairs = [(larger, smaller) for smaller, larger in combinations(grid, 2)]
+    samples = [study.at(larger, "loss") - study.at(smaller, "loss") for larger, smaller in pairs]
+    primary, others = _family(study, pairs, samples, "loss", (largest, smallest))
+    return Finding(
+        what=f"final validation loss, {_less(largest, smallest)}",
+        contrast=primary,
+        verdict=_monotone(primary, others),
+        paper=_final_losses(paper, smallest, largest),
+        details=[
+            *(Detail(f"final validation loss, {variant.label}", *study.level(variant, "loss")) for variant in grid),
+            *(_detail(f"final validation loss, {_less(*pair)}", contrast) for pair, contrast in others),
+        ],
+    )
+
+
+def the_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | None:
+    """Claim 3: where fine-tuning starts, training figures turn abruptly worse and validation's do not.
+
+    Holds if training loss rises and training accuracy falls beyond the noise, and validation loss and accuracy turn
+    worse by less than the margin at most. Does not if a training figure turns better or stays within the margin, or
+    a validation figure turns worse by what matters. None without a schedule of both phases.
+    """
+    both = [variant for variant in grid if dip.has_border(variant)]
+    if not both:
+        return None
+    dataset, step = grid[0].dataset, "first fine epoch less last transfer epoch"
+    primary = study.contrast(dataset, dip.mean_change(study, both, "loss"), "loss")
+    estimates = {
+        "training accuracy": dip.mean_change(study, both, "accuracy"),
+        "validation loss": dip.validation_change(study, both, "loss").estimate(),
+        "validation accuracy": dip.validation_change(study, both, "accuracy").estimate(),
+    }
+    accuracy, *validation = others = [
+        study.contrast(dataset, estimate, title.split()[1], factor=len(estimates))  # Bonferroni's
+        for title, estimate in estimates.items()
+    ]
+    holds = primary.is_worse and accuracy.is_worse and all(contrast.is_not_worse for contrast in validation)
+    milder = any(contrast.is_better or contrast.is_as_good for contrast in (primary, accuracy))
+    return Finding(
+        what=f"training loss, {step}, mean of the schedules with both",
+        contrast=primary,
+        verdict=_verdict(holds, milder or any(_speaks_against(contrast) for contrast in validation)),
+        details=[_detail(f"{title}, {step}", contrast) for title, contrast in zip(estimates, others, strict=True)],
+        others=others,
+    )
+
+
+def reason(study: Study, grid: Sequence[Variant], part: str) -> Finding:
+    """Whether a `part` of the dip (stages/study/dip.py) makes training loss worse.
+
+    Does not, too, if the part is shown to be smaller than the margin.
+    """
+    dataset = grid[0].dataset
+    what = f"part of the {part.replace('_', ' ')} in the change of training loss where fine-tuning starts"
+    parts = dip.explained(study, "loss").get(dataset)
+    if parts is None:
+        return Finding(what, None, CANNOT_TELL, note=NO_TWIN)
+    contrast = study.contrast(dataset, parts[part], "loss")
+    return Finding(
+        what,
+        contrast,
+        _verdict(contrast.is_worse and contrast.matters, contrast.is_better or contrast.is_as_good),
+        details=[
+            Detail(f"training loss, {name.replace('_', ' ')}", each.value, *each.interval(study.settings.confidence))
+            for name, each in parts.items()
+            if name != part
+        ],
+    )
+
+
+def gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Claim 4: with many fine epochs, training draws away from validation.
+
+    The gap is final validation loss less clean training loss; `train` leaves the latter for each repeat alone, so that
+    the noise of the training pictures is not in the interval where all repeats have the same.
+    """
+    smallest, largest = grid[0], grid[-1]
+    what = f"final validation loss less clean training loss, {_less(largest, smallest)}"
+    if "train_clean_loss" not in largest.runs or "train_clean_loss" not in smallest.runs:
+        return Finding(what, None, CANNOT_TELL, note=NO_CLEAN_FIGURES)
+    gaps = {variant.label: _gap(study, variant) for variant in (largest, smallest)}
+    contrast = study.contrast(largest.dataset, (gaps[largest.label] - gaps[smallest.label]).estimate(), "loss")
+    return Finding(
+        what,
+        contrast,
+        _verdict(contrast.is_worse, contrast.is_better or contrast.is_as_good),
+        details=[
+            Detail(f"that gap, {label}", each.value, *each.interval(study.settings.confidence))
+            for label, each in ((label, sample.estimate()) for label, sample in gaps.items())
+        ],
+    )
+
+
+def harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Whether many fine epochs make validation worse: the largest share, last epoch less best (stages/study/halves.py).
+
+    Loss decides; accuracy, and loss after temperature scaling, tell worse decisions from too much confidence.
+    """
+    largest = grid[-1]
+    changes = [halves.from_best_to_last(told) for told in study.says[largest.name].values()]
+
+    def contrast(name: str, measure: str, factor: int) -> Contrast:
+        sample = study.sample(largest.dataset, [change[name] for change in changes])
+        return study.contrast(largest.dataset, sample.estimate(), measure, factor)
+
+    primary = contrast("loss", "loss", 1)
+    step = f"of {largest.label}, last epoch less best"
+    return Finding(
+        what=f"validation loss {step}",
+        contrast=primary,
+        verdict=AS_GOOD
+        if primary.is_as_good and not primary.differs
+        else _verdict(primary.is_worse, primary.is_better),
+        details=[
+            _detail(f"validation accuracy {step}", contrast("accuracy", "accuracy", 2)),
+            _detail(f"validation loss after temperature scaling {step}", contrast("scaled", "loss", 2)),
+        ],
+    )
+
+
+def advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Claim 5: start fine-tuning early and keep it short.
+
+    The earliest schedule, stopped after the fewest fine epochs that are shown to be within the margin of the best end,
+    against that end; both are chosen on one half of the pictures and measured on the other. Holds if it is not worse
+    by the margin and stops before its last epoch. Does not if it is worse by what matters, or both halves choose the
+    last epoch.
+    """
+    earliest, dataset = min(grid, key=lambda variant: variant.transfer), grid[0].dataset
+    curves = {variant.name: study.losses(variant) for variant in grid}
+    pictures = [losses.shape[1] for losses in curves[earliest.name]]
+    places = [[np.arange(half, n, 2) for n in pictures] for half in (0, 1)]
+    chosen = [_short(study, earliest, curves, half) for half in places]
+    values = [np.empty(n) for n in pictures]
+    for (epoch, best), measured_on in zip(reversed(chosen), places, strict=True):  # what the other half has chosen
+        for repeat, at in enumerate(measured_on):
+            stopped, end = curves[earliest.name][repeat][epoch - 1], curves[best][repeat][-1]
+            values[repeat][at] = (stopped - end)[at]
+    contrast = study.contrast(dataset, study.sample(dataset, values).estimate(), "loss")
+    epochs = sorted(epoch for epoch, _ in chosen)
+    labels = dict.fromkeys(variant.label for variant in grid for _, best in chosen if variant.name == best)
+    return Finding(
+        what=f"validation loss, {earliest.label} stopped after {_or(map(str, dict.fromkeys(epochs)))} epochs less "
+        f"{_or(labels)} at its end",
+        contrast=contrast,
+        verdict=_verdict(
+            contrast.is_not_worse and epochs[0] < earliest.epochs,
+            _speaks_against(contrast) or epochs[0] == earliest.epochs,
+        ),
+        details=[
+            Detail(
+                f"fine epochs of {earliest.label} that are enough, of {earliest.fine}",
+                float(np.mean(epochs)) - earliest.transfer,
+                float(epochs[0] - earliest.transfer),
+                float(epochs[-1] - earliest.transfer),
+            )
+        ],
+    )
+
+
+def _short(
+    study: Study, earliest: Variant, curves: dict[str, list[np.ndarray]], places: Sequence[np.ndarray]
+) -> tuple[int, str]:
+    """On the pictures at `places` of each repeat: the epoch to stop `earliest` after, and the best end's variant.
+
+    The first fine epoch shown not to be worse than that end by the margin; where none is, that of the lowest loss.
+    """
+
+    def sample(name: str, epoch: int) -> Sample:
+        values = [losses[epoch, at] for losses, at in zip(curves[name], places, strict=True)]
+        return study.sample(earliest.dataset, values)
+
+    best = min(curves, key=lambda name: sample(name, -1).estimate().value)
+    end = sample(best, -1)
+    differences = [
+        (sample(earliest.name, epoch) - end).estimate() for epoch in range(earliest.transfer, earliest.epochs)
+    ]
+    for epoch, difference in enumerate(differences, start=earliest.transfer + 1):
+        if study.contrast(earliest.dataset, difference, "loss").is_not_worse:
+            return epoch, best
+    return earliest.transfer + 1 + int(np.argmin([difference.value for difference in differences])), best
+
+
+def _family(
+    study: Study, pairs: Sequence[Pair], samples: Sequence[Sample], measure: str, primary: Pair, least_error: float = 0
+) -> tuple[Contrast, list[tuple[Pair, Contrast]]]:
+    """The contrast of the `primary` pair, and those of the others, simultaneous; errors are at least `least_error`."""
+    rest = [place for place, pair in enumerate(pairs) if pair != primary]
+    factor = simultaneous.factor([samples[place] for place in rest], study.settings)
+
+    def contrast(place: int, factor: float) -> Contrast:
+        return study.contrast(primary[0].dataset, samples[place].estimate().at_least(least_error), measure, factor)
+
+    return contrast(pairs.index(primary), 1), [(pairs[place], contrast(place, factor)) for place in rest]
+
+
+def _monotone(primary: Contrast, others: Sequence[tuple[Pair, Contrast]]) -> str:
+    """The verdict on a claim that every difference lies on the better side.
+
+    Holds if the primary contrast's does beyond the noise, and no other lies on the worse side by what matters; does
+    not if one does. Where the primary is shown to be smaller than the margin it is as good within the margin.
+    """
+    if any(_speaks_against(contrast) for contrast in (primary, *(contrast for _, contrast in others))):
+        return DOES_NOT
+    return AS_GOOD if primary.is_as_good and not primary.is_better else _verdict(primary.is_better, False)
+
+
+def _speaks_against(contrast: Contrast) -> bool:
+    return contrast.is_worse and contrast.matters
+
+
+def _verdict(holds: bool, does_not: bool) -> str:
+    if does_not:
+        return DOES_NOT
+    return HOLDS if holds else CANNOT_TELL
+
+
+def _until(study: Study, aim: Target, variant: Variant, measure: str) -> Sample:
+    return costs.spent_until(study, aim, variant, costs.of_epoch(variant, measure))
+
+
+def _whole(study: Study, variant: Variant) -> float:
+    """The least error of a mean difference of two whole numbers of epochs, each known to half an epoch."""
+    return float(np.sqrt(2 / 12 / study.repeated(variant.dataset)))
+
+
+def _epochs(study: Study, aim: Target, variant: Variant) -> Detail:
+    first = costs.epochs_to(study, aim, variant)
+    never = " (counted as one more than it ran where it never is)" if (first > variant.epochs).any() else ""
+    what = f"epochs until then, {variant.label}, fine-tuned from epoch {variant.transfer + 1}, least to most{never}"
+    return Detail(what, float(first.mean()), float(first.min()), float(first.max()))
+
+
+def _gap(study: Study, variant: Variant) -> Sample:
+    clean = variant.by_repeat("train_clean_loss").iloc[-1]
+    losses = zip(study.losses(variant), clean, strict=True)
+    return study.sample(variant.dataset, [curve[-1] - loss for curve, loss in losses])
+
+
+def _detail(what: str, contrast: Contrast) -> Detail:
+    return Detail(what, contrast.estimate.value, *contrast.interval, contrast.remark or contrast.word)
+
+
+def _less(variant: Variant, other: Variant) -> str:
+    return f"{variant.label} less {other.label}"
+
+
+def _or(words: Iterable[str]) -> str:
+    return " or ".join(words)
+
+
+def _final_losses(paper: Paper, smallest: Variant, largest: Variant) -> str | None:
+    told = [paper.variants.get(variant.name, PaperVariant()).val for variant in (smallest, largest)]
+    before, after = (values.loss for values in told)
+    if before is None or after is None:
+        return None
+    which = ", each at its best" if told[0].at == "best" else ""
+    return f"≈ {after - before:+.2f}: from {before:g} to {after:g}{which}"
+
+
+def _settled(paper: Paper, earliest: Variant, latest: Variant) -> str | None:
+    early, late = (paper.variants.get(variant.name, PaperVariant()).settles.loss for variant in (earliest, latest))
+    if early is None or late is None:
+        return None
+    return f"≈ {early - late:+d}: loss looks settled from epoch {early} in place of {late}"

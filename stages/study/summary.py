@@ -1,0 +1,106 @@
+"""All variants side by side: final and best results with their intervals, and curves for plots.
+
+Intervals of validation are two-way, over repeats and pictures; those of training are over repeats alone. With one
+repeat there are none. Where one reaches the impossible, the repeats' own least and largest stand in its place.
+"""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from stages.common import tables
+from stages.study import two_way, variants
+from stages.study.evidence import Study
+from stages.study.variants import Variant
+
+MEASURES = ("accuracy", "loss")
+
+
+def table(study: Study) -> pd.DataFrame:
+    """One row a variant, in the order given: its schedule, and final and best values with their epochs."""
+    return pd.DataFrame([_row(study, variant) for variant in study.variants])
+
+
+def summary(title: str, study: Study) -> dict[str, Any]:
+    """What metrics/summary.json holds: final and best validation results, by data set and schedule.
+
+    The trial stands beside the data sets, not in one, so that a diff follows it from one to another.
+    """
+    seeds = study.variants[0].record["seeds"]
+    content: dict[str, Any] = {"source": title, "seeds": seeds, "repeats": len(study.repeats)}
+    for variant in study.variants:
+        results = with_intervals(study, variant, "val")
+        if variant.kind == "trial":
+            schedule = {key: variant.record[key] for key in ("dataset", "transfer", "fine")}
+            content[variant.name] = {**schedule, **results}
+        else:
+            content.setdefault(variant.dataset, {})[variant.label] = results
+    return content
+
+
+def with_intervals(study: Study, variant: Variant, part: str) -> dict[str, dict[str, float]]:
+    """`final` and `best` of the record's `train` or `val`; with several repeats, `_low` and `_high` of each value too.
+
+    The best epoch is that of the means over the repeats, and its interval is that of the values at that epoch.
+    """
+    results = {when: dict(variant.record[part][when]) for when in ("final", "best")}
+    if len(variant.repeats) == 1:
+        return results
+    for when, values in results.items():
+        for measure in MEASURES:
+            epoch = variant.epochs if when == "final" else int(values[f"{measure}_epoch"])
+            low, high = _interval(study, variant, part, measure, epoch)
+            values |= {f"{measure}_low": round(low, tables.DECIMALS), f"{measure}_high": round(high, tables.DECIMALS)}
+    return results
+
+
+def curves(study: Study) -> pd.DataFrame:
+    """Validation by epoch, the means over the repeats: one row a variant and epoch."""
+    tables = [
+        variant.history[["epoch", "val_accuracy", "val_loss"]].assign(variant=variant.name, dataset=variant.dataset)
+        for variant in study.variants
+    ]
+    return pd.concat(tables)[["variant", "dataset", "epoch", "val_accuracy", "val_loss"]]
+
+
+def final(study: Study) -> pd.DataFrame:
+    """Final validation results of the data sets' grids, by rising share of fine-tuning."""
+    rows = [
+        {
+            "dataset": dataset,
+            "variant": variant.name,
+            "fine_share": variant.fine_share,
+            **variant.record["val"]["final"],
+        }
+        for dataset, members in variants.of_datasets(study.variants).items()
+        for variant in variants.by_share(members)
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "variant", "fine_share", *MEASURES])
+
+
+def _interval(study: Study, variant: Variant, part: str, measure: str, epoch: int) -> tuple[float, float]:
+    if part == "val":
+        return study.level(variant, measure, epoch)[1:]
+    own = variant.by_repeat(measure).loc[epoch].to_numpy()
+    largest = 1 if measure == "accuracy" else float("inf")
+    interval = study.over_repeats(variant.dataset, own).interval(study.settings.confidence)
+    return two_way.possible(interval, own, 0, largest)
+
+
+def _row(study: Study, variant: Variant) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "variant": variant.name,
+        "dataset": variant.dataset,
+        "transfer": variant.transfer,
+        "fine": variant.fine,
+        "fine_share": variant.fine_share,
+        "epochs": variant.epochs,
+        "repeats": len(variant.repeats),
+        "differs": json.dumps(variant.differs, sort_keys=True),
+    }
+    for part, prefix in (("train", ""), ("val", "val_")):
+        for when, values in with_intervals(study, variant, part).items():
+            for key, value in sorted(values.items()):
+                row[f"{when}_{prefix}{key}"] = value
+    return row
