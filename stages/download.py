@@ -204,6 +204,29 @@ def _check(path: Path, place: str, copy: Copy) -> None:
         raise NotFetchedError(f"{place}: has sha256 {found}, not {copy.sha256} as the manifest says")
 
 
+def _check_end(path: Path, copy: Copy) -> None:
+    """Raise NotFetchedError where an archive, by what it is, ends early, as it may where its size is not known."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"PK"):
+        whole = zipfile.is_zipfile(path)  # its directory comes last
+    else:
+        packed = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+        whole = all(_reads_to_its_end(unpack(path)) for mark, unpack in packed.items() if start.startswith(mark))
+    if not whole:
+        raise NotFetchedError(f"{copy.address}: what arrived of {copy.file_name} ends early or is damaged; run again")
+
+
+def _reads_to_its_end(unpacked: IO[bytes]) -> bool:
+    try:
+        with unpacked:
+            while unpacked.read(CHUNK):
+                pass
+    except (EOFError, OSError, lzma.LZMAError, zlib.error):
+        return False
+    return True
+
+
 def _fetch(copy: Copy, work: Path) -> Located:
     """Fetch `copy` over HTTPS to `work`, where what arrived waits for the next run."""
     part = work / f"{copy.file_name}.part"
