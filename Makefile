@@ -65,7 +65,7 @@ lint: setup  ## check format and style
 	ruff format --check .
 	ruff check .
 
-BENCH = python -m tests.bench --source data/photos.yaml --jobs $(JOBS) --work work/bench
+BENCH = python -m bench --source data/photos.yaml --jobs $(JOBS) --work work/bench
 
 bench: setup  ## measure the guide's way and the pipeline's on a fifth of the photographs, a few minutes
 	$(BENCH) --share 0.2 --rounds 3 --out docs/bench
@@ -74,10 +74,10 @@ bench-full: setup  ## the same on all photographs, most of an hour
 	$(BENCH) --share 1 --rounds 3 --out docs/bench/full
 
 bench-growth: setup  ## measure how costs grow with images, epochs, variants and seeds, some ten minutes
-	python -m tests.bench.growth --source data/photos.yaml --dataset cats_dogs --work work/bench --out docs/bench
+	python -m bench.growth --source data/photos.yaml --dataset cats_dogs --work work/bench --out docs/bench
 
 reproducibility: setup  ## measure how far results differ on other threads, kernels and number formats, ten minutes
-	python -m tests.bench.reproducibility --source data/embedded.yaml --dataset roses_tulips --work work/embedded \
+	python -m bench.reproducibility --source data/embedded.yaml --dataset roses_tulips --work work/embedded \
 		--out docs/reproducibility.md
 
 faults: extra  ## try the faults again and write what happened into docs/faults.md

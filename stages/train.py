@@ -96,17 +96,21 @@ def _transfer_phase(
 
 def _write(arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run]) -> None:
     first = next(iter(runs.values()))
-    backbone, head = first.network
-    backbones.compute_in("float32", backbone)  # as whoever reads the saved model expects
-    whole = backbones.whole_model(backbone, head, read.preprocessing())
     with files.written_whole(arguments.model / "model.keras") as beside:
-        whole.save(beside)
+        whole_model(read, first).save(beside)
     rows = {number: each.rows for number, each in runs.items()}
     repeats.write_logits({number: each.validation for number, each in runs.items()}, arguments.results)
     repeats.write_seconds(rows, arguments.seconds)
     epochs = repeats.write_epochs(rows, arguments.results)
     history.write(repeats.mean_history(epochs).to_dict("records"), arguments.history)
     tables.write_json(_record(arguments, read, schedule, runs), arguments.metrics)
+
+
+def whole_model(read: Inputs, run: Run) -> keras.Model:
+    """Pixels to logits, computing in float32 whatever it was trained in, as whoever reads the saved model expects."""
+    backbone, head = run.network
+    backbones.compute_in("float32", backbone)
+    return backbones.whole_model(backbone, head, read.preprocessing())
 
 
 def _record(arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run]) -> dict[str, object]:

@@ -39,7 +39,11 @@ backbone: {name: MobileNetV2, arguments: {alpha: 0.35}, image_size: 96}
 """
 SMALL_PARAMS = """
 source: small.yaml
+downloads: [animals, flowers, weights]
 budget: {animals: 4, flowers: 3}
+variants: {flowers-1-2: {dataset: flowers, transfer: 1, fine: 2}}
+seeds: [1]
+repeats: null
 schedule: {dataset: flowers, transfer: 0, fine: 3}
 batch_size: 4
 """

@@ -1,4 +1,4 @@
-"""Flips and rotations: drawn by seed and epoch, and applied as numpy and Keras would."""
+"""Flips and rotations: drawn by seed and pass, and applied as numpy and Keras would."""
 
 import numpy as np
 import pytest
@@ -21,20 +21,20 @@ def turned(pictures: np.ndarray, degrees: float, flip: bool = False) -> np.ndarr
     return augmentation.applied(pictures, Augmentation(np.full(count, flip), np.full(count, float(degrees))), ALL)
 
 
-def test_a_draw_is_a_pure_function_of_seed_and_epoch():
+def test_a_draw_is_a_pure_function_of_seed_and_pass():
     augment = Augment(flip=True, rotation=0.2, seed=1)
-    one = augmentation.draw(50, epoch=4, augment=augment)
-    same = augmentation.draw(50, epoch=4, augment=augment)
+    one = augmentation.draw(50, stored_pass=4, augment=augment)
+    same = augmentation.draw(50, stored_pass=4, augment=augment)
     np.testing.assert_array_equal(one.flips, same.flips)
     np.testing.assert_array_equal(one.degrees, same.degrees)
-    for seed, epoch in [(1, 5), (2, 4)]:
-        other = augmentation.draw(50, epoch, augment.model_copy(update={"seed": seed}))
+    for seed, stored_pass in [(1, 5), (2, 4)]:
+        other = augmentation.draw(50, stored_pass, augment.model_copy(update={"seed": seed}))
         assert not np.array_equal(one.flips, other.flips)
         assert not np.isin(one.degrees, other.degrees).any()
 
 
 def test_half_the_pictures_are_mirrored_and_all_turned_within_the_limit():
-    drawn = augmentation.draw(10_000, epoch=1, augment=Augment(flip=True, rotation=0.2, seed=1))
+    drawn = augmentation.draw(10_000, stored_pass=1, augment=Augment(flip=True, rotation=0.2, seed=1))
     assert drawn.flips.dtype == bool
     # 10,000 fair coins: a standard deviation of 50; uniform on ±72 degrees: one of 72 / sqrt(3) / 100 = 0.42.
     assert abs(drawn.flips.sum() - 5000) < 5 * 50
@@ -44,7 +44,7 @@ def test_half_the_pictures_are_mirrored_and_all_turned_within_the_limit():
 
 
 def test_without_flip_none_is_mirrored_and_without_rotation_none_is_turned():
-    drawn = augmentation.draw(200, epoch=1, augment=Augment(flip=False, rotation=0.0, seed=1))
+    drawn = augmentation.draw(200, stored_pass=1, augment=Augment(flip=False, rotation=0.0, seed=1))
     assert not drawn.flips.any()
     assert not drawn.degrees.any()
 

@@ -13,7 +13,7 @@ from stages.common.command import ThawError
 from stages.common.manifest import Backbone
 from stages.network import backbones
 from stages.network.keras_quietly import keras
-from stages.training import epochs as training
+from stages.training import models
 
 NETWORKS = {"MobileNetV2": {"alpha": 0.35}, "ResNet50V2": {}, "DenseNet121": {}, "EfficientNetV2B0": {}}
 SHAPE = (64, 64, 3)
@@ -161,7 +161,7 @@ def test_the_frozen_part_uses_moving_statistics_and_the_top_shares_the_layers(we
 
 def test_the_whole_model_is_saved_as_plain_keras(weights, pixels, tmp_path):
     network = backbones.load(MOBILENET, weights)
-    head = training.build_head(1280, classes=2, dropout=0.2, seed=1)
+    head = models.build_head(1280, classes=2, dropout=0.2, seed=1)
     pooled = numpy_of(network(pixels / 127.5 - 1, training=False)).mean(axis=(1, 2))
     backbones.whole_model(network, head, rescaled).save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")  # safe mode: no code of ours, no lambda

@@ -25,15 +25,12 @@ import tiny_study
 
 from stages.network.keras_quietly import keras
 from stages.common.params import Schedule
-from stages.training.transfer_phase import TransferPhase
 
 keras.initializers.GlorotUniform = lambda seed: keras.initializers.Constant(0.01)
 folder = Path(sys.argv[1])
 tiny_study.weights_content = (folder / "drawn.h5").read_bytes
 study = tiny_study.inputs(folder, tiny_study.params(**json.loads(sys.argv[2])))
-phase = TransferPhase()
-phase.extend(1, tiny_study.data(study), study.params, folder / "checkpoint.npz")
-phase.write(folder / "transfer", tiny_study.SEED)
+tiny_study.train_head(study, 1, folder / "transfer")
 run = tiny_study.trained(study, Schedule(dataset="tiny", transfer=1, fine=1), folder / "transfer", folder / "work")
 print(json.dumps([[row[name] for name in ("loss", "val_loss")] for row in run.rows]))
 """

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from stages.training.batches import Batches
+from stages.training.batches import Batches, Joined
 
-INPUTS = np.arange(10, dtype=np.float16).reshape(5, 2)
+# Rows 0 to 4 in two arrays, one after the other.
+ROWS = np.arange(10, dtype=np.float16).reshape(5, 2)
+INPUTS = Joined([ROWS[:2], ROWS[2:]], np.array([0, 2, 5]))
 LABELS = np.array([0, 1, 0, 1, 1])
 
 
@@ -26,3 +28,13 @@ def test_keras_reads_the_same_batches_as_often_as_it_likes():
 
 def test_autotuning_is_off():
     assert Batches(INPUTS, LABELS, 2, np.arange(5)).dataset.options().autotune.enabled is False
+
+
+def test_rows_are_read_in_their_order_from_whichever_array_has_them():
+    read = INPUTS[np.array([3, 1, 0, 3])]
+    assert read.tolist() == [[6, 7], [2, 3], [0, 1], [6, 7]]
+    assert read.dtype == np.float32
+
+
+def test_an_array_that_nobody_reads_need_not_be_there():
+    assert Joined([None, ROWS[2:]], np.array([0, 2, 5]))[np.array([4, 2])].tolist() == [[8, 9], [4, 5]]

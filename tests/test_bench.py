@@ -1,10 +1,12 @@
 """The sum of the benchmark, by hand: one data set of small round numbers."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import yaml
 
-from tests.bench import growth, page, report, reproducibility, stages
+from bench import growth, page, report, reproducibility, stages
 
 NUMBERS = {
     "images": {"training": 10, "validation": 5},
@@ -70,7 +72,7 @@ def test_tasks_go_to_the_first_free_job_the_longest_first():
     assert report.makespan([1, 5], jobs=4) == 5
 
 
-def test_the_grid_is_dvc_yaml_s():
+def test_the_grid_is_the_paper_s_variants_without_what_differs_from_them():
     assert report.grid()["cats_dogs"] == [(30, 1), (20, 11), (10, 21), (0, 31)]
     assert report.budgets() == {"cats_dogs": 31, "roses_tulips": 51}
 
@@ -112,10 +114,14 @@ def test_growth_is_held_against_the_line_through_once_and_twice():
 
 
 def test_params_of_a_measurement_differ_by_what_it_changes(tmp_path):
-    stages.write_params(tmp_path, {"seeds": [1, 2], "fine": {"engine": "keras"}})
+    share = stages.Share(Path("data/photos.yaml"), "cats_dogs", tmp_path)
+    share.write_params([(3, 2), (1, 2)], {"seeds": [1, 2], "fine": {"engine": "keras"}})
     expected = yaml.safe_load((stages.ROOT / "params.yaml").read_text())
-    expected["seeds"], expected["fine"]["engine"] = [1, 2], "keras"
-    assert yaml.safe_load((tmp_path / "params.yaml").read_text()) == expected
+    expected |= {"seeds": [1, 2], "repeats": None, "budget": {"cats_dogs": 5}}
+    expected["fine"]["engine"] = "keras"
+    longer, shorter = ({"dataset": "cats_dogs", "transfer": transfer, "fine": 2} for transfer in (3, 1))
+    expected |= {"schedule": longer, "variants": {"cats_dogs-3-2": longer, "cats_dogs-1-2": shorter}}
+    assert yaml.safe_load((share.folder / "params.yaml").read_text()) == expected
 
 
 def test_a_stage_that_fails_ends_the_measurement(capfd):

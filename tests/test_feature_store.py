@@ -44,7 +44,7 @@ def store(folder: Path, params: Params, frozen: Counting) -> FeatureStore:
 def test_an_entry_holds_the_frozen_part_of_each_augmented_picture(tmp_path, dtype):
     params = tiny_study.params(features={"dtype": dtype})
     held = store(tmp_path, params, Counting())
-    entry = held.training(2)
+    entry = held.augmented("training", 2)
     assert isinstance(entry.activations, np.memmap)
     assert (entry.activations.shape, entry.activations.dtype) == ((40, 2, 2, 1), np.dtype(dtype))
     assert (entry.pooled.shape, entry.pooled.dtype) == ((40, 3), np.dtype("float32"))
@@ -64,19 +64,21 @@ def test_validation_pictures_are_not_augmented(tmp_path):
 
 def test_what_is_there_is_not_computed_again(tmp_path):
     first = Counting()
-    store(tmp_path, tiny_study.params(), first).training(1)
+    store(tmp_path, tiny_study.params(), first).augmented("training", 1)
     second = Counting()
     held = store(tmp_path, tiny_study.params(), second)
-    held.training(1)
+    held.augmented("training", 1)
     assert (first.built, first.pictures, second.built) == (1, 40, 0)
-    held.training(2)
+    held.augmented("training", 2)
     assert (second.built, second.pictures) == (1, 40)
 
 
 def test_recomputed_entries_are_the_stored_ones_and_leave_nothing_on_disk(tmp_path):
-    stored = store(tmp_path / "stored", tiny_study.params(), Counting()).training(2)
+    stored = store(tmp_path / "stored", tiny_study.params(), Counting()).augmented("training", 2)
     counting = Counting()
-    entry = store(tmp_path / "not", tiny_study.params(features={"storage": "recompute"}), counting).training(2)
+    entry = store(tmp_path / "not", tiny_study.params(features={"storage": "recompute"}), counting).augmented(
+        "training", 2
+    )
     counting.pictures = 0
     rows = np.array([31, 4, 0, 4, *range(20)])
     for field in ("activations", "pooled"):
@@ -84,23 +86,23 @@ def test_recomputed_entries_are_the_stored_ones_and_leave_nothing_on_disk(tmp_pa
         assert (computed.shape, computed.dtype) == (there.shape, there.dtype)
         np.testing.assert_array_equal(computed[rows], there[rows])
     assert counting.pictures == 2 * len(rows)  # no more than was asked for
-    assert not list((tmp_path / "not" / "store").glob("epoch-*"))
+    assert not list((tmp_path / "not" / "store").glob("training-*"))
 
 
 @pytest.mark.parametrize("file", ["activations.npy", "pooled.npy", "checksums.json"])
 @pytest.mark.parametrize("damage", ["emptied", "cut", "gone"])
 def test_a_damaged_entry_is_noticed_and_computed_again(tmp_path, capsys, file, damage, fault):
-    path = tmp_path / "store" / "epoch-0001" / file
+    path = tmp_path / "store" / "training-0001" / file
     frozen = Counting()
     held = store(tmp_path, tiny_study.params(), frozen)
-    held.training(1)
+    held.augmented("training", 1)
     good = path.read_bytes()
     if damage == "gone":
         path.unlink()
     else:
         path.write_bytes(b"" if damage == "emptied" else good[:-3])
-    held.training(1)
-    held.training(1)
+    held.augmented("training", 1)
+    held.augmented("training", 1)
     assert frozen.pictures == 80
     assert capsys.readouterr().err == f"{path.parent}: damaged; computed again\n"
     fault("damage on disk", f"a file of stored features {damage}", 1, "one line, and computed again")
@@ -108,17 +110,17 @@ def test_a_damaged_entry_is_noticed_and_computed_again(tmp_path, capsys, file, d
 
 @pytest.mark.parametrize("file", ["activations.npy", "pooled.npy"])
 def test_a_flipped_bit_anywhere_is_noticed_and_computed_again(tmp_path, capsys, file, fault):
-    path = tmp_path / "store" / "epoch-0001" / file
+    path = tmp_path / "store" / "training-0001" / file
     frozen = Counting()
     held = store(tmp_path, tiny_study.params(), frozen)
-    held.training(1)
+    held.augmented("training", 1)
     good = path.read_bytes()
     header = Random(1).sample(range(8 * 128), 20)  # one bit of it turns the order of all bytes that follow
     for bit in [*header, *Random(2).sample(range(8 * len(good)), 20)]:
         flipped = bytearray(good)
         flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
-        held.training(1)
+        held.augmented("training", 1)
         assert capsys.readouterr().err == f"{path.parent}: damaged; computed again\n"
         assert path.read_bytes() == good
     assert frozen.pictures == 41 * 40
@@ -137,9 +139,9 @@ def test_of_two_that_need_an_epoch_at_once_one_computes_it_and_the_other_waits(t
     slow = Slow()
     stores = [store(tmp_path, tiny_study.params(), frozen) for frozen in (slow, both)]
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(stores[0].training, 1)
+        first = pool.submit(stores[0].augmented, "training", 1)
         assert computing.wait(60)
-        second = pool.submit(stores[1].training, 1)
+        second = pool.submit(stores[1].augmented, "training", 1)
         np.testing.assert_array_equal(first.result().activations, second.result().activations)
     assert (slow.pictures, both.pictures) == (40, 0)
     assert "another process is writing here; waiting for it" in capsys.readouterr().err
@@ -156,7 +158,7 @@ def test_an_interrupted_entry_leaves_nothing_that_passes_as_good(tmp_path):
             return super().run(pixels)
 
     with pytest.raises(KeyboardInterrupt):
-        store(tmp_path, tiny_study.params(), Interrupted()).training(1)
+        store(tmp_path, tiny_study.params(), Interrupted()).augmented("training", 1)
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["pictures-training"]
 
 

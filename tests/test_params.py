@@ -12,9 +12,12 @@ from stages.common.command import ThawError
 
 GOOD = """
 source: data/photos.yaml
+downloads: [animals, weights]
 budget: {animals: 4}
+variants: {animals-1-3: {dataset: animals, transfer: 1, fine: 3}}
 schedule: {dataset: animals, transfer: 0, fine: 3}
 seeds: [1]
+repeats: null
 clean_training: true
 batch_size: 32
 threads: 1
@@ -22,16 +25,23 @@ augment: {flip: true, rotation: 0.2, seed: 1}
 features: {engine: xnnpack, dtype: float16, storage: on_disk, batch_size: 8}
 head: {dropout: 0.2}
 transfer: {optimizer: adam, learning_rate: 1.0e-4}
+switch: {relative_gain: 0.05}
+sweep: {optimizers: [adam, sgd], rates: [0.001, 0.01], epochs: 2}
 fine:
-  {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, engine: fused, precision: float32, batch_norm: batch,
-  unfreezing: at_once, layer_decay: 1.0, warm_up_epochs: 0, groups: 4, epochs_a_group: 2}
+  {from_layer: 100, optimizer: rmsprop, learning_rate: 1.0e-5, head_learning_rate: null, decay: none, engine: fused,
+  precision: float32, batch_norm: batch, unfreezing: at_once, layer_decay: 1.0, warm_up_epochs: 0, groups: 4,
+  epochs_a_group: 2}
 statistics: {confidence: 0.95, resamples: 2000, seed: 1}
 """
+ABSENT = object()
+
+
+ONE_KIND = "repeats and seeds: exactly one must be null; folds have seeds of their own"
 
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Callable[..., Path]:
-    """Write a good params.yaml with one key, such as `fine.from_layer`, set to another value; None removes it."""
+    """Write a good params.yaml with one key, such as `fine.from_layer`, set to another value; ABSENT removes it."""
 
     def write(key: str, value: Any) -> Path:
         content = yaml.safe_load(GOOD)
@@ -39,7 +49,7 @@ def changed(tmp_path: Path) -> Callable[..., Path]:
         section = content
         for name in sections:
             section = section[name]
-        if value is None:
+        if value is ABSENT:
             del section[last]
         else:
             section[last] = value
@@ -58,7 +68,7 @@ def test_the_repository_s_params_are_good():
 def test_every_key_is_read(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(GOOD)
-    assert params.load(path).model_dump(exclude_none=True) == yaml.safe_load(GOOD)
+    assert params.load(path).model_dump(exclude_unset=True) == yaml.safe_load(GOOD)
 
 
 @pytest.mark.parametrize("number", ["1e-05", "1E-05", "1.0e-5", "1.e-5", "0.00001", "+1e-05", ".1e-4"])
@@ -73,6 +83,17 @@ def test_small_numbers_are_read_in_every_way_of_writing(tmp_path, number):
     [
         ("schedule.transfer", 5),
         ("schedule.fine", 500),
+        ("schedule.transfer", "auto"),
+        ("schedule.fine", "rest"),
+        ("schedule.head_rate", 1e-3),
+        ("schedule.head_optimizer", "rmsprop"),
+        ("schedule.fine_rate", 1e-4),
+        ("schedule.fine_optimizer", "adam"),
+        ("schedule.fine_head_rate", 1e-3),
+        ("schedule.decay", "cosine"),
+        ("fine.head_learning_rate", 1e-3),
+        ("switch.relative_gain", 0.001),
+        ("sweep.rates", [1]),
         ("seeds", [0, 2**32 - 1]),
         ("augment.seed", 0),
         ("schedule.unfreezing", "gradual"),
@@ -109,8 +130,29 @@ def test_a_good_value_is_taken(changed, key, value):
         ("seed", 1, "unknown key 'seed'; did you mean 'seeds'?"),
         ("fine.learnig_rate", 1e-5, "unknown key 'fine.learnig_rate'; did you mean 'learning_rate'?"),
         ("head.xyz", 1, "unknown key 'head.xyz'; known here: dropout"),
-        ("seeds", None, "missing key 'seeds'; add it"),
-        ("fine.from_layer", None, "missing key 'fine.from_layer'; add it"),
+        ("seeds", ABSENT, "missing key 'seeds'; add it"),
+        ("fine.from_layer", ABSENT, "missing key 'fine.from_layer'; add it"),
+        ("seeds", None, ONE_KIND),
+        ("repeats", {"animals": 2}, ONE_KIND),
+        ("repeats", {"animals": 0}, "repeats.animals: Input should be greater than or equal to 1, not 0"),
+        ("downloads", [], "downloads: List should have at least 1 item after validation, not 0"),
+        ("variants", {}, "variants: Dictionary should have at least 1 item after validation, not 0"),
+        (
+            "variants",
+            {"long": {"dataset": "animals", "transfer": 1, "fine": 3}},
+            "variants: 'long' is the plain schedule animals-1-3; call it that",
+        ),
+        (
+            "variants",
+            {"animals-1-3": {"dataset": "animals", "transfer": 1, "fine": 3, "decay": "cosine", "fine_rate": 0.1}},
+            "variants: 'animals-1-3' differs from animals-1-3 by fine_rate, decay; call it animals-1-3-WORD",
+        ),
+        ("schedule.decay", "linear", "schedule.decay: Input should be 'none' or 'cosine', not 'linear'"),
+        ("schedule.head_rate", 0, "schedule.head_rate: Input should be greater than 0, not 0"),
+        ("switch.relative_gain", 1, "switch.relative_gain: Input should be less than 1, not 1"),
+        ("switch.relative_gain", 0, "switch.relative_gain: Input should be greater than 0, not 0"),
+        ("sweep.rates", [], "sweep.rates: List should have at least 1 item after validation, not 0"),
+        ("sweep.epochs", 0, "sweep.epochs: Input should be greater than or equal to 1, not 0"),
         ("schedule.fine", -1, "schedule.fine: Input should be greater than or equal to 0, not -1"),
         ("schedule.fine", 1.5, "schedule.fine: Input should be a valid integer, not 1.5"),
         ("schedule.fine", 3.0, "schedule.fine: Input should be a valid integer, not 3.0"),
@@ -163,7 +205,7 @@ def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message
     with pytest.raises(ThawError) as error:
         params.load(path)
     assert str(error.value) == f"{path}: {message}"
-    told("params", str(error.value), f"no {key}" if value is None else f"{key}: {value!r}")
+    told("params", str(error.value), f"no {key}" if value is ABSENT else f"{key}: {value!r}")
 
 
 @pytest.mark.parametrize(
@@ -173,10 +215,10 @@ def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message
         ("", "must be a mapping of keys"),
         ("- 1\n- 2\n", "must be a mapping of keys"),
         ("seeds: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
-        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 5 and in 17); mend the file"),
+        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 7 and in 23); mend the file"),
         (
-            GOOD.replace("fine: 3", "fine: 3, fine: 4"),
-            "cannot be read as YAML (the key 'fine' stands in line 4 and in 4); mend the file",
+            GOOD.replace("transfer: 0, fine: 3", "transfer: 0, fine: 3, fine: 4"),
+            "cannot be read as YAML (the key 'fine' stands in line 6 and in 6); mend the file",
         ),
     ],
     ids=["open bracket", "empty", "list", "python object", "key twice", "key twice in a section"],
@@ -196,5 +238,53 @@ def test_a_missing_file_gives_one_line(tmp_path):
     assert str(error.value) == f"{tmp_path / 'params.yaml'}: no such file; name an existing one"
 
 
-def test_a_schedule_counts_its_epochs():
-    assert params.Schedule(dataset="animals", transfer=20, fine=11).epochs == 31
+@pytest.fixture
+def loaded(tmp_path: Path) -> Callable[[str, str], params.Params]:
+    """The good params with a piece of their text replaced."""
+
+    def load(old: str = "", new: str = "") -> params.Params:
+        path = tmp_path / "params.yaml"
+        path.write_text(GOOD.replace(old, new))
+        return params.load(path)
+
+    return load
+
+
+def test_a_variant_is_found_by_its_name_and_the_trial_is_the_schedule(loaded):
+    plain = params.Schedule(dataset="animals", transfer=1, fine=3)
+    assert loaded().named("animals-1-3") == plain
+    assert loaded().named("trial") == params.Schedule(dataset="animals", transfer=0, fine=3)
+
+
+def test_a_variant_that_is_not_there_is_named_beside_the_known_ones(loaded, told):
+    with pytest.raises(ThawError) as error:
+        loaded().named("animals-3-1")
+    assert str(error.value) == ("params.yaml: variants: there is no 'animals-3-1'; known are animals-1-3, trial")
+    told("params", str(error.value), "--variant animals-3-1")
+
+
+def test_each_seed_is_a_repeat_on_the_split_with_its_own_order_of_passes(loaded):
+    expected = [params.Repeat(1, 7, None, 1), params.Repeat(2, 3, None, 2)]
+    assert loaded("seeds: [1]", "seeds: [7, 3]").repeats_of("animals") == expected
+
+
+def test_each_fold_is_a_repeat_with_a_seed_and_an_order_of_its_own(loaded):
+    folded = loaded("seeds: [1]\nrepeats: null", "seeds: null\nrepeats: {animals: 2}")
+    assert folded.repeats_of("animals") == [params.Repeat(1, 1, 1, 1), params.Repeat(2, 2, 2, 2)]
+
+
+def test_what_a_schedule_has_of_its_own_replaces_head_and_fine_phase(loaded):
+    plain = loaded()
+    own = {"head_rate": 0.01, "head_optimizer": "sgd", "fine_rate": 0.02, "fine_optimizer": "adam"}
+    own |= {"fine_head_rate": 0.03, "batch_norm": "moving", "decay": "cosine", "layer_decay": 0.5, "warm_up_epochs": 1}
+    schedule = params.Schedule(dataset="animals", transfer=1, fine=3, **own)
+    assert schedule.differs == own
+    expected = plain.model_dump()
+    expected["transfer"] = {"optimizer": "sgd", "learning_rate": 0.01}
+    expected["fine"] |= {"optimizer": "adam", "learning_rate": 0.02, "head_learning_rate": 0.03}
+    expected["fine"] |= {"batch_norm": "moving", "decay": "cosine", "layer_decay": 0.5, "warm_up_epochs": 1}
+    assert plain.of(schedule).model_dump() == expected
+
+
+def test_a_plain_schedule_replaces_nothing(loaded):
+    assert loaded().of(params.Schedule(dataset="animals", transfer="auto", fine="rest")) == loaded()

@@ -8,7 +8,6 @@ import tiny_study
 
 from stages import train
 from stages.common.params import Schedule
-from stages.training.transfer_phase import TransferPhase
 
 FINE = 2
 LOSSES = ("loss", "val_loss", "train_clean_loss")
@@ -23,9 +22,7 @@ def folder(tmp_path_factory):
 
 def trained(folder: Path, work: Path, engine: str, precision: str, fine: int = FINE) -> train.Run:
     study = tiny_study.inputs(folder, tiny_study.params(fine={"engine": engine, "precision": precision}))
-    phase = TransferPhase()
-    phase.extend(0, tiny_study.data(study), study.params, work / "checkpoint.npz")
-    phase.write(work / "transfer", tiny_study.SEED)
+    tiny_study.train_head(study, 0, work / "transfer")
     return tiny_study.trained(study, Schedule(dataset="tiny", transfer=0, fine=fine), work / "transfer", work / "work")
 
 
@@ -42,14 +39,16 @@ def test_losses_differ_by_what_rounding_explains(folder, tmp_path, engine, preci
     # A rounding in each of some fifty layers, of which most average out: as much as a tenth of them in one direction.
     assert difference.max() < 5 * ROUNDING[precision] * FINE
     assert difference.max() > 0
-    weights = [run.backbone.get_weights() for run in (exact, mixed)]
+    weights = [run.network[0].get_weights() for run in (exact, mixed)]
     assert {weight.dtype for weight in weights[1]} == {np.dtype("float32")}
     assert any((one != other).any() for one, other in zip(*weights, strict=True))
 
 
 def test_the_saved_model_computes_in_float32(folder, tmp_path):
     run = trained(folder, tmp_path, "fused", "mixed_bfloat16")
-    assert {layer.compute_dtype for layer in run.backbone.layers} == {"float32"}
+    study = tiny_study.inputs(folder, tiny_study.params())
+    saved = train.whole_model(study, run)
+    assert {layer.compute_dtype for layer in saved._flatten_layers()} == {"float32"}
 
 
 def test_what_is_taken_up_again_in_float16_goes_on_with_the_same_scale_of_losses(folder, tmp_path):

@@ -12,8 +12,7 @@ from stages.common.params import Params, Schedule
 from stages.network.inputs import Inputs
 from stages.pictures import augmentation, randomness
 from stages.pictures import parts as pictures
-from stages.training import epochs as training
-from stages.training.transfer_phase import TransferPhase
+from stages.training import models
 
 FROM_LAYER = 100
 COLUMNS = ("accuracy", "loss", "val_accuracy", "val_loss", "train_clean_accuracy", "train_clean_loss")
@@ -47,9 +46,9 @@ def plain_history(study: Inputs, schedule: Schedule) -> list[dict[str, float]]:
     pixels = {part: decoded(study, part) for part in pictures.PARTS}
     labels = {part: study.parts[part].labels[:, np.newaxis].astype("float32") for part in pictures.PARTS}
     model(pixels["validation"][:1].astype("float32"))
-    model.logit.set_weights(training.build_head(1280, 2, params.head.dropout, tiny_study.SEED).get_weights())
+    model.logit.set_weights(models.build_head(1280, 2, params.head.dropout, tiny_study.SEED).get_weights())
     history = []
-    for epoch in range(1, schedule.epochs + 1):
+    for epoch in range(1, schedule.transfer + schedule.fine + 1):
         if epoch == 1 and schedule.transfer:
             plain_compile(model, keras.optimizers.Adam(params.transfer.learning_rate))
         if epoch == schedule.transfer + 1:
@@ -57,28 +56,27 @@ def plain_history(study: Inputs, schedule: Schedule) -> list[dict[str, float]]:
             for layer in backbone.layers[:FROM_LAYER]:
                 layer.trainable = False
             plain_compile(model, keras.optimizers.RMSprop(params.fine.learning_rate))
-        training.reset_dropout(model, tiny_study.SEED, epoch)
+        models.reset_dropout(model, tiny_study.SEED, epoch)
         order = randomness.order(len(labels["training"]), tiny_study.SEED, epoch)
         drawn = augmentation.draw(len(order), epoch, params.augment)
         augmented = augmentation.applied(pixels["training"], drawn, slice(None))
         run = model.fit(
-            augmented[order],
-            labels["training"][order],
-            batch_size=params.batch_size,
-            shuffle=False,
-            validation_data=(pixels["validation"].astype("float32"), labels["validation"]),
-            verbose=0,
-        )
-        clean = model.evaluate(
-            pixels["training"].astype("float32"),
-            labels["training"],
-            batch_size=params.batch_size,  # another size sums in another order
-            verbose=0,
-            return_dict=True,
+            augmented[order], labels["training"][order], batch_size=params.batch_size, shuffle=False, verbose=0
         )
         row = {name: values[0] for name, values in run.history.items()}
-        history.append(row | {f"train_clean_{name}": value for name, value in clean.items()})
+        for prefix, part in (("val_", "validation"), ("train_clean_", "training")):
+            pictures_of_part = pixels[part].astype("float32")
+            # In batches of another size, sums come in another order.
+            logits = model.predict(pictures_of_part, batch_size=params.batch_size, verbose=0)
+            row |= {f"{prefix}{name}": value for name, value in measured(logits, labels[part]).items()}
+        history.append(row)
     return history
+
+
+def measured(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Means over all pictures, where Keras's `evaluate` sums by batches, in float32 (test_evaluation.py)."""
+    losses = keras.ops.convert_to_numpy(keras.losses.binary_crossentropy(labels, logits, from_logits=True))
+    return {"accuracy": np.mean((logits > 0) == labels), "loss": losses.astype(np.float64).mean()}
 
 
 def plain_compile(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
@@ -94,9 +92,7 @@ def decoded(study: Inputs, part: str) -> np.ndarray:
 
 def staged(study: Inputs, schedule: Schedule, folder: Path) -> train.Run:
     """What the stages `features`, `transfer` and `train` compute."""
-    phase = TransferPhase()
-    phase.extend(2, tiny_study.data(study), study.params, folder / "checkpoint.npz")
-    phase.write(folder / "transfer", tiny_study.SEED)
+    tiny_study.train_head(study, 2, folder / "transfer")
     return tiny_study.trained(study, schedule, folder / "transfer", folder / "work")
 
 
@@ -110,6 +106,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("batch_norm", ["batch", "moving"])
+def test_picture_by_picture_the_staged_history_is_the_plain_way_s_to_the_last_bit(folder, tmp_path, batch_norm):
+    # On some CPUs the kernels round a picture's activations by its place in the batch: in batches of one all have one.
+    params = params_of(batch_norm, engine="keras", dtype="float32", batch_size=1)
+    study = tiny_study.inputs(folder, params)
+    schedule = Schedule(dataset="tiny", transfer=2, fine=2)
+    np.testing.assert_array_equal(
+        values(staged(study, schedule, tmp_path).rows), values(plain_history(study, schedule))
+    )
+
+
+@pytest.mark.parametrize("batch_norm", ["batch", "moving"])
 @pytest.mark.parametrize(("transfer", "fine"), [(0, 3), (3, 0), (2, 2)])
 def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfer, fine):
     schedule = Schedule(dataset="tiny", transfer=transfer, fine=fine)
@@ -117,15 +124,18 @@ def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfe
     stored = tiny_study.inputs(folder, params_of(batch_norm, engine="xnnpack", dtype="float16"))
     expected = values(plain_history(exact, schedule))
 
-    # Keras's own kernels and float32 on disk lose nothing: the same history to the last bit.
-    np.testing.assert_array_equal(values(staged(exact, schedule, tmp_path / "exact").rows), expected)
+    # Keras's own kernels and float32 on disk lose nothing but what rounding by the place in a batch does, in the last
+    # of 24 bits in each of some fifty layers, carried on as below.
+    epochs = np.arange(1, schedule.transfer + schedule.fine + 1)[:, np.newaxis]
+    difference = np.abs(values(staged(exact, schedule, tmp_path / "exact").rows) - expected)
+    assert (difference[:, LOSSES] < epochs * 50 / 2**24).all()
+    assert not difference[:, ACCURACIES].any()
 
     # float16 keeps 11 bits, so an activation is off by up to 1 in 2048, and a loss near 0.7 by as much if nothing
     # averages out; each epoch's updates, made from such activations, carry as much again into the next one's losses.
     # Accuracy may differ where a logit is as near to 0; one image of the smaller part is allowed.
-    carried = np.arange(1, schedule.epochs + 1)[:, np.newaxis] / 2048
     difference = np.abs(values(staged(stored, schedule, tmp_path / "stored").rows) - expected)
-    assert (difference[:, LOSSES] < carried).all()
+    assert (difference[:, LOSSES] < epochs / 2048).all()
     assert difference[:, ACCURACIES].max() <= 1 / len(exact.parts["validation"])
 
 
@@ -135,7 +145,7 @@ def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
     first = staged(study, schedule, tmp_path / "first")
     second = staged(study, schedule, tmp_path / "second")
     np.testing.assert_array_equal(values(first.rows), values(second.rows))
-    models = [tiny_study.whole_model(study, run) for run in (first, second)]
+    models = [train.whole_model(study, run) for run in (first, second)]
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -155,10 +165,11 @@ def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine
 def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_path):
     study = tiny_study.inputs(folder, params_of("batch", engine="keras", dtype="float32"))
     run = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
-    tiny_study.whole_model(study, run).save(tmp_path / "model.keras")
+    train.whole_model(study, run).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     logits = loaded.predict(decoded(study, "validation").astype("float32"), verbose=0)[:, 0]
-    np.testing.assert_allclose(logits, run.logits[:, 0], rtol=1e-3, atol=1e-4)  # in batches of another size
+    recorded = run.validation.logits[-1, :, 0]  # in batches of another size, and as float16, which keeps 11 bits
+    np.testing.assert_allclose(logits, recorded, rtol=1e-3, atol=1e-4)
     labels = study.parts["validation"].labels
     # Cross-entropy from logits by hand: log(1 + exp(-margin)), the margin being the logit's sign towards the label.
     loss = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean()
@@ -166,6 +177,7 @@ def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_pa
     assert loss == pytest.approx(run.rows[-1]["val_loss"], rel=1e-5)  # float32 sums in another order
 
 
-def params_of(batch_norm: str, engine: str, dtype: str) -> Params:
+def params_of(batch_norm: str, engine: str, dtype: str, batch_size: int = 8) -> Params:
     fine = {"batch_norm": batch_norm, "engine": "keras" if engine == "keras" else "fused"}
-    return tiny_study.params(fine=fine, features={"engine": engine, "dtype": dtype})
+    features = {"engine": engine, "dtype": dtype, "batch_size": batch_size}
+    return tiny_study.params(fine=fine, features=features, batch_size=batch_size)

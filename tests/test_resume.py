@@ -7,6 +7,7 @@ import pytest
 import tiny_study
 from test_reference import values
 
+from stages import train
 from stages.common.params import Schedule
 from stages.training import epochs as training
 from stages.training import transfer_phase
@@ -19,10 +20,7 @@ TRANSFER = 1
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study whose transfer phase is trained to epoch TRANSFER."""
     folder = tmp_path_factory.mktemp("resume")
-    study = tiny_study.inputs(folder, tiny_study.params())
-    phase = TransferPhase()
-    phase.extend(TRANSFER, tiny_study.data(study), study.params, folder / "checkpoint.npz")
-    phase.write(folder / "transfer", tiny_study.SEED)
+    tiny_study.train_head(tiny_study.inputs(folder, tiny_study.params()), TRANSFER, folder / "transfer")
     return folder
 
 
@@ -31,7 +29,7 @@ def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.
     study = tiny_study.inputs(folder, tiny_study.params(**changes))
     schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
     run = tiny_study.trained(study, schedule, folder / "transfer", work)
-    return tiny_study.whole_model(study, run).get_weights(), run.rows
+    return train.whole_model(study, run).get_weights(), run.rows
 
 
 def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.ndarray], list[dict]]) -> None:
@@ -40,36 +38,28 @@ def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.n
         np.testing.assert_array_equal(left, right)
 
 
-def record_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The epochs trained from here on, added as they come."""
+def record_epochs(monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -> list[int]:
+    """The epochs trained from here on, added as they come; at the first turn of `stop_at` training is interrupted."""
     trained_epochs = []
-    run_epoch = training.run_epoch
+    fit = training._fit
 
-    def recording(model, now, batches, validation, seed, epoch):
+    def recording(model, before, batches, seed, epoch):
         trained_epochs.append(epoch)
-        return run_epoch(model, now, batches, validation, seed, epoch)
+        if epoch == stop_at and trained_epochs.count(epoch) == 1:
+            raise KeyboardInterrupt
+        return fit(model, before, batches, seed, epoch)
 
-    monkeypatch.setattr(training, "run_epoch", recording)
+    monkeypatch.setattr(training, "_fit", recording)
     return trained_epochs
 
 
 def test_an_interrupted_fine_phase_goes_on_from_its_last_epoch(folder, tmp_path, monkeypatch):
     whole = run(folder, 3, tmp_path / "whole/one")
-    trained_epochs = []
-    run_epoch = training.run_epoch
-
-    def stopping(model, now, batches, validation, seed, epoch):
-        if epoch == 3 and len(trained_epochs) == 1:
-            trained_epochs.append("interrupted")
-            raise KeyboardInterrupt
-        trained_epochs.append(epoch)
-        return run_epoch(model, now, batches, validation, seed, epoch)
-
-    monkeypatch.setattr(training, "run_epoch", stopping)
+    trained_epochs = record_epochs(monkeypatch, stop_at=3)
     with pytest.raises(KeyboardInterrupt):
         run(folder, 3, tmp_path / "work/one")
     assert_same(run(folder, 3, tmp_path / "work/one"), whole)
-    assert trained_epochs == [2, "interrupted", 3, 4]
+    assert trained_epochs == [2, 3, 3, 4]
 
 
 def test_a_longer_schedule_goes_on_from_a_shorter_one(folder, tmp_path):
@@ -107,7 +97,7 @@ def test_a_transfer_phase_extends_itself_beyond_what_is_held(folder, tmp_path):
     data = tiny_study.data(study)
     at_once = TransferPhase()
     at_once.extend(3, data, study.params, tmp_path / "at_once.npz")
-    extended = transfer_phase.read(folder / "transfer", tiny_study.SEED)
+    extended = transfer_phase.read(transfer_phase.path_in(folder / "transfer", study.params.transfer, 1))
     extended.extend(3, data, study.params, tmp_path / "extended.npz")
     assert len(at_once.rows) == len(extended.rows) == 3
     np.testing.assert_array_equal(values(at_once.rows), values(extended.rows))

@@ -13,10 +13,12 @@ ON_NETWORKS = "--source small.yaml --images images --split table.csv --weights w
 COMMANDS = {
     "download": "--source small.yaml --name animals --out out",
     "split": "--source small.yaml --dataset animals --archive raw --images images --split table.csv",
-    "features": f"{ON_NETWORKS} --epochs 1 --out out.json",
-    "transfer": f"{ON_NETWORKS} --features features.json --epochs 1 --work work --out out",
-    "train": f"--dataset animals --transfer 0 --fine 1.5 {ON_NETWORKS} --features features.json --transfer-phase out "
-    "--work work --model model --history history.csv --metrics metrics.json",
+    "features": f"--dataset animals {ON_NETWORKS} --epochs 1 --out out.json",
+    "transfer": f"--dataset animals {ON_NETWORKS} --features features.json --epochs 1 --work work --out out "
+    "--seconds seconds.csv --converged converged",
+    "train": f"--variant trial {ON_NETWORKS} --features features.json --transfer-phase out --transfer-work heads "
+    "--work work --model model --results results --seconds seconds.csv --history history.csv --metrics metrics.json",
+    "head_rates": f"--dataset animals {ON_NETWORKS} --features features.json --out rates.csv",
 }
 MISTAKES = [
     (
@@ -29,7 +31,24 @@ MISTAKES = [
     ),
     (
         {"budget": {"animals": 4}},
-        "params.yaml: schedule.dataset: there is no 'flowers' under budget; known are animals",
+        "params.yaml: variants.flowers-1-2.dataset: there is no 'flowers' under budget; known are animals",
+    ),
+    (
+        {"downloads": ["animals", "flowers", "weights", "nope"]},
+        "params.yaml: downloads: {path} has no download 'nope'; known are animals, flowers, weights",
+    ),
+    (
+        {"downloads": ["animals", "weights"]},
+        "params.yaml: downloads: 'flowers' is missing, which the stages read; add it",
+    ),
+    (
+        {"downloads": ["animals", "flowers"]},
+        "params.yaml: downloads: 'weights' is missing, which the stages read; add it",
+    ),
+    (
+        {"seeds": None, "repeats": {"flowers": 2}},
+        "params.yaml: repeats: 1 of 'animals', but {path} divides it into no folds; lower it, or set "
+        "datasets.animals.split.folds there",
     ),
     (
         {"batch_size": 5},
@@ -69,8 +88,8 @@ def test_what_the_manifest_has_not_is_told_in_one_line(written, changes, message
     with pytest.raises(ThawError) as caught:
         settings.read(source, params.load(tmp_path / "params.yaml"))
     assert str(caught.value) == message.format(path=source)
-    ((key, value),) = changes.items()
-    told("params against the manifest", str(caught.value), f"{key}: {value}")
+    shown = ", ".join(f"{key}: {value}" for key, value in changes.items())
+    told("params against the manifest", str(caught.value), shown)
 
 
 @pytest.mark.parametrize("stage", COMMANDS)
@@ -83,8 +102,6 @@ def test_what_the_manifest_has_not_is_told_in_one_line(written, changes, message
     ids=["half an epoch", "no such data set"],
 )
 def test_no_stage_starts_work(stage, changes, message, written, tmp_path, monkeypatch, capfd, fault, request):
-    if stage == "train" and "nope" in str(changes):
-        monkeypatch.setitem(COMMANDS, "train", COMMANDS["train"].replace("1.5", "1"))
     written(changes)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [stage, *COMMANDS[stage].split()])
@@ -100,30 +117,30 @@ def test_no_stage_starts_work(stage, changes, message, written, tmp_path, monkey
     fault("params against the manifest", f"a stage started all the same ({request.node.callspec.id})", 1, line)
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("--transfer 0 --fine 1.5", "schedule: fine: Input should be a valid integer, not 1.5"),
-        ("--transfer 0 --fine [1", "schedule: fine: Input should be a valid integer, not '[1'"),
-        ("--transfer -1 --fine 5", "schedule: transfer: Input should be greater than or equal to 0, not -1"),
-        ("--transfer 0 --fine 0", "schedule: transfer and fine are both 0; give at least one phase an epoch"),
-        (
-            "--transfer 0 --fine 1 --unfreezing slowly",
-            "schedule: unfreezing: Input should be 'at_once' or 'gradual', not 'slowly'",
-        ),
-    ],
-    ids=["half an epoch", "no number", "less than none", "no epoch", "unknown style"],
-)
-def test_a_schedule_of_the_grid_that_lies(words, message, written, tmp_path, monkeypatch, told):
+def test_a_variant_that_is_not_in_params_is_refused(written, tmp_path, monkeypatch, told):
     from stages import train
 
     written({})
     monkeypatch.chdir(tmp_path)
-    command = COMMANDS["train"].replace("--transfer 0 --fine 1.5", words)
-    monkeypatch.setattr(sys, "argv", ["train", *command.split()])
+    monkeypatch.setattr(sys, "argv", ["train", *COMMANDS["train"].replace("trial", "flowers-2-1").split()])
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ThawError) as caught:
         train.main()
-    assert str(caught.value) == message
+    assert str(caught.value) == ("params.yaml: variants: there is no 'flowers-2-1'; known are flowers-1-2, trial")
     assert sorted(tmp_path.rglob("*")) == before
-    told("params", message, f"a schedule in dvc.yaml: {words}")
+    told("params", str(caught.value), "--variant flowers-2-1")
+
+
+def test_folds_must_be_as_many_as_the_repeats(written, small_manifest, write_manifest, tmp_path):
+    written({"seeds": None, "repeats": {"animals": 2, "flowers": 3}})
+    params_read = params.load(tmp_path / "params.yaml")
+    for name, folds in (("animals", 2), ("flowers", 3)):
+        small_manifest["datasets"][name]["split"]["folds"] = folds
+    # Two folds of 6 animals leave 3 to train on, three of 9 flowers 6: fewer than a batch of 4.
+    with pytest.raises(ThawError, match="batch_size: 4 is more than the 3 training images of 'animals'"):
+        settings.read(write_manifest(small_manifest), params_read)
+    small_manifest["datasets"]["animals"]["split"]["folds"] = 3
+    assert settings.read(write_manifest(small_manifest), params_read)
+    small_manifest["datasets"]["flowers"]["split"]["folds"] = 2
+    with pytest.raises(ThawError, match=r"repeats: 3 of 'flowers', but .* divides it into 2 folds; lower it"):
+        settings.read(write_manifest(small_manifest), params_read)

@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from stages.training import checkpoints as state
+from stages.training import checkpoints
 
 ROWS = [{"epoch": 1, "phase": "fine", "loss": 0.5}]
 ARRAYS = [np.arange(30, dtype=np.float32).reshape(5, 6), np.array(3.0, np.float32), np.arange(4)]
@@ -16,11 +16,11 @@ FLIPS = 1000
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     path = tmp_path / "state.npz"
-    state.write(path, ROWS, ARRAYS)
+    checkpoints.write(path, ROWS, ARRAYS)
     return path
 
 
-def assert_as_written(found: tuple[list[dict], state.State]) -> None:
+def assert_as_written(found: tuple[list[dict], checkpoints.State]) -> None:
     rows, arrays = found
     assert rows == ROWS
     for one, other in zip(arrays, ARRAYS, strict=True):
@@ -29,12 +29,12 @@ def assert_as_written(found: tuple[list[dict], state.State]) -> None:
 
 
 def test_what_is_written_is_read_back(written, capsys):
-    assert_as_written(state.read(written))
+    assert_as_written(checkpoints.read(written))
     assert capsys.readouterr().err == ""
 
 
 def test_what_is_not_there_is_no_damage(tmp_path, capsys):
-    assert state.read(tmp_path / "state.npz") is None
+    assert checkpoints.read(tmp_path / "state.npz") is None
     assert capsys.readouterr().err == ""
 
 
@@ -45,7 +45,7 @@ def test_a_flipped_bit_is_noticed_or_changes_nothing(written, capsys, fault):
         flipped = bytearray(good)
         flipped[bit // 8] ^= 1 << bit % 8
         written.write_bytes(flipped)
-        found = state.read(written)
+        found = checkpoints.read(written)
         told = f"{written}: damaged; passed over\n" if found is None else ""
         assert capsys.readouterr().err == told
         damaged += found is None
@@ -64,6 +64,6 @@ def test_a_state_cut_short_anywhere_is_noticed(written, capsys, fault):
     good = written.read_bytes()
     for length in range(len(good)):
         written.write_bytes(good[:length])
-        assert state.read(written) is None
+        assert checkpoints.read(written) is None
         assert capsys.readouterr().err == f"{written}: damaged; passed over\n"
     fault("damage on disk", "a checkpoint or a transfer state cut short", len(good), "one line, and passed over")

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tiny_study
 
-from stages.training import epochs as training
-from stages.training import fine_phase, optimizers
+from stages.training import fine_phase, models, optimizers
 
 RATE = 0.1
 STEPS = 3  # of an epoch
+EPOCHS = 4
 DATA = SimpleNamespace(steps=STEPS, classes=2)
 LAYERS = ["frozen", "low", "middle", "high"]
 
@@ -24,10 +24,10 @@ def backbone() -> keras.Model:
     return keras.Model(pictures, outputs)
 
 
-def fine_tuned(network: keras.Model, **style: object) -> training.FineTuned:
+def fine_tuned(network: keras.Model, **style: object) -> models.FineTuned:
     """`network` compiled for a fine phase by plain gradient descent, whose steps are rate times gradient."""
-    head = training.build_head(2, classes=2, dropout=0.0, seed=1)
-    return fine_phase.fine_tuned(network, head, DATA, params(**style))
+    head = models.build_head(2, classes=2, dropout=0.0, seed=1)
+    return fine_phase.fine_tuned(network, head, DATA, params(**style), EPOCHS)
 
 
 def params(**style: object) -> object:

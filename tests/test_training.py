@@ -1,16 +1,17 @@
 """Training on more than two classes, and losses that are no numbers."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import tiny_study
 
 from stages.common.command import ThawError
+from stages.common.params import Repeat
 from stages.network.keras_quietly import keras
-from stages.training import checkpoints as state
-from stages.training import epochs as training
-from stages.training import optimizers
-from stages.training.batches import Batches
-from stages.training.epochs import Row
+from stages.training import models, optimizers
+from stages.training.batches import Batches, Joined
+from stages.training.epochs import Epoch, epochs
 
 CHANNELS = 5
 IMAGES = 24
@@ -25,34 +26,54 @@ def separable(classes: int) -> tuple[np.ndarray, np.ndarray]:
     return pooled.astype(np.float32), labels
 
 
+@dataclass
+class InMemory:
+    """The same training batches in each epoch, and what is measured after it."""
+
+    batches: Batches
+    measured: dict[str, Batches]
+    repeat: Repeat = tiny_study.ON_SPLIT
+
+    def training(self, epoch: int, field: str) -> Batches:
+        return self.batches
+
+    def evaluations(self, field: str) -> dict[str, Batches]:
+        return self.measured
+
+    def frozen_seconds(self, epoch: int) -> float:
+        return 0.0
+
+
 def compiled(classes: int, learning_rate: float) -> keras.Model:
-    head = training.build_head(CHANNELS, classes, dropout=0.0, seed=1)
-    training.compile_model(head, optimizers.fresh("adam", learning_rate), classes)
+    head = models.build_head(CHANNELS, classes, dropout=0.0, seed=1)
+    models.compile_model(head, optimizers.fresh("adam", learning_rate), classes)
     return head
 
 
 def in_batches(pooled: np.ndarray, labels: np.ndarray) -> Batches:
-    return Batches(pooled, labels, BATCH, np.arange(len(pooled)))
+    return Batches(Joined([pooled], np.array([0, len(pooled)])), labels, BATCH, np.arange(len(pooled)))
 
 
-def run_epoch(head: keras.Model, read: Batches, evaluations: dict[str, Batches], epoch: int) -> Row:
-    return training.run_epoch(head, state.captured(head), read, evaluations, seed=1, epoch=epoch)
+def last_epoch(head: keras.Model, read: Batches, measured: Batches, numbers: range) -> Epoch:
+    *_, last = epochs(head, "transfer", "pooled", InMemory(read, {"val_": measured}), numbers)
+    return last
 
 
 @pytest.mark.parametrize(("classes", "units"), [(2, 1), (3, 3), (5, 5)])
 def test_a_head_learns_its_classes_and_tells_cross_entropy(classes, units):
     pooled, labels = separable(classes)
-    head, read = compiled(classes, learning_rate=0.1), in_batches(pooled, labels)
-    for epoch in range(1, 30):
-        row = run_epoch(head, read, {"val_": read}, epoch)
-    logits = training.logits(head, read)
-    assert logits.shape == (IMAGES, units)
-    assert row["val_accuracy"] == 1.0
+    read = in_batches(pooled, labels)
+    head = compiled(classes, learning_rate=0.1)
+    epoch = last_epoch(head, read, read, range(1, 30))
+    assert (epoch.logits.shape, epoch.logits.dtype) == ((IMAGES, units), np.dtype("float16"))
+    logits = head.predict(pooled, verbose=0)
+    np.testing.assert_allclose(epoch.logits, logits, rtol=2**-10, atol=2**-10)  # float16 keeps 11 bits
+    assert epoch.row["val_accuracy"] == 1.0
     # By hand: two classes have one logit, that of class 1 against class 0.
     both = np.hstack([np.zeros_like(logits), logits]) if units == 1 else logits
     log_probabilities = both - np.log(np.exp(both).sum(axis=1, keepdims=True))
     expected = -log_probabilities[np.arange(IMAGES), labels].mean()
-    assert row["val_loss"] == pytest.approx(expected, rel=1e-5)  # float32 sums in another order
+    assert epoch.row["val_loss"] == pytest.approx(expected, rel=1e-5)  # float32 sums in another order
 
 
 def test_a_loss_that_is_no_number_names_epoch_batch_and_rate():
@@ -60,10 +81,25 @@ def test_a_loss_that_is_no_number_names_epoch_batch_and_rate():
     pooled[17] = np.nan  # in the third batch of eight
     read = in_batches(pooled, labels)
     with pytest.raises(ThawError) as error:
-        run_epoch(compiled(2, learning_rate=0.5), read, {}, epoch=4)
+        last_epoch(compiled(2, learning_rate=0.5), read, read, range(4, 5))
     assert str(error.value) == (
         "epoch 4, batch 3: loss is nan; lower this phase's learning_rate (0.5 now) in params.yaml"
     )
+
+
+def test_a_loss_that_comes_out_finite_when_the_epoch_is_trained_again_names_no_batch(monkeypatch):
+    head, read = compiled(2, learning_rate=0.5), in_batches(*separable(2))
+    fit = head.fit
+
+    def failing(*arguments: object, **options: object) -> object:
+        found = fit(*arguments, **options)
+        found.history["loss"] = [np.inf]
+        return found
+
+    monkeypatch.setattr(head, "fit", failing)
+    with pytest.raises(ThawError) as error:
+        last_epoch(head, read, read, range(4, 5))
+    assert str(error.value) == "epoch 4: loss is inf; lower this phase's learning_rate (0.5 now) in params.yaml"
 
 
 def test_an_evaluation_that_is_no_number_is_named():
@@ -72,7 +108,7 @@ def test_an_evaluation_that_is_no_number_is_named():
     with pytest.raises(
         ThawError, match=r"^epoch 2: val_loss is nan; lower this phase's learning_rate in params\.yaml$"
     ):
-        run_epoch(compiled(2, learning_rate=0.5), good, {"val_": bad}, epoch=2)
+        last_epoch(compiled(2, learning_rate=0.5), good, bad, range(2, 3))
 
 
 def test_the_training_set_is_measured_clean_only_where_params_say_so(tmp_path):
@@ -85,11 +121,10 @@ def test_the_training_set_is_measured_clean_only_where_params_say_so(tmp_path):
 
 def test_seeds_share_images_and_differ_in_order_and_head(tmp_path):
     study = tiny_study.inputs(tmp_path, tiny_study.params())
-    store = study.store(tiny_study.fingerprint(study))
-    runs = [training.Data(store, study.parts, study.params, seed) for seed in (1, 2)]
+    runs = [tiny_study.data(study, tiny_study.ON_SPLIT._replace(seed=seed)) for seed in (1, 2)]
     first, second = ([inputs for inputs, _ in run.training(1, "pooled")] for run in runs)
     assert not np.array_equal(first[0], second[0])
     in_order = [np.sort(np.concatenate(read), axis=0) for read in (first, second)]
     np.testing.assert_array_equal(*in_order)  # the same augmented images, in another order
-    heads = [training.build_head(CHANNELS, 2, 0.0, seed).get_weights()[0] for seed in (1, 2)]
+    heads = [models.build_head(CHANNELS, 2, 0.0, seed).get_weights()[0] for seed in (1, 2)]
     assert not np.array_equal(*heads)

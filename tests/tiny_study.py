@@ -1,6 +1,8 @@
 """A study small enough for tests: drawn noise in two classes, and a backbone with weights of its own."""
 
+from argparse import Namespace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,17 +14,22 @@ from PIL import Image
 from stages import train
 from stages.common import manifest
 from stages.common import params as params_file
-from stages.common.params import Params, Schedule
+from stages.common.params import Params, Repeat, Schedule
 from stages.network import backbones
 from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras
 from stages.pictures import parts as pictures
-from stages.training.epochs import Data
+from stages.training import transfer_phase
+from stages.training.data import Data
+from stages.training.transfer_phase import TransferPhase
 
 IMAGE_SIZE = 64
 COUNTS = {"training": 20, "validation": 7}  # of each class; neither divides into whole batches
 SEED = 3
-PARAMS = {"batch_size": 8, "seeds": [SEED]}
+FOLDS = 3
+BUDGET = 4
+PARAMS = {"batch_size": 8, "seeds": [SEED], "budget": {"tiny": BUDGET}}
+ON_SPLIT = Repeat(number=1, seed=SEED, fold=None, draw=1)
 
 
 def inputs(folder: Path, params: Params) -> Inputs:
@@ -46,19 +53,27 @@ def fingerprint(study: Inputs) -> str:
     return study.fingerprint(backbones.cut_layer(study.backbone(), study.params.fine.from_layer))
 
 
-def data(study: Inputs) -> Data:
-    """The data set as the stages read it in the study's one run."""
-    return Data(study.store(fingerprint(study)), study.parts, study.params, SEED)
+def data(study: Inputs, repeat: Repeat = ON_SPLIT) -> Data:
+    """The data set as the stages read it in one repeat."""
+    return Data(study.store(fingerprint(study)), study.parts, study.params, repeat, BUDGET)
 
 
-def trained(study: Inputs, schedule: Schedule, transfer: Path, work: Path) -> train.Run:
-    """The schedule's one run, on from the transfer phase in the folder `transfer`."""
-    return train.trained(study, schedule, fingerprint(study), SEED, transfer, work)
+def train_head(study: Inputs, epochs: int, folder: Path, repeat: Repeat = ON_SPLIT) -> None:
+    """The stage `transfer` for one repeat: the head trained, and kept below `folder`."""
+    phase = TransferPhase()
+    phase.extend(epochs, data(study, repeat), study.params, folder.with_name("checkpoints") / "of_the_stage.npz")
+    phase.write(transfer_phase.path_in(folder, study.params.transfer, repeat.number))
 
 
-def whole_model(study: Inputs, run: train.Run) -> keras.Model:
-    """What the stage `train` saves."""
-    return backbones.whole_model(run.backbone, run.head, study.preprocessing())
+def trained(study: Inputs, schedule: Schedule, transfer: Path, work: Path, repeat: Repeat = ON_SPLIT) -> train.Run:
+    """The schedule as one repeat runs it, on from the transfer phase in the folder `transfer`."""
+    folders = Namespace(
+        transfer_phase=transfer,
+        transfer_work=transfer.with_name("checkpoints"),
+        work=work,
+        images=study.table.parent / "images",
+    )
+    return train.trained(study, schedule, fingerprint(study), repeat, folders)
 
 
 def pictures_only(folder: Path) -> dict[str, pictures.Part]:
@@ -96,14 +111,14 @@ def _manifest(folder: Path) -> Path:
 
 def _pictures(folder: Path) -> Path:
     random = np.random.default_rng(0)
-    rows = []
-    for part, count in COUNTS.items():
+    rows, turn = [], count()
+    for part, images in COUNTS.items():
         for label, name in enumerate(("dull", "bright")):
-            for index in range(count):
+            for index in range(images):
                 path = Path(part) / name / f"{index}.png"
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(_picture(random, label)).save(folder / path)
-                rows.append({"path": path.as_posix(), "label": label, "part": part})
+                rows.append({"path": path.as_posix(), "label": label, "part": part, "fold": next(turn) % FOLDS + 1})
     table = folder.parent / "split.csv"
     pd.DataFrame(rows).to_csv(table, index=False)
     return table

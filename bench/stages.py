@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import yaml
 from stages.common import files, manifest, tables
 from stages.pictures.parts import PARTS
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 MEGABYTE = 1e6
 BETWEEN_LOOKS = 0.05  # seconds between two looks at a process's memory
 
@@ -79,12 +79,8 @@ def listed(content: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in content.items())
 
 
-def write_params(folder: Path, changes: Mapping[str, Any]) -> None:
-    """Write the repository's params to `folder`, with `changes`: values, or what differs in a section."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    for key, change in changes.items():
-        params[key] = params[key] | change if isinstance(change, dict) else change
-    tables.write_text(yaml.safe_dump(params, sort_keys=False), folder / "params.yaml")
+def _schedule(dataset: str, transfer: int, fine: int) -> dict[str, object]:
+    return {"dataset": dataset, "transfer": transfer, "fine": fine}
 
 
 def fetched(source: Path, name: str, work: Path) -> Path:
@@ -135,6 +131,23 @@ class Share:
             for name, table in (("images", chosen), ("all_images", rows))
         }
 
+    def write_params(self, schedules: Sequence[tuple[int, int]], changes: Mapping[str, Any]) -> None:
+        """Write the repository's params to the share's folder, for plain variants of these epochs, seed 1, one split.
+
+        `changes` lie over them: values, or what differs in a section.
+        """
+        params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        params |= {
+            "budget": {self.dataset: max(map(sum, schedules))},
+            "variants": {self._variant(*epochs): _schedule(self.dataset, *epochs) for epochs in schedules},
+            "schedule": _schedule(self.dataset, *schedules[0]),
+            "repeats": None,
+            "seeds": [1],
+        }
+        for key, change in changes.items():
+            params[key] = params[key] | change if isinstance(change, dict) else change
+        tables.write_text(yaml.safe_dump(params, sort_keys=False), self.folder / "params.yaml")
+
     def inputs(self, store: str = "store") -> list[object]:
         """The paths that every stage on networks reads, as its command line names them."""
         return [
@@ -143,21 +156,29 @@ class Share:
         ]
 
     def features(self, epochs: int, settings: Settings = AS_HERE) -> Ran:
-        return self._run("features", settings, "--epochs", epochs, "--out", self.folder / "features.json")
+        return self._run(
+            *("features", settings, "--dataset", self.dataset, "--epochs", epochs),
+            *("--out", self.folder / "features.json"),
+        )
 
     def transfer(self, epochs: int, settings: Settings = AS_HERE) -> Ran:
         return self._run(
-            *("transfer", settings, *self._features(), "--epochs", epochs, "--work", self.folder / "work/transfer"),
-            *("--out", self.folder / "transfer"),
+            *("transfer", settings, *self._features(), "--dataset", self.dataset, "--epochs", epochs),
+            *("--work", self.folder / "work/transfer", "--out", self.folder / "transfer"),
+            *("--seconds", self.folder / "transfer.csv", "--converged", self.folder / "converged"),
         )
 
     def train(self, transfer: int, fine: int, settings: Settings = AS_HERE) -> Ran:
         return self._run(
-            *("train", settings, *self._features(), "--dataset", self.dataset, "--transfer", transfer, "--fine", fine),
-            *("--transfer-phase", self.folder / "transfer", "--work", self.folder / "work"),
-            *("--model", self.folder / "model", "--history", self.folder / "history.csv"),
-            *("--metrics", self.folder / "metrics.json"),
+            *("train", settings, *self._features(), "--variant", self._variant(transfer, fine)),
+            *("--transfer-phase", self.folder / "transfer", "--transfer-work", self.folder / "work/transfer"),
+            *("--work", self.folder / "work/variant", "--model", self.folder / "model"),
+            *("--results", self.folder / "results", "--seconds", self.folder / "seconds.csv"),
+            *("--history", self.folder / "history.csv", "--metrics", self.folder / "metrics.json"),
         )
+
+    def _variant(self, transfer: int, fine: int) -> str:
+        return f"{self.dataset}-{transfer}-{fine}"
 
     def _features(self) -> list[object]:
         return ["--features", self.folder / "features.json"]

@@ -13,39 +13,40 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from stages.common import params as params_file
 from stages.network import backbones, inputs
 from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras
 from stages.pictures import parts as pictures
-from stages.training import checkpoints as state
-from stages.training import epochs as training
-from stages.training import fine_phase, transfer_phase
-from stages.training.checkpoints import State
-from stages.training.epochs import Data
+from stages.training import checkpoints, evaluation, fine_phase, models, transfer_phase
+from stages.training.data import Data
+from stages.training.epochs import Epoch, epochs
 
 MANY = 1000  # epochs; more than a benchmark takes
 
 
 def main() -> None:
     arguments = _arguments()
-    study = inputs.read(arguments, params_file.load())
-    training.use_threads(study.params.threads)
+    study = inputs.read(arguments, arguments.dataset, params_file.load())
+    models.use_threads(study.params.threads)
     cut = backbones.cut_layer(study.frozen_backbone, study.params.fine.from_layer)
     store = study.store(study.fingerprint(cut))
-    data = Data(store, study.parts, study.params, study.params.seeds[0])
+    (repeat,) = study.params.repeats_of(arguments.dataset)
+    data = Data(store, study.parts, study.params, repeat, MANY)
     paths = [path for part in study.parts.values() for path in part.paths]
     answer(seconds_of(lambda: list(pictures.decode_all(paths, study.manifest.backbone.image_size))))
     store.clean("validation")
     clean = data.clean("training", "activations")
-    model = fine_phase.fine_tuned(
-        study.backbone(), transfer_phase.compiled_head(data, study.params), data, study.params
-    )
+    head = transfer_phase.compiled_head(data, study.params)
+    model = fine_phase.fine_tuned(study.backbone(), head, data, study.params, MANY)
+    forward = evaluation.forward(model, clean.inputs.shape)
     works = {
-        "features": (store.training(epoch) for epoch in count(1)),
+        "features": (store.augmented("training", epoch) for epoch in count(1)),
         "transfer": transfer(study, data),
         "fine": fine(model, data, arguments.store / f"checkpoint-{os.getpid()}.npz"),
-        "look": (training.evaluated(model, clean) for _ in count()),
+        "look": (evaluation.measure(forward, clean) for _ in count()),
     }
     for line in sys.stdin:
         work = works[line.strip()]
@@ -58,19 +59,19 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def transfer(study: Inputs, data: Data) -> Iterator[State]:
+def transfer(study: Inputs, data: Data) -> Iterator[Epoch]:
     """Epochs of the transfer phase, the head kept after each."""
     head = transfer_phase.compiled_head(data, study.params)
-    for _, reached in training.epochs(head, "transfer", "pooled", data, range(1, MANY)):
-        yield reached
+    yield from epochs(head, "transfer", "pooled", data, range(1, MANY))
 
 
 def fine(model: keras.Model, data: Data, checkpoint: Path) -> Iterator[None]:
     """Epochs of the fine phase, a checkpoint after each."""
-    rows = []
-    for row, reached in training.epochs(model, "fine", "activations", data, range(1, MANY)):
-        rows.append(row)
-        state.write(checkpoint, rows, reached)
+    rows, logits = [], []
+    for epoch in epochs(model, "fine", "activations", data, range(1, MANY)):
+        rows.append(epoch.row)
+        logits.append(epoch.logits)
+        checkpoints.write(checkpoint, rows, [np.stack(logits), *epoch.state])
         yield
 
 
@@ -81,6 +82,7 @@ def answer(seconds: float) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     inputs.add_arguments(parser)
+    parser.add_argument("--dataset", required=True, help="its name in the manifest")
     return parser.parse_args()
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bench.stages import MEGABYTE, Settings, Share, add_arguments, listed
 from stages.common import tables
 from stages.common.command import run
 from stages.results import environment
-from tests.bench.stages import MEGABYTE, Settings, Share, add_arguments, listed, write_params
 
 TIMES = (1, 2, 4)
 TRANSFER = 3  # the most transfer epochs: variants differ in them, so that all have the same fine epochs
@@ -75,12 +75,13 @@ def main() -> None:
 def measured(share: Share, study: Study) -> dict[str, Any]:
     """Seconds and the most megabytes of memory of each stage, and the megabytes of the stored activations."""
     counts = share.choose(study.share)
-    write_params(share.folder, {"seeds": list(range(1, study.seeds + 1)), **study.params})
+    schedules = [(TRANSFER - number, study.epochs) for number in range(study.variants)]
+    share.write_params(schedules, {"seeds": list(range(1, study.seeds + 1)), **study.params})
     settings = Settings(share.folder)
     budget = TRANSFER + study.epochs
     features = share.features(budget, settings)
     transfer = share.transfer(budget, settings)
-    trained = [share.train(TRANSFER - number, study.epochs, settings) for number in range(study.variants)]
+    trained = [share.train(*schedule, settings) for schedule in schedules]
     stored = sum(path.stat().st_size for path in (share.folder / "fresh").rglob("*") if path.is_file())
     ran = dict(zip(STAGES, ([features], [transfer], trained), strict=True))
     return {
@@ -157,7 +158,7 @@ def _seconds(measured: dict[str, Any]) -> float:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.growth", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     add_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     return parser.parse_args()

@@ -4,12 +4,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import yaml
-
+from bench.page import page
 from stages.common import params, tables
-from tests.bench.page import page
+from stages.common.params import AUTO, REST
 
-PIPELINE_FILE = Path("dvc.yaml")
 STAGES_A_DATASET = ("download", "split", "features", "transfer")
 
 Schedules = list[tuple[int, int]]
@@ -63,11 +61,11 @@ def makespan(seconds: list[float], jobs: int) -> float:
 
 
 def grid() -> dict[str, Schedules]:
-    """The transfer and fine epochs of each of the paper's variants in dvc.yaml, by data set."""
+    """The transfer and fine epochs of each plain variant in params.yaml, by data set."""
     found: dict[str, Schedules] = {}
-    for name, item in yaml.safe_load(PIPELINE_FILE.read_text())["stages"]["train"]["foreach"].items():
-        if name != "trial" and len(item) == 3:  # a style has a key more
-            found.setdefault(item["dataset"], []).append((item["transfer"], item["fine"]))
+    for schedule in params.load().variants.values():
+        if not schedule.differs and schedule.transfer != AUTO and schedule.fine != REST:
+            found.setdefault(schedule.dataset, []).append((schedule.transfer, schedule.fine))
     return found
 
 

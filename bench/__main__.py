@@ -16,11 +16,11 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
+from bench import report
+from bench.stages import MEGABYTE, ROOT, Settings, Share, fetched
 from stages.common import manifest, params
 from stages.common.command import run
 from stages.results import environment
-from tests.bench import report
-from tests.bench.stages import MEGABYTE, ROOT, Settings, Share, fetched, write_params
 
 STAGE_EPOCHS = 2  # that a stage runs when what it takes beside its epochs is measured
 DVC_STAGES = 10
@@ -97,17 +97,18 @@ def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> di
     share = Share(arguments.source, dataset, arguments.work)
     split_seconds = share.split().seconds
     counts = share.choose(arguments.share)
-    write_params(share.folder, {"clean_training": False})  # figures that the guide's way has none of
+    share.write_params([(0, STAGE_EPOCHS)], {"clean_training": False})  # figures that the guide's way has none of
     size = manifest.load(arguments.source).backbone.image_size
     guide = Worker(
         "ready_seconds",
         share.folder,
-        *("tests.bench.guide", "--training", share.folder / "training", "--validation", share.folder / "validation"),
+        *("bench.guide", "--training", share.folder / "training", "--validation", share.folder / "validation"),
         *("--weights", weights.absolute(), "--size", size),
     )
     # As many fine phases side by side as `make repro` trains variants; the rest is done by one process.
     pipelines = [
-        Worker("decode_seconds", share.folder, "tests.bench.pipeline", *share.inputs()) for _ in range(arguments.jobs)
+        Worker("decode_seconds", share.folder, "bench.pipeline", *share.inputs(), "--dataset", dataset)
+        for _ in range(arguments.jobs)
     ]
     for _ in tqdm(range(1 + arguments.rounds), desc=dataset, unit=" round", disable=None):
         pipelines[0].do("features")
@@ -141,13 +142,11 @@ def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> di
 
 def limits(arguments: argparse.Namespace, dataset: str) -> dict[str, Any]:
     """Rates of the network's parts beside this machine's best at matrix products."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.bench.probe",
-        *map(str, Share(arguments.source, dataset, arguments.work).inputs()),
-    ]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    share = Share(arguments.source, dataset, arguments.work)
+    command = [sys.executable, "-m", "bench.probe", "--dataset", dataset, *map(str, share.inputs())]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=share.folder, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(ran.stdout)
 
 
 def dvc_seconds(folder: Path) -> dict[str, float]:
@@ -169,7 +168,7 @@ def dvc_seconds(folder: Path) -> dict[str, float]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--source", type=Path, required=True, help="manifest of the photographs")
     parser.add_argument("--share", type=float, required=True, help="share of the images to take, 1 for all")
     parser.add_argument("--rounds", type=int, required=True, help="measured epochs of each kind")

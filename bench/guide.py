@@ -13,9 +13,9 @@ import argparse  # noqa: E402  imports are part of what is measured
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from stages.common import params as params_file
-from stages.common.params import Params
-from stages.network.keras_quietly import keras, tf
+from stages.common import params as params_file  # noqa: E402
+from stages.common.params import Params  # noqa: E402
+from stages.network.keras_quietly import keras, tf  # noqa: E402
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Any
 
-from tests.bench.stages import listed
+from bench.stages import listed
 
 WORKS = {
     "features": "frozen part, an epoch's augmented images (once for all variants)",
@@ -44,7 +44,7 @@ def page(content: dict[str, Any]) -> str:
 def introduction(content: dict[str, Any]) -> str:
     machine, versions = listed(content["machine"]), listed(content["versions"])
     return (
-        f"Written by `python -m tests.bench`. The study's ten variants cost the guide's way "
+        f"Written by `python -m bench`. The study's ten variants cost the guide's way "
         f"**{content['study_ratio']:.1f} times** what they cost the pipeline for the same figures of every epoch, and "
         f"{content['study_ratio_with_clean_training']:.1f} times with those of clean training images beside them, "
         "which the guide's way has none of.\n\n"

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.stages import Settings, Share, add_arguments, listed
 from stages.common import tables
 from stages.common.command import run
 from stages.results import environment, history, repeats
-from tests.bench.stages import Settings, Share, add_arguments, listed, write_params
 
 TRANSFER, FINE = 5, 10  # epochs: differences grow with those of the fine phase
 SAME_TRAINING = {
@@ -66,10 +66,10 @@ def main() -> None:
     expected, predicted = results(share, {})
     rows = []
     for name, differs in (SAME_TRAINING | OTHER_MACHINES | OTHER_PARAMS | ANOTHER_SEED).items():
-        history, predictions = results(share, differs)
-        rows.append(row(name, history - expected, int((predictions != predicted).sum())))
+        found, predictions = results(share, differs)
+        rows.append(row(name, found - expected, int((predictions != predicted).sum())))
         print(rows[-1], flush=True)
-        if name in SAME_TRAINING and not history.equals(expected):
+        if name in SAME_TRAINING and not found.equals(expected):
             raise SystemExit(f"{name}: the history differs, and must not")
     text = TEXT.format(
         epochs=TRANSFER + FINE,
@@ -88,13 +88,13 @@ def main() -> None:
 def results(share: Share, differs: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
     """The history's losses and accuracies, and the label that each validation image is given at the end."""
     share.choose(1)
-    write_params(share.folder, differs.get("params", {}))
+    share.write_params([(TRANSFER, FINE)], differs.get("params", {}))
     settings = Settings(share.folder, differs.get("environment", {}), differs.get("starter", ()))
     share.features(TRANSFER + FINE, settings)
     share.transfer(TRANSFER, settings)
     share.train(TRANSFER, FINE, settings)
-    history = history.read(share.folder / "history.csv")[LOSSES + ACCURACIES]
-    return history, repeats.final_predictions(share.folder / "results")["predicted"].to_numpy()
+    ran = history.read(share.folder / "history.csv")[LOSSES + ACCURACIES]
+    return ran, repeats.final_predictions(share.folder / "results")["predicted"].to_numpy()
 
 
 def row(name: str, difference: pd.DataFrame, images: int) -> str:
@@ -105,7 +105,7 @@ def row(name: str, difference: pd.DataFrame, images: int) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.reproducibility", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.reproducibility", description=__doc__)
     add_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="the page")
     return parser.parse_args()

@@ -7,7 +7,6 @@ forward, and one backward each for inputs and weights).
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Callable
 
@@ -15,13 +14,12 @@ import numpy as np
 
 from stages.common import params as params_file
 from stages.common.params import Features
-from stages.network import backbones, frozen, inputs
+from stages.network import backbones, frozen, inputs, multiply_adds
 from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras, tf
-from stages.training import epochs as training
-from stages.training import fine_phase, transfer_phase
-from stages.training.batches import Batches
-from stages.training.epochs import Data
+from stages.training import evaluation, fine_phase, transfer_phase
+from stages.training.batches import Batches, Joined
+from stages.training.data import Data
 
 ROUNDS = 5  # of all measurements, one after the other; medians are reported
 SIDE = 2048  # of the square matrices multiplied: large enough for the library's best rate
@@ -32,10 +30,12 @@ BATCH = 32  # Keras's default for a forward pass
 
 def main() -> None:
     arguments = _arguments()
-    study = inputs.read(arguments, params_file.load())
+    study = inputs.read(arguments, arguments.dataset, params_file.load())
     backbone = study.backbone()
     cut = backbones.cut_layer(backbone, study.params.fine.from_layer)
-    works = {"matrix product": matrix_product(), **frozen_network(study, backbone, cut), **top(study, backbone, cut)}
+    (repeat,) = study.params.repeats_of(arguments.dataset)
+    data = Data(study.store(study.fingerprint(cut)), study.parts, study.params, repeat, 1)
+    works = {"matrix product": matrix_product(), **frozen_network(study, backbone, cut), **top(study, data, cut)}
     seconds = {name: [] for name in works}
     for _ in range(ROUNDS + 1):
         for name, work in works.items():
@@ -45,11 +45,11 @@ def main() -> None:
     medians = {name: float(np.median(times[1:])) for name, times in seconds.items()}  # the first one traces
     images = {name: STEPS * BATCH if name.startswith("top") else FROZEN_IMAGES for name in works}
     del images["matrix product"]
-    below = multiply_adds(keras.Model(backbone.input, cut.output))
+    whole, below = map(multiply_adds.of_image, (backbone, keras.Model(backbone.input, cut.output)))
     answer = {
         "matrix_product_gflops": 2 * SIDE**3 / medians["matrix product"] / 1e9,
-        "whole_network_gflop_an_image": 2 * multiply_adds(backbone) / 1e9,
-        "top_gflop_an_image": 2 * (multiply_adds(backbone) - below) / 1e9,
+        "whole_network_gflop_an_image": 2 * whole / 1e9,
+        "top_gflop_an_image": 2 * (whole - below) / 1e9,
         "images_a_second": {name: count / medians[name] for name, count in images.items()},
     }
     print(json.dumps(answer))
@@ -78,40 +78,31 @@ def frozen_network(study: Inputs, backbone: keras.Model, cut: keras.Layer) -> di
     }
 
 
-def top(study: Inputs, backbone: keras.Model, cut: keras.Layer) -> dict[str, Callable[[], object]]:
+def top(study: Inputs, data: Data, cut: keras.Layer) -> dict[str, Callable[[], object]]:
     """Steps of training and of validation on made-up activations; one model for each engine of the fine phase."""
     random = np.random.default_rng(0)
     activations = random.normal(size=(STEPS * BATCH, *cut.output.shape[1:])).astype(np.float32)
     rows = np.arange(len(activations))
-    steps = Batches(activations, random.integers(0, 2, len(rows)), BATCH, rows)
-    data = Data(study.store(study.fingerprint(cut)), study.parts, study.params, study.params.seeds[0])
-    models = {}
+    made_up = Joined([activations], np.array([0, len(rows)]))
+    steps = Batches(made_up, random.integers(0, 2, len(rows)), BATCH, rows)
+    models, forwards = {}, {}
     for engine in ("keras", "fused"):
         params = study.params.model_copy(update={"fine": study.params.fine.model_copy(update={"engine": engine})})
         head = transfer_phase.compiled_head(data, params)
-        models[engine] = fine_phase.fine_tuned(study.backbone(), head, data, params)
+        models[engine] = fine_phase.fine_tuned(study.backbone(), head, data, params, 1)
+        forwards[engine] = evaluation.forward(models[engine], made_up.shape)
     return {
         "top, training step, Keras": lambda: models["keras"].fit(steps.dataset, shuffle=False, verbose=0),
         "top, training step, fused": lambda: models["fused"].fit(steps.dataset, shuffle=False, verbose=0),
-        "top, forward, Keras": lambda: training.evaluated(models["keras"], steps),
-        "top, forward, folded": lambda: training.evaluated(models["fused"], steps),
+        "top, forward, Keras": lambda: evaluation.measure(forwards["keras"], steps),
+        "top, forward, fused": lambda: evaluation.measure(forwards["fused"], steps),
     }
-
-
-def multiply_adds(model: keras.Model) -> int:
-    """Multiply-adds of one image's forward pass through the convolutions: all but a few hundredths of the whole."""
-    total = 0
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.DepthwiseConv2D):
-            total += math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size)
-        elif isinstance(layer, keras.layers.Conv2D):
-            total += math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size) * layer.input.shape[-1]
-    return total
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     inputs.add_arguments(parser)
+    parser.add_argument("--dataset", required=True, help="its name in the manifest")
     return parser.parse_args()
 
 

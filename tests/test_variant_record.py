@@ -1,0 +1,82 @@
+"""The record of a variant: its settings, final and best values, versions and machine."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from stages.common.command import ThawError
+from stages.results import environment, record
+
+PHASES = {"0-3": ("fine", "fine", "fine"), "2-1": ("transfer", "transfer", "fine")}
+SETTINGS = {
+    "dataset": "animals",
+    "transfer": 0,
+    "fine": 3,
+    "source": "data/some.yaml",
+    "repeats": [
+        {"repeat": 1, "seed": 4, "fold": None, "draw": 1},
+        {"repeat": 2, "seed": 2, "fold": None, "draw": 2},
+    ],
+    "batch_norm": "batch",
+    "unfreezing": "at_once",
+}
+COUNTED = {
+    "images": {"training": 8, "validation": 4},
+    "multiply_adds": {"transfer": 10, "fine": 20},
+    "versions": {"python": "3"},
+    "machine": {"cpu": "abacus"},
+}
+
+
+def ran(name: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "phase": PHASES[name],
+            "accuracy": [0.6, 0.8, 0.9],
+            "loss": [0.6, 0.3, 0.2],
+            "val_accuracy": [0.7, 0.9, 0.9],
+            "val_loss": [0.5, 0.3, 0.35],
+        }
+    )
+
+
+def test_the_record_of_a_variant():
+    found = record.of_variant(ran("0-3"), settings=SETTINGS, asked={"transfer": 0, "fine": 3}, **COUNTED)
+    assert found == {
+        **SETTINGS,
+        **COUNTED,
+        "seed": 4,
+        "seeds": [4, 2],
+        "train": {
+            "final": {"accuracy": 0.9, "loss": 0.2},
+            "best": {"accuracy": 0.9, "accuracy_epoch": 3, "loss": 0.2, "loss_epoch": 3},
+        },
+        "val": {  # 0.9 twice: the first of equal epochs is the best
+            "final": {"accuracy": 0.9, "loss": 0.35},
+            "best": {"accuracy": 0.9, "accuracy_epoch": 2, "loss": 0.3, "loss_epoch": 2},
+        },
+    }
+
+
+@pytest.mark.parametrize(("transfer", "fine"), [(2, 2), (3, 0), (0, 3), (1, 1), ("auto", 2), (1, "rest")])
+def test_other_epochs_than_asked_for_are_refused(transfer, fine):
+    with pytest.raises(ThawError) as caught:
+        record.of_variant(ran("2-1"), settings=SETTINGS, asked={"transfer": transfer, "fine": fine}, **COUNTED)
+    assert str(caught.value) == (
+        f"animals-{transfer}-{fine}: ran 2 transfer and 1 fine epochs, "
+        f"asked for {transfer} and {fine}; run the variant again"
+    )
+
+
+def test_epochs_that_the_run_itself_decides_may_be_any():
+    assert record.of_variant(ran("2-1"), settings=SETTINGS, asked={"transfer": "auto", "fine": "rest"}, **COUNTED)
+
+
+def test_versions_and_machine_can_be_recorded():
+    assert list(environment.versions()) == ["python", "tensorflow", "keras", "numpy", "dvc"]
+    machine = environment.machine()
+    assert set(machine) == {"cpu", "cores", "system", "architecture"}
+    assert json.loads(json.dumps(machine)) == machine
+    assert machine["cores"] >= 1
