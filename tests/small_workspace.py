@@ -23,7 +23,7 @@ VARIANTS = {
     "few-1-8": {"dataset": "few", "transfer": 1, "fine": 8},
 }
 SCHEDULE = VARIANTS["few-1-8"]
-STAGES = ("download", "split", "features", "transfer", "train")
+STAGES = ("download", "local", "split", "features", "transfer", "train")
 PLACES = ("data", "metrics", "models", "plots", "work")
 RESULTS = ("data/images", "data/splits", "data/features", "metrics", "plots")
 
@@ -135,14 +135,16 @@ def _manifest(address: str) -> dict:
 def _params() -> dict:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     epochs = max(variant["transfer"] + variant["fine"] for variant in VARIANTS.values())
-    return params | {"source": "data/few.yaml", "budget": {"few": epochs}, "schedule": SCHEDULE, "batch_size": 8}
+    inputs = {"source": "data/few.yaml", "downloads": ["weights"], "local": {"few": "data/few.zip"}}
+    return params | inputs | {"budget": {"few": epochs}, "schedule": SCHEDULE, "batch_size": 8}
 
 
 def _pipeline() -> dict:
     """The repository's, without what summarizes and draws, for the one data set."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     kept = {name: stages[name] for name in STAGES}
-    kept["download"]["foreach"] = ["few", "weights"]
+    kept["download"]["foreach"] = ["weights"]
+    kept["local"]["foreach"] = {"few": "data/few.zip"}
     kept["train"]["foreach"] = VARIANTS
     return {"stages": kept}
 

@@ -33,6 +33,7 @@ class InMemory:
     batches: Batches
     measured: dict[str, Batches]
     repeat: Repeat = tiny_study.ON_SPLIT
+    class_weights: dict[int, float] | None = None
 
     def training(self, epoch: int, field: str) -> Batches:
         return self.batches

@@ -58,11 +58,6 @@ def _grouped(labels: Mapping[str, int], split: Folded, number: int) -> dict[str,
 
     paths = sorted(labels)
     groups = [group_of(path, split.group or "") for path in paths]
-    if len(set(groups)) < number:
-        raise ThawError(
-            f"split.group: {split.group!r} finds {len(set(groups))} groups, too few to draw one part of {number}; "
-            "let it tell more apart, or raise the share or lower the folds"
-        )
     folds = StratifiedGroupKFold(number, shuffle=True, random_state=split.seed)
     classes = [labels[path] for path in paths]
     held_out = [rows for _, rows in folds.split(paths, classes, groups)]
