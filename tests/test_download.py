@@ -121,8 +121,7 @@ def test_files_that_are_not_what_the_manifest_says(copy, content, cause, failure
     remedy = ""
     if content is not None:
         (tmp_path / "animals.zip").write_bytes(content)
-        remedy = " (bring that file back, or, if it is right, correct the manifest: "
-        "`python -m stages.adopt --update NAME` writes the manifest of the data set NAME anew)"
+        remedy = f" (bring that file back, or, if it is right, correct the manifest: {download.UPDATE})"
     assert failure({"path": "animals.zip", **copy}) == f"{tmp_path}/animals.zip: {cause}{remedy}"
 
 

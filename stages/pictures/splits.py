@@ -6,7 +6,6 @@ from itertools import count, product
 
 import numpy as np
 
-from stages.common.command import ThawError
 from stages.common.manifest import Drawn, Folded
 
 FOLDS = 1  # sets the folds' draws apart from those of the validation share, which have the seed and label alone

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
-from stages.common import tables
+from stages.common import files, tables
 from stages.pictures.image_file import HEAD, is_named_as_picture, kind_of
 from stages.sources.archive_names import is_junk
 
@@ -22,11 +22,16 @@ def is_listing(path: Path) -> bool:
 
 
 def pictures(folder: Path) -> Files:
-    """Every picture below `folder`, by name or content; hidden files and what systems leave behind are none."""
-    paths = sorted(_walk(folder))
+    """Every picture below `folder` with its checksum."""
+    found = paths(folder)
     with ThreadPoolExecutor() as pool:
-        found = zip(paths, pool.map(_digest, paths), strict=True)
-        return {path.relative_to(folder).as_posix(): digest for path, digest in found if digest}
+        digests = pool.map(files.sha256, found)
+        return {path.relative_to(folder).as_posix(): digest for path, digest in zip(found, digests, strict=True)}
+
+
+def paths(folder: Path) -> list[Path]:
+    """Every picture below `folder`, by name or content; hidden files and what systems leave behind are none."""
+    return sorted(path for path in _walk(folder) if is_named_as_picture(path.name) or _begins_as_picture(path))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -41,13 +46,9 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (path for name in names if not is_junk(PurePosixPath(name)) and (path := Path(at, name)).is_file())
 
 
-def _digest(path: Path) -> str | None:
-    """The SHA-256 of a picture's bytes; None for what is none."""
+def _begins_as_picture(path: Path) -> bool:
     with path.open("rb") as file:
-        if not is_named_as_picture(path.name) and not kind_of(file.read(HEAD)):
-            return None
-        file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return kind_of(file.read(HEAD)) is not None
 
 
 def checksum(listed: Files) -> str:
