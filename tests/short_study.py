@@ -22,10 +22,12 @@ SHORT = {
     "10-41": "1-5",
     "0-51": "0-6",
 }
-"""What stands here for each of dvc.yaml's schedules, transfer and fine epochs."""
+"""What stands here for each of params.yaml's schedules, transfer and fine epochs; variants of others are left out."""
 PARAMS = {
     "budget": {"cats_dogs": 4, "roses_tulips": 6},
     "schedule": {"dataset": "roses_tulips", "transfer": 2, "fine": 1},
+    "seeds": [1],
+    "repeats": None,
 }
 
 
@@ -41,14 +43,14 @@ def write(folder: Path) -> None:
 
 
 def shorten(folder: Path) -> None:
-    text = re.sub(r"(?<!\d)\d+-\d+(?!\d)", lambda found: SHORT[found[0]], (folder / "dvc.yaml").read_text())
-    pipeline = yaml.safe_load(text)
-    for name, item in pipeline["stages"]["train"]["foreach"].items():
-        if name != "trial":
-            item["transfer"], item["fine"] = map(int, name.split("-")[1:3])
-    (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
-    params = yaml.safe_load((folder / "params.yaml").read_text()) | PARAMS
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    variants = {}
+    for name, schedule in params["variants"].items():
+        epochs = f"{schedule['transfer']}-{schedule['fine']}"
+        if epochs in SHORT:
+            transfer, fine = map(int, SHORT[epochs].split("-"))
+            variants[name.replace(epochs, SHORT[epochs])] = schedule | {"transfer": transfer, "fine": fine}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params | PARAMS | {"variants": variants}, sort_keys=False))
 
 
 def commit(folder: Path) -> None:

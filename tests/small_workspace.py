@@ -24,8 +24,9 @@ VARIANTS = {
 }
 SCHEDULE = VARIANTS["few-1-8"]
 STAGES = ("download", "local", "split", "features", "transfer", "train")
-PLACES = ("data", "metrics", "models", "plots", "work")
-RESULTS = ("data/images", "data/splits", "data/features", "metrics", "plots")
+PLACES = ("data", "metrics", "models", "plots", "results", "work")
+RESULTS = ("data/images", "data/splits", "data/features", "metrics", "models/transfer", "plots", "results")
+SECONDS = ("checksums.json", "plots/seconds/")  # where measured seconds stand, which differ
 
 
 def make(folder: Path, address: str) -> Path:
@@ -79,8 +80,7 @@ def finished(folder: Path, command: list[str], **changes: str) -> subprocess.Com
 
 def results(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file that the same commit, params and machine determine, by its path."""
-    # Beside checksums stand the seconds that an entry took, which differ.
-    found = [path for path in _files(folder, RESULTS) if "/." not in path and not path.endswith("checksums.json")]
+    found = [path for path in _files(folder, RESULTS) if not any(part in path for part in ("/.", *SECONDS))]
     return {path: hashlib.sha256((folder / path).read_bytes()).hexdigest() for path in found}
 
 
@@ -135,18 +135,23 @@ def _manifest(address: str) -> dict:
 def _params() -> dict:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     epochs = max(variant["transfer"] + variant["fine"] for variant in VARIANTS.values())
-    inputs = {"source": "data/few.yaml", "downloads": ["weights"], "local": {"few": "data/few.zip"}}
-    return params | inputs | {"budget": {"few": epochs}, "schedule": SCHEDULE, "batch_size": 8}
+    return params | {
+        "source": "data/few.yaml",
+        "downloads": ["weights"],
+        "local": {"few": "data/few.zip"},
+        "budget": {"few": epochs},
+        "variants": VARIANTS,
+        "schedule": SCHEDULE,
+        "seeds": [1],
+        "repeats": None,
+        "batch_size": 8,
+    }
 
 
 def _pipeline() -> dict:
-    """The repository's, without what summarizes and draws, for the one data set."""
+    """The repository's, without the trial and what summarizes and draws."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    kept = {name: stages[name] for name in STAGES}
-    kept["download"]["foreach"] = ["weights"]
-    kept["local"]["foreach"] = {"few": "data/few.zip"}
-    kept["train"]["foreach"] = VARIANTS
-    return {"stages": kept}
+    return {"stages": {name: stages[name] for name in STAGES}}
 
 
 def _write_yaml(path: Path, content: dict) -> None:

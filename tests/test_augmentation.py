@@ -107,3 +107,33 @@ def waves(size: int) -> np.ndarray:
     rows, columns = np.mgrid[:size, :size] / size
     channels = [127 + 120 * np.sin(7 * rows + 3 * number * columns + number) for number in range(6)]
     return np.stack(channels).reshape(2, 3, size, size).transpose(0, 2, 3, 1).astype(np.uint8)
+
+
+def test_the_first_repeat_reads_the_passes_in_their_order():
+    assert [augmentation.pass_of_epoch(epoch, 1, budget=4) for epoch in range(1, 8)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("order", [2, 3, 10])
+def test_another_repeat_reads_the_budget_s_passes_once_each_in_another_order(order):
+    read = [augmentation.pass_of_epoch(epoch, order, budget=20) for epoch in range(1, 24)]
+    assert sorted(read[:20]) == list(range(1, 21))
+    assert read[:20] != list(range(1, 21))
+    assert read[20:] == [21, 22, 23]  # beyond the budget each epoch has its own
+    assert read == [augmentation.pass_of_epoch(epoch, order, budget=20) for epoch in range(1, 24)]
+
+
+def test_repeats_differ_in_their_order_of_the_passes():
+    orders = [tuple(augmentation.pass_of_epoch(epoch, order, 20) for epoch in range(1, 21)) for order in range(1, 6)]
+    assert len(set(orders)) == 5
+
+
+def test_the_order_of_passes_stays_what_recorded_results_were_made_with():
+    expected = np.random.default_rng([2, 5, 0]).permutation(6) + 1  # the stream PASSES
+    assert [augmentation.pass_of_epoch(epoch, 2, budget=6) for epoch in range(1, 7)] == expected.tolist()
+
+
+def test_the_pictures_of_the_two_parts_are_augmented_apart():
+    augment = Augment(flip=True, rotation=0.2, seed=1)
+    training, validation = (augmentation.draw(50, 4, augment, part) for part in ("training", "validation"))
+    assert not np.isin(training.degrees, validation.degrees).any()
+    np.testing.assert_array_equal(training.degrees, augmentation.draw(50, 4, augment).degrees)

@@ -8,6 +8,8 @@ import numpy as np
 from stages.common.params import Augment
 from stages.pictures.randomness import Stream, generator
 
+FIRST_ORDER = 1  # of the passes: 1, 2, 3, ...
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -29,10 +31,10 @@ def draw(count: int, stored_pass: int, augment: Augment, part: str = "training")
 def pass_of_epoch(epoch: int, order: int, budget: int) -> int:
     """Which augmented pass `epoch` (from 1) reads, in a repeat that reads the `budget` passes in its own `order`.
 
-    Order 1 is 1, 2, 3, ...; any other is a permutation drawn for it. So each repeat sees in each epoch another
+    FIRST_ORDER is 1, 2, 3, ...; any other is a permutation drawn for it. So each repeat sees in each epoch another
     augmentation than the others, from the same stored passes. Epochs beyond the budget read passes of their own.
     """
-    if order == 1 or epoch > budget:
+    if order == FIRST_ORDER or epoch > budget:
         return epoch
     return int(generator(order, Stream.PASSES).permutation(budget)[epoch - 1]) + 1
 

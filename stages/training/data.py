@@ -9,7 +9,7 @@ import numpy as np
 
 from stages.common.params import Params, Repeat
 from stages.network.feature_store import Entry, FeatureStore
-from stages.pictures.augmentation import pass_of_epoch
+from stages.pictures.augmentation import FIRST_ORDER, pass_of_epoch
 from stages.pictures.parts import PARTS, Part
 from stages.pictures.randomness import order
 from stages.training.batches import Batches, Joined
@@ -110,8 +110,11 @@ class Data:
 
     @property
     def identity(self) -> dict[str, int | None]:
-        """What of this repeat decides a training, for the names of checkpoints."""
-        return {**self.repeat._asdict(), "budget": self._budget}
+        """What of this repeat decides a training, for the names of checkpoints.
+
+        The budget does where passes are drawn from it; where they are read in their order, a longer one changes nothing.
+        """
+        return {**self.repeat._asdict(), "budget": self._budget if self.repeat.draw != FIRST_ORDER else None}
 
     def _pass(self, epoch: int) -> int:
         return pass_of_epoch(epoch, self.repeat.draw, self._budget)

@@ -22,7 +22,7 @@ def thaw(rows: Sequence[Row], relative_gain: float, most: int) -> Thaw:
     """
     losses = [row["loss"] for row in rows[:most]]
     for epoch, (before, after) in enumerate(pairwise(losses), start=2):
-        gain = (before - after) / before
+        gain = (before - after) / before if before else 0.0  # float32 ends at 0, with nothing left to gain
         if gain < relative_gain:
             return Thaw(epoch, round(gain, 6))
     return Thaw(most, None)

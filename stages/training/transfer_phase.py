@@ -78,7 +78,7 @@ def compiled_head(data: Data, params: Params) -> keras.Model:
 
 def path_in(folder: Path, transfer: Transfer, repeat: int) -> Path:
     """Where below `folder` the stage `transfer` keeps the phase of this head and repeat."""
-    return folder / f"{transfer.optimizer}-{transfer.learning_rate:g}" / f"repeat-{repeat}.npz"
+    return folder / f"{transfer.optimizer}-{transfer.learning_rate}" / f"repeat-{repeat}.npz"
 
 
 def read(path: Path) -> TransferPhase:
