@@ -1,7 +1,7 @@
 # Everything runs in .venv, made from requirements.txt when it is missing or older.
 # TensorFlow's range; an interpreter counts as installed if it runs (`true`: make takes a 127 at the end for no shell).
 FITS = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(firstword $(shell for each in python3.13 python3.12 python3.11 python3 python; do \
+PYTHON ?= $(firstword $(shell for each in python3 python3.13 python3.12 python3.11 python; do \
 	$$each -c '$(FITS)' > /dev/null 2>&1 && echo $$each; done; true))
 # How many variants train, or tests run, at once: one a core, or one on a GPU, whose memory TensorFlow takes whole.
 JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESSORS_ONLN)
