@@ -131,7 +131,7 @@ def _attempts(download: Download, source: Path, work: Path, mirrors: Sequence[Pa
         yield partial(_take_from_mirror, download, source, mirror)
     local = {copy: path for copy in download.copies if (path := _local_path(copy, source))}
     for copy, path in local.items():
-        yield partial(_take_folder if path.is_dir() else _take, path, copy, work)
+        yield partial(_take_folder, path, copy, source, work) if path.is_dir() else partial(_take, path, copy)
     for copy in download.copies:
         if copy.address and copy not in local:
             yield partial(_fetch, copy, work)
@@ -165,7 +165,7 @@ def _take_from_mirror(download: Download, source: Path, mirror: Path) -> Located
     raise NotFetchedError(f"{MIRROR} ({mirror}): holds no good {' or '.join(names)}")
 
 
-def _take(path: Path, copy: Copy, _work: Path) -> Located:
+def _take(path: Path, copy: Copy) -> Located:
     if not path.is_file():
         raise NotFetchedError(f"{path}: no such file")
     try:
@@ -177,15 +177,16 @@ def _take(path: Path, copy: Copy, _work: Path) -> Located:
     return Located(path)
 
 
-def _take_folder(path: Path, copy: Copy, work: Path) -> Located:
+def _take_folder(path: Path, copy: Copy, source: Path, work: Path) -> Located:
     """Hold a folder's pictures against the manifest's checksum and keep their listing."""
     listed = folders.pictures(path)
     kept = kept_listing(work, path)
     if copy.sha256 is not None and folders.checksum(listed) != copy.sha256:
         changed = folders.changes(folders.read(kept)[1], listed) if kept.exists() else ""
-        raise NotFetchedError(
-            f"{path}: its {len(listed)} pictures are not those that the manifest describes"
-            f"{f' ({changed})' if changed else ''}; if they are right, {UPDATE}"
+        raise ThawError(
+            f"{path}: its {len(listed)} pictures are not those that {source} describes"
+            f"{f' ({changed})' if changed else ''}; if they are right, `python -m stages.adopt --update {source.stem}` "
+            "writes it anew"
         )
     folders.write(path, listed, kept)
     return Located(path)
