@@ -117,18 +117,15 @@ def check_classes(source: Path, found: Pictures) -> None:
     for part in found.layout.roots:
         counts = found.counts(part)
         if few := [name for name, count in counts.items() if count < least]:
-            need = "needs 2 at least, one to train and one to validate" if least == 2 else f"has none in {part}"
+            need = "2 at least, one to train and one to validate" if least == 2 else f"1 at least in {part}"
             dropped = sum(1 for path in found.left_out if _is_in(path, found.layout, few[0]))
+            more = f", so of {len(few) - 1} classes more" if len(few) > 1 else ""
             raise ThawError(
-                f"{source}: {_some(few)}: has {counts[few[0]]} pictures that can be used"
-                f"{f' ({dropped} are left out)' if dropped else ''}, and a class {need}; add pictures, or move the "
-                "folder away"
+                f"{source}: only {counts[few[0]]} of the pictures of '{few[0]}' can be used, and a class needs {need}"
+                f"{f' ({dropped} are left out: unreadable, or there twice)' if dropped else ''}{more}; add pictures, "
+                "or move the folder away"
             )
 
 
 def _is_in(path: str, found: Layout, name: str) -> bool:
     return any((root / found.classes[name]) in PurePosixPath(path).parents for root in found.roots.values())
-
-
-def _some(names: list[str]) -> str:
-    return f"'{names[0]}'" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
