@@ -147,7 +147,8 @@ def _loaded(path: Path, size: int, classes: int) -> Predict:
     shapes = (model.input_shape[1:], model.output_shape[1:])
     if shapes != ((size, size, 3), (1 if classes == 2 else classes,)):
         raise ThawError(f"{path}: takes and gives {shapes}, not what {CLASSES} beside it says; train it again")
-    return model.predict_on_batch
+    # Called as it is: to trace it takes longer than a hundred pictures.
+    return lambda pixels: keras.ops.convert_to_numpy(model(pixels, training=False))
 
 
 def _probabilities(predict: Predict, pixels: np.ndarray) -> np.ndarray:
