@@ -8,7 +8,7 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup anew git extra repro adopt test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
+.PHONY: help setup anew git extra leftovers repro adopt test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -43,15 +43,25 @@ $(VENV)/extra: $(VENV)/ready requirements-extra.txt
 	touch $@
 
 BESIDE = dvc --wait-for-lock repro --single-item
-# By the fine epochs in their names; the trial's name has none, and it may be long.
-LONGEST_FIRST = awk -F- '{ print (NF > 2 ? $$3 : 1000), $$0 }' | sort -nr | cut -d' ' -f2
+# By the fine epochs in their names; `auto`, `rest` and the trial may stand for many.
+LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2-
 
 # Data sets are prepared side by side, then variants trained; `dvc repro` alone takes one by one.
-repro: git setup  ## run the study: download, split, features, transfer, train, summarize, figures, report
+repro: leftovers  ## run the study: download, split, features, transfer, train, trial, summarize, costs, figures, report
 	dvc repro download
 	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(BESIDE) split@% features@% transfer@%
-	dvc repro --dry train | sed -n "s/^Running stage 'train@\([^']*\)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) train@%
+	dvc repro --dry train trial | sed -nE "s/^Running stage '(train@[^']*|trial)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) %
 	dvc repro
+
+# DVC leaves what a variant wrote that is no longer in params.yaml. No stage reads it, but in `results` it would count:
+# dvc.lock would hold a folder that no clone has.
+leftovers: git setup  ## delete the results of variants and data sets that are not in params.yaml
+	@stages=$$(dvc stage list --name-only | tr '\n' ' ') && test -n "$$stages" && for folder in results/*; do \
+		name=$${folder#results/}; dataset=$${name%-converged}; \
+		case " $$stages" in *" $$name "* | *" train@$$name "* | *" transfer@$$dataset "*) continue ;; esac; \
+		rm -rf "$$folder" "models/$$name" "models/transfer/$$dataset" "metrics/$$name.json" "plots/$$name.csv" \
+			"plots/seconds/$$name.csv" "plots/seconds/$$dataset-transfer.csv"; \
+	done
 
 adopt: setup  ## write the manifest and params of pictures of your own: make adopt PICTURES=/path/to/folder
 	@python -m stages.adopt $(if $(PICTURES),"$(PICTURES)",$(error name the folder or archive: make adopt PICTURES=/path/to/folder))

@@ -225,8 +225,8 @@ def test_a_pickle_is_refused_and_not_executed(tmp_path, name, check_refused):
     ],
     ids=["wider", "MobileNet", "ResNet50V2"],
 )
-def test_weights_of_another_network_are_refused(weights, other, check_refused):
-    check_refused(weights, other)
+def test_weights_of_another_network_are_the_manifest_s_mistake(weights, other, check_refused):
+    check_refused(weights, other, "correct `backbone` in the manifest, or its download `weights`")
 
 
 @pytest.mark.parametrize(
@@ -254,12 +254,12 @@ def test_a_network_that_keras_cannot_build_is_the_manifest_s_mistake(weights, ar
 def check_refused(told):
     """Load weights that do not fit: one line that names the file."""
 
-    def check(path: Path, spec: Backbone) -> None:
+    def check(path: Path, spec: Backbone, remedy: str = "fetch them again") -> None:
         with pytest.raises(ThawError) as error:
             backbones.load(spec, path)
         message = str(error.value)
         assert message.startswith(f"{path}: not weights of {spec.name} {spec.arguments} (")
-        assert message.endswith("; fetch them again")
+        assert message.endswith(f"; {remedy}")
         told("weights", message.replace(f"{path}", path.name))
 
     return check

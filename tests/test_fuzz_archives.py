@@ -45,7 +45,7 @@ PICTURES = {
 
 
 @pytest.fixture
-def check(small_manifest, write_manifest) -> Callable[[Callable[[str], bytes]], None]:
+def check(small_manifest, write_manifest, tmp_path) -> Callable[[Callable[[str], bytes]], None]:
     """Split the archive that is packed for the folder around; check what then lies in it."""
     dataset = manifest.load(write_manifest(small_manifest)).dataset("animals")
 
@@ -57,7 +57,9 @@ def check(small_manifest, write_manifest) -> Callable[[Callable[[str], bytes]], 
             archive.write_bytes(pack(around))
             before = contents(Path(around))
             try:
-                split.split(dataset, Path("small.yaml"), archive, work / "images", work / "table.csv")
+                split.split(
+                    dataset, Path("small.yaml"), archive, work / "images", work / "table.csv", tmp_path / "unreadable"
+                )
             except ThawError as error:
                 assert len(str(error).splitlines()) == 1
                 assert str(error).isprintable()

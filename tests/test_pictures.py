@@ -1,12 +1,17 @@
 """Pictures of every kind decoded upright to RGB, resized as TensorFlow does, and read by the split table."""
 
+import io
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from own_data import dataset, fruit, pictures_taken, zipped
 from PIL import Image
 
+from stages import split
 from stages.common.command import ThawError
+from stages.pictures import image_file
 from stages.pictures import parts as pictures
 
 SIZE = 12
@@ -168,3 +173,83 @@ def test_the_digest_follows_the_table_and_every_picture(tmp_path):
     table.write_text(table.read_text().replace("a.png,0", "a.png,1"))
     digests.append(pictures.digest(table, parts))
     assert len(set(digests)) == 4
+
+
+def saved(image, kind, **options):
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def tiff(bands: int, bits: int, extra: bool) -> bytes:
+    """A TIFF of 4 x 4 pixels of so many bands, of which those after the first may be declared as unspecified."""
+    pixels = np.arange(16 * bands, dtype=f"<u{bits // 8}").tobytes()
+    tags = {256: [4], 257: [4], 258: [bits] * bands, 259: [1], 262: [1], 277: [bands], 278: [4], 279: [len(pixels)]}
+    tags |= {273: [0], **({338: [0] * (bands - 1)} if extra else {})}
+    after = 8 + 2 + 12 * len(tags) + 4
+    values = {tag: struct.pack(f"<{len(several)}H", *several) for tag, several in tags.items()}
+    tags[273] = [after + sum(len(value) for value in values.values() if len(value) > 4)]
+    directory, beyond = struct.pack("<H", len(tags)), b""
+    for tag, several in sorted(tags.items()):
+        value = struct.pack(f"<{len(several)}H", *several)
+        place = value.ljust(4, b"\0") if len(value) <= 4 else struct.pack("<I", after + len(beyond))
+        directory += struct.pack("<HHI", tag, 3, len(several)) + place
+        beyond += value if len(value) > 4 else b""
+    return b"II*\0\x08\0\0\0" + directory + bytes(4) + beyond + pixels
+
+
+@pytest.mark.parametrize(
+    ("bands", "bits", "cause"),
+    [(2, 8, "2 bands of 8 bits, which none"), (2, 16, "2 bands of 16"), (5, 16, "5 bands of 16 bits, multispectral")],
+)
+def test_a_tiff_of_other_bands_is_told_as_that(bands, bits, cause):
+    with pytest.raises(ValueError, match=f"a TIFF of {cause}.*; save it with 1 band"):
+        image_file.read(io.BytesIO(tiff(bands, bits, extra=False)))
+
+
+def test_bands_that_are_left_out_are_remarked_on():
+    assert image_file.read(io.BytesIO(tiff(2, 8, extra=True))).remarks == [
+        "has 2 bands, of which the first 1 are taken"
+    ]
+
+
+@pytest.mark.parametrize(("kind", "most", "remarks"), [("PNG", 4096, 1), ("TIFF", 4096, 1), ("PNG", 2**16, 0)])
+def test_12_bits_in_16_are_remarked_on(kind, most, remarks):
+    greys = np.random.default_rng(0).integers(most // 2, most, size=(9, 9), dtype=np.uint16)
+    reading = image_file.read(io.BytesIO(saved(Image.fromarray(greys), kind)))
+    assert len(reading.remarks) == remarks
+    assert all("nearly black" in remark for remark in reading.remarks)
+
+
+@pytest.mark.parametrize(("kind", "width", "height"), [("JPEG", 12000, 9000), ("TIFF", 6000, 4000)])
+def test_photographs_of_today_s_cameras_are_taken(kind, width, height, tmp_path):
+    row = np.random.default_rng(0).integers(0, 256, (1, width, 3), np.uint8)
+    image = Image.fromarray(np.broadcast_to(row, (height, width, 3)).copy())
+    members = [(name, saved(image, kind)) if "/0" in name else (name, content) for name, content in fruit()]
+    data = dataset()
+    archive = tmp_path / "mine.zip"
+    archive.write_bytes(zipped(members))
+    split.split(data, Path("mine.yaml"), archive, tmp_path / "i", tmp_path / "t.csv", tmp_path / "u.txt")
+    assert (tmp_path / "t.csv").exists()
+
+
+def test_the_manifest_may_say_how_many_pixels_a_picture_has(tmp_path):
+    flat = saved(Image.new("1", (10000, 9000)), "PNG")
+    members = [*fruit()[1:], ("mine/ripe/x.png", flat)]
+    with pytest.raises(ThawError, match=r"90000000 pixels, more than 89478485.*`limits\.pixels`"):
+        pictures_taken(tmp_path, zipped(members), dataset())
+    pictures_taken(tmp_path, zipped(members), dataset(limits={"pixels": 90_000_000}))
+
+
+def test_a_telephone_s_heic_is_read_upright():
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    stored = np.zeros((32, 64, 3), np.uint8)
+    stored[:, :32] = 255  # white on the left
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = np.asarray(image_file.upright_rgb(io.BytesIO(saved(Image.fromarray(stored), "HEIF", exif=exif.tobytes()))))
+    assert pixels.shape == (64, 32, 3)
+    assert pixels[:24].min() > 240  # turned clockwise: white on top
+    assert pixels[40:].max() < 16

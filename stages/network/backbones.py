@@ -28,7 +28,10 @@ def load(spec: Backbone, weights: Path) -> keras.Model:
         network.load_weights(str(weights))
     except Exception as error:  # h5py and Keras raise whatever damaged bytes lead them to
         cause = one_line(error)
-        raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); fetch them again") from None
+        # Keras says so of whole files whose layers are another network's: to fetch such a file again mends nothing.
+        other = "mismatch" in cause
+        remedy = "correct `backbone` in the manifest, or its download `weights`" if other else "fetch them again"
+        raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); {remedy}") from None
     return network
 
 
