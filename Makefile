@@ -48,7 +48,7 @@ LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9
 
 # Data sets are prepared side by side, then variants trained; `dvc repro` alone takes one by one.
 repro: leftovers  ## run the study: download, split, features, transfer, train, trial, summarize, costs, figures, report
-	dvc repro download
+	dvc stage list --name-only | grep -E '^(download|local)@' | xargs -r dvc repro
 	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(BESIDE) split@% features@% transfer@%
 	dvc repro --dry train trial | sed -nE "s/^Running stage '(train@[^']*|trial)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) %
 	dvc repro

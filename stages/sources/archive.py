@@ -153,12 +153,6 @@ def _write(member: IO[bytes], head: bytes, targets: list[Path]) -> None:
     for target in targets[1:]:
         shutil.copyfile(targets[0], target)
 
-    entries: list[Entry]
-    spelling: Spelling
-    names: list[str]
-    paths: list[PurePosixPath]
-    by_path: dict[PurePosixPath, int]
-
 
 class _Listing(NamedTuple):
     """All members of an archive, their names in one spelling."""
