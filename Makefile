@@ -8,7 +8,7 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup anew git extra leftovers repro test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
+.PHONY: help setup anew git extra leftovers repro adopt test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -48,7 +48,7 @@ LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9
 
 # Data sets are prepared side by side, then variants trained; `dvc repro` alone takes one by one.
 repro: leftovers  ## run the study: download, split, features, transfer, train, trial, summarize, costs, figures, report
-	dvc repro download
+	dvc stage list --name-only | grep -E '^(download|local)@' | xargs -r dvc repro
 	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(BESIDE) split@% features@% transfer@%
 	dvc repro --dry train trial | sed -nE "s/^Running stage '(train@[^']*|trial)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) %
 	dvc repro
@@ -62,6 +62,9 @@ leftovers: git setup  ## delete the results of variants and data sets that are n
 		rm -rf "$$folder" "models/$$name" "models/transfer/$$dataset" "metrics/$$name.json" "plots/$$name.csv" \
 			"plots/seconds/$$name.csv" "plots/seconds/$$dataset-transfer.csv"; \
 	done
+
+adopt: setup  ## write the manifest and params of pictures of your own: make adopt PICTURES=/path/to/folder
+	@python -m stages.adopt $(if $(PICTURES),"$(PICTURES)",$(error name the folder or archive: make adopt PICTURES=/path/to/folder))
 
 PYTEST = python -m pytest -n $(JOBS) --no-loadscope-reorder
 

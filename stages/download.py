@@ -3,6 +3,7 @@
 import argparse
 import bz2
 import gzip
+import hashlib
 import lzma
 import os
 import re
@@ -14,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -25,8 +26,10 @@ from stages.common import configuration, params
 from stages.common.command import ThawError, one_line, run
 from stages.common.files import folder_written_whole, sha256, written_whole
 from stages.common.manifest import Copy, Download
+from stages.sources import folders
 
 MIRROR = "THAW_MIRROR"
+UPDATE = "`python -m stages.adopt --update NAME` writes the manifest of the data set NAME anew"
 # Seconds between attempts that bring nothing new: long enough for a server to recover, short enough to watch.
 WAITS = (0.5, 1.0, 2.0, 4.0)
 TIMEOUTS = (10, 60)  # seconds: to connect, and between two arrivals of data
@@ -52,30 +55,66 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder for the one file")
     parser.add_argument("--work", type=Path, default=Path("work/download"), help="keeps what arrived so far")
     options = parser.parse_args(arguments)
-    source = configuration.read(options.source, params.load())
+    settings = params.load()
+    source = configuration.read(options.source, settings)
+    configuration.check_watched(settings, options.name, source)
     download = source.download(options.name)
-    obtain(download, source.path, options.out, options.work, _mirrors())
+    obtain(download, source.path, options.out, options.work, mirrors())
 
 
-def _mirrors() -> list[Path]:
+def mirrors() -> list[Path]:
     """The folders that THAW_MIRROR names, separated as in PATH."""
-    folders = [folder for folder in os.environ.get(MIRROR, "").split(os.pathsep) if folder]
-    for folder in folders:
-        if not Path(folder).expanduser().is_dir():
-            raise ThawError(f"{MIRROR}: there is no folder '{folder}'; name an existing one or unset it")
-    return [Path(folder).expanduser() for folder in folders]
+    named = [Path(each).expanduser() for each in os.environ.get(MIRROR, "").split(os.pathsep) if each]
+    for each in named:
+        if not each.is_dir():
+            raise ThawError(f"{MIRROR}: there is no folder '{each}'; name an existing one or unset it")
+    return named
 
 
 def obtain(download: Download, source: Path, out: Path, work: Path, mirrors: Sequence[Path]) -> None:
-    """Put the first good copy of `download` into the folder `out`, under its own name.
+    """Put the first good copy of `download` into the folder `out`, under its own name; of a folder, its listing.
+
+    `source` is the manifest's file. Raises ThawError with every failure where no copy can be had.
+    """
+    found = located(download, source, work, mirrors)
+    with folder_written_whole(out) as folder:
+        if found.path.is_dir():
+            folders.write(found.path, folders.read(kept_listing(work, found.path))[1], folder / found.listing)
+        elif found.transfer:
+            shutil.move(found.path, folder / found.transfer.copy.file_name)
+        else:
+            shutil.copyfile(found.path, folder / found.path.name)
+    if found.transfer:
+        found.transfer.discard()
+
+
+class Located(NamedTuple):
+    """A good copy where it lies; `transfer` is what fetched it, if anything did."""
+
+    path: Path
+    transfer: "Transfer | None" = None
+
+    @property
+    def listing(self) -> str:
+        """The name of the file that stands for a folder."""
+        return f"{self.path.name}{folders.SUFFIX}"
+
+
+def kept_listing(work: Path, folder: Path) -> Path:
+    """Where the last listing of `folder` that was taken waits to be compared with the next."""
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    return work / f"{name}{folders.SUFFIX}"
+
+
+def located(download: Download, source: Path, work: Path, mirrors: Sequence[Path]) -> Located:
+    """The first good copy of `download`: a mirror's, this machine's, or fetched to `work`, where `obtain` finds it.
 
     `source` is the manifest's file. Raises ThawError with every failure where no copy can be had.
     """
     failures = []
-    for attempt in _attempts(download, source, out, work, mirrors):
+    for attempt in _attempts(download, source, work, mirrors):
         try:
-            attempt()
-            return
+            return attempt()
         except NotFetchedError as failure:
             failures.append(str(failure))
     names = " or ".join(dict.fromkeys(copy.file_name for copy in download.copies))
@@ -86,28 +125,26 @@ def obtain(download: Download, source: Path, out: Path, work: Path, mirrors: Seq
     )
 
 
-def _attempts(
-    download: Download, source: Path, out: Path, work: Path, mirrors: Sequence[Path]
-) -> Iterator[Callable[[], None]]:
+def _attempts(download: Download, source: Path, work: Path, mirrors: Sequence[Path]) -> Iterator[Callable[[], Located]]:
     """What to try, in order: the mirrors, files of this machine, the network."""
     for mirror in mirrors:
-        yield partial(_take_from_mirror, download, source, mirror, out)
+        yield partial(_take_from_mirror, download, source, mirror)
     local = {copy: path for copy in download.copies if (path := _local_path(copy, source))}
     for copy, path in local.items():
-        yield partial(_take, path, copy, out)
+        yield partial(_take_folder, path, copy, source, work) if path.is_dir() else partial(_take, path, copy)
     for copy in download.copies:
         if copy.address and copy not in local:
-            yield partial(_fetch, copy, work, out)
+            yield partial(_fetch, copy, work)
 
 
 def _local_path(copy: Copy, source: Path) -> Path | None:
     if copy.path is not None:
-        return source.parent / Path(copy.path).expanduser()
+        return copy.path_from(source)
     parts = urlsplit(copy.address or "")
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def _take_from_mirror(download: Download, source: Path, mirror: Path, out: Path) -> None:
+def _take_from_mirror(download: Download, source: Path, mirror: Path) -> Located:
     """Take a file by a copy's name; good if its checksum is any copy's, or if none is known of that copy.
 
     Warns of files that are not.
@@ -120,27 +157,39 @@ def _take_from_mirror(download: Download, source: Path, mirror: Path, out: Path)
             continue
         found = sha256(path)
         if found in known:
-            return _copy_file(path, out)
+            return Located(path)
         if path.name in unchecked:
             _check(path, str(path), unchecked[path.name])
-            return _copy_file(path, out)
+            return Located(path)
         print(f"warning: {path}: passed over, its sha256 {found} is not in {source}", file=sys.stderr)
     raise NotFetchedError(f"{MIRROR} ({mirror}): holds no good {' or '.join(names)}")
 
 
-def _take(path: Path, copy: Copy, out: Path) -> None:
+def _take(path: Path, copy: Copy) -> Located:
     if not path.is_file():
         raise NotFetchedError(f"{path}: no such file")
     try:
         _check(path, str(path), copy)
     except NotFetchedError as failure:
-        raise NotFetchedError(f"{failure} (bring that file back, or, if it is right, correct the manifest)") from None
-    _copy_file(path, out)
+        raise NotFetchedError(
+            f"{failure} (bring that file back, or, if it is right, correct the manifest: {UPDATE})"
+        ) from None
+    return Located(path)
 
 
-def _copy_file(path: Path, out: Path) -> None:
-    with folder_written_whole(out) as folder:
-        shutil.copyfile(path, folder / path.name)
+def _take_folder(path: Path, copy: Copy, source: Path, work: Path) -> Located:
+    """Hold a folder's pictures against the manifest's checksum and keep their listing."""
+    listed = folders.pictures(path)
+    kept = kept_listing(work, path)
+    if copy.sha256 is not None and folders.checksum(listed) != copy.sha256:
+        changed = folders.changes(folders.read(kept)[1], listed) if kept.exists() else ""
+        raise ThawError(
+            f"{path}: its {len(listed)} pictures are not those that {source} describes"
+            f"{f' ({changed})' if changed else ''}; if they are right, `python -m stages.adopt --update {source.stem}` "
+            "writes it anew"
+        )
+    folders.write(path, listed, kept)
+    return Located(path)
 
 
 def _check(path: Path, place: str, copy: Copy) -> None:
@@ -179,8 +228,8 @@ def _reads_to_its_end(unpacked: IO[bytes]) -> bool:
     return True
 
 
-def _fetch(copy: Copy, work: Path, out: Path) -> None:
-    """Fetch `copy` over HTTPS by way of `work`, where what arrived waits for the next run."""
+def _fetch(copy: Copy, work: Path) -> Located:
+    """Fetch `copy` over HTTPS to `work`, where what arrived waits for the next run."""
     part = work / f"{copy.file_name}.part"
     transfer = Transfer(copy, part)
     transfer.complete()
@@ -192,9 +241,7 @@ def _fetch(copy: Copy, work: Path, out: Path) -> None:
     except NotFetchedError:
         transfer.discard()
         raise
-    with folder_written_whole(out) as folder:
-        shutil.move(part, folder / copy.file_name)
-    transfer.discard()
+    return Located(part, transfer)
 
 
 class Transfer:

@@ -11,27 +11,23 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from stages.common import configuration, params
-from stages.common.command import ThawError, one_line, run
+from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole, only_file, written_whole
 from stages.common.manifest import DrawnDataset, ShippedDataset
-from stages.pictures import image_file, splits
+from stages.pictures import inspection, splits
 from stages.sources import archive_layout
-from stages.sources.archive import Found, extract, survey
+from stages.sources.archive import Found, Survey, extract, survey
 
 Dataset = ShippedDataset | DrawnDataset
 
 SHOWN = 5  # how many of many mistakes one line names
 UNREADABLE = Path("work/split")  # the folder for the lists of all of them
 
-# A picture of more pixels than these is taken for a bomb, where the manifest does not say how many there may be.
-PIXELS_WHATEVER_THE_SIZE = 89_478_485  # Pillow's own limit
-PIXELS_PER_BYTE = 1000  # of the file: a flat colour, packed as PNG, has a third of it
-MOST_PIXELS = 2**28  # telephones take photographs of 2e8
 HELD = 2**26  # bytes: a larger file is not read into memory
 
 
@@ -76,7 +72,8 @@ def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Pa
     table.unlink(missing_ok=True)  # no table ever stands beside images of another archive
     unreadable.unlink(missing_ok=True)
     with folder_written_whole(images) as folder:
-        contents = survey(archive, dataset.places(), dataset.limits.bytes)
+        contents = survey(archive, dataset.places(), dataset.limits.bytes, dataset.leave_out)
+        _check_left_out(archive, source, dataset, contents)
         archive_layout.check(archive, source, dataset, contents)
         found, passed_over = extract(archive, contents, folder)
         _tell_passed_over(archive, passed_over)
@@ -84,6 +81,7 @@ def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Pa
         _check_pictures(archive, source, checked, unreadable)
         _check_counts(archive, source, dataset, found)
         rows = assign_parts(dataset, found)
+        _check_parts(source, dataset, rows)
         _warn_of_remarks(archive, checked)
         _warn_of_repeats(archive, rows, checked)
         _warn_of_contradictions(archive, rows, checked)
@@ -91,6 +89,28 @@ def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Pa
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows(rows)
+
+
+def _check_left_out(archive: Path, source: Path, dataset: Dataset, contents: Survey) -> None:
+    if unknown := sorted(set(dataset.leave_out) - {str(path) for path in contents.left_out}):
+        raise ThawError(
+            f"{source}: leave_out: {archive} holds no picture of a class at {_some(unknown)}; take it out of the list"
+        )
+
+
+def _check_parts(source: Path, dataset: Dataset, rows: list[Row]) -> None:
+    """Raise ThawError where a class has no picture in a part, or in a fold: a draw of whole groups can do that."""
+    labels = {row.path: row.label for row in rows}
+    parts = {"part": {row.path: row.part for row in rows}}
+    if dataset.split.folds:
+        parts["fold"] = {row.path: f"{row.fold} of {dataset.split.folds}" for row in rows}
+    for kind, by_path in parts.items():
+        if empty := splits.empty(labels, by_path):
+            label, part = empty[0]
+            raise ThawError(
+                f"{source}: split: the {kind} {part} has no picture of '{list(dataset.classes)[label]}'; "
+                "give the class more pictures or groups, a larger validation_share or fewer folds, or another seed"
+            )
 
 
 def _tell_passed_over(archive: Path, paths: list[PurePosixPath]) -> None:
@@ -114,22 +134,8 @@ def _decode(path: Path, most_pixels: int | None) -> Checked:
     size = path.stat().st_size
     with io.BytesIO(path.read_bytes()) if size <= HELD else path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").digest()
-        return Checked(digest, *_reading(path, file, size, most_pixels))
-
-
-def _reading(path: Path, file: IO[bytes], size: int, most_pixels: int | None) -> tuple[str | None, Sequence[str]]:
-    """Why the file is not a picture, if it is none, and what to remark on it."""
-    if not size:
-        return "empty", ()
-    if path.suffix.lower() in image_file.RAW_SUFFIXES:
-        return "a camera's raw picture; export it as JPEG", ()
-    likely = min(MOST_PIXELS, max(PIXELS_WHATEVER_THE_SIZE, PIXELS_PER_BYTE * size))
-    try:
-        return None, image_file.read(file, most_pixels or likely).remarks
-    except image_file.TooLargeError as error:
-        return f"{error}, in a file of {size} bytes; the limit is the data set's `limits.pixels`", ()
-    except Exception as error:  # Pillow's decoders raise whatever damaged bytes lead them to
-        return one_line(error), ()
+        _, mistake, remarks = inspection.look(path.name, file, size, most_pixels)
+        return Checked(digest, mistake, remarks)
 
 
 def _check_pictures(archive: Path, source: Path, checked: dict[str, Checked], unreadable: Path) -> None:

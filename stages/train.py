@@ -1,11 +1,14 @@
 """Stage `train`: one variant of the study, from its branch of the transfer phase to its last fine epoch, each repeat.
 
 Reads the stored activations and the transfer phase; writes the variant's csv and json, of each repeat the epochs, the
-validation logits and the seconds, and the whole model of the first.
+validation logits and the seconds, and of the first the whole model, after the last epoch and after the best, with the
+names of its classes.
 """
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +21,10 @@ from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras
 from stages.results import environment, history, record, repeats
 from stages.results.repeats import Validation
-from stages.training import fine_phase, models, transfer_phase
+from stages.training import fine_phase, labels, models, transfer_phase
 from stages.training.data import Data
 from stages.training.epochs import Row
+from stages.training.fine_phase import FinePhase
 from stages.training.switch import Thaw, thaw
 from stages.training.transfer_phase import TransferPhase
 
@@ -36,15 +40,25 @@ def main() -> None:
     for repeat in read.params.repeats_of(schedule.dataset):
         runs[repeat.number] = trained(read, schedule, fingerprint, repeat, arguments)
         if len(runs) > 1:
-            runs[repeat.number].network = None  # the first repeat's is saved; the others' would only fill memory
+            runs[repeat.number].network = runs[repeat.number].best = (
+                None  # the first repeat's is saved; the others' would only fill memory
+            )
     _write(arguments, read, schedule, runs)
+
+
+Network = tuple[keras.Model, keras.Model]
+"""The backbone, and the head on its pooled output."""
 
 
 @dataclass
 class Run:
-    """A schedule as one repeat ran it: networks, a row and validation's logits an epoch, and when it thawed."""
+    """A schedule as one repeat ran it: networks, a row and validation's logits an epoch, and when it thawed.
 
-    network: tuple[keras.Model, keras.Model] | None
+    `best` gives the network after the epoch with the lowest validation loss; it may change `network` to that.
+    """
+
+    network: Network | None
+    best: Callable[[], Network] | None
     rows: list[Row]
     validation: Validation
     pictures: dict[str, int]
@@ -65,16 +79,34 @@ def trained(read: Inputs, schedule: Schedule, fingerprint: str, repeat: Repeat, 
     head = phase.head_after(thawed.epoch, data, read.params)
     backbone = read.backbone()
     rows, logits = phase.rows[: thawed.epoch], phase.logits[: thawed.epoch]
+    best = partial(_in_transfer, read, phase, data, _best_epoch(rows))
     if fine:
         numbers = range(thawed.epoch + 1, thawed.epoch + fine + 1)
         state = phase.states[thawed.epoch]
         checkpoint = fine_phase.checkpoint_path(folders.work, fingerprint, numbers, state, data, read.params)
         ran = fine_phase.train(backbone, head, data, read.params, numbers, checkpoint)
         rows, logits = rows + ran.rows, logits + ran.logits
+        if _best_epoch(rows) > thawed.epoch:
+            best = partial(_in_fine, ran, (backbone, head))
     images = [path.relative_to(folders.images).as_posix() for path in data.paths("validation")]
     validation = Validation(np.stack(logits), data.labels("validation"), np.array(images))
     pictures = {part: len(data.labels(part)) for part in ("training", "validation")}
-    return Run((backbone, head), rows, validation, pictures, thawed)
+    return Run((backbone, head), best, rows, validation, pictures, thawed)
+
+
+def _best_epoch(rows: list[Row]) -> int:
+    """The first epoch with the lowest validation loss; 0 before any."""
+    return min(rows, key=lambda row: row["val_loss"])["epoch"] if rows else 0
+
+
+def _in_transfer(read: Inputs, phase: TransferPhase, data: Data, epoch: int) -> Network:
+    return read.backbone(), phase.head_after(epoch, data, read.params)
+
+
+def _in_fine(ran: FinePhase, network: Network) -> Network:
+    for variable, value in zip(ran.model.weights, ran.best, strict=True):
+        variable.assign(value)
+    return network
 
 
 def _most_transfer_epochs(schedule: Schedule, budget: int) -> int:
@@ -97,7 +129,10 @@ def _transfer_phase(
 def _write(arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run]) -> None:
     first = next(iter(runs.values()))
     with files.written_whole(arguments.model / "model.keras") as beside:
-        whole_model(read, first).save(beside)
+        whole_model(read, first.network).save(beside)
+    with files.written_whole(arguments.model / "best.keras") as beside:
+        whole_model(read, first.best()).save(beside)
+    tables.write_json(labels.of(read.manifest, schedule.dataset), arguments.model / labels.FILE)
     rows = {number: each.rows for number, each in runs.items()}
     repeats.write_logits({number: each.validation for number, each in runs.items()}, arguments.results)
     repeats.write_seconds(rows, arguments.seconds)
@@ -106,9 +141,9 @@ def _write(arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs
     tables.write_json(_record(arguments, read, schedule, runs), arguments.metrics)
 
 
-def whole_model(read: Inputs, run: Run) -> keras.Model:
+def whole_model(read: Inputs, network: Network) -> keras.Model:
     """Pixels to logits, computing in float32 whatever it was trained in, as whoever reads the saved model expects."""
-    backbone, head = run.network
+    backbone, head = network
     backbones.compute_in("float32", backbone)
     return backbones.whole_model(backbone, head, read.preprocessing())
 

@@ -23,7 +23,7 @@ VARIANTS = {
     "few-1-8": {"dataset": "few", "transfer": 1, "fine": 8},
 }
 SCHEDULE = VARIANTS["few-1-8"]
-STAGES = ("download", "split", "features", "transfer", "train")
+STAGES = ("download", "local", "split", "features", "transfer", "train")
 PLACES = ("data", "metrics", "models", "plots", "results", "work")
 RESULTS = ("data/images", "data/splits", "data/features", "metrics", "models/transfer", "plots", "results")
 SECONDS = ("checksums.json", "plots/seconds/")  # where measured seconds stand, which differ
@@ -137,7 +137,8 @@ def _params() -> dict:
     epochs = max(variant["transfer"] + variant["fine"] for variant in VARIANTS.values())
     return params | {
         "source": "data/few.yaml",
-        "downloads": ["few", "weights"],
+        "downloads": ["weights"],
+        "local": {"few": "data/few.zip"},
         "budget": {"few": epochs},
         "variants": VARIANTS,
         "schedule": SCHEDULE,

@@ -44,12 +44,15 @@ def surroundings(tmp_path, monkeypatch, small_params, write_params):
 
 
 @pytest.fixture
-def fetch(small_manifest, write_manifest):
+def fetch(small_manifest, write_manifest, small_params, write_params):
     """Write a manifest with these copies of `animals` and fetch it to the folder `out`."""
 
     def fetch_animals(*copies):
         small_manifest["downloads"]["animals"]["copies"] = list(copies)
         source = write_manifest(small_manifest)
+        if paths := [Path(copy["path"]) for copy in copies if "path" in copy]:
+            watched = {"animals": str(source.parent / paths[0].expanduser())}
+            write_params(small_params | {"local": watched, "downloads": ["flowers", "weights"]})
         download.main(["--source", str(source), "--name", "animals", "--out", "out"])
 
     return fetch_animals
@@ -118,7 +121,7 @@ def test_files_that_are_not_what_the_manifest_says(copy, content, cause, failure
     remedy = ""
     if content is not None:
         (tmp_path / "animals.zip").write_bytes(content)
-        remedy = " (bring that file back, or, if it is right, correct the manifest)"
+        remedy = f" (bring that file back, or, if it is right, correct the manifest: {download.UPDATE})"
     assert failure({"path": "animals.zip", **copy}) == f"{tmp_path}/animals.zip: {cause}{remedy}"
 
 

@@ -1,6 +1,7 @@
 """Training on more than two classes, and losses that are no numbers."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ import tiny_study
 from stages.common.command import ThawError
 from stages.common.params import Repeat
 from stages.network.keras_quietly import keras
+from stages.pictures.parts import Part
 from stages.training import models, optimizers
 from stages.training.batches import Batches, Joined
+from stages.training.data import Data
 from stages.training.epochs import Epoch, epochs
 
 CHANNELS = 5
@@ -33,6 +36,7 @@ class InMemory:
     batches: Batches
     measured: dict[str, Batches]
     repeat: Repeat = tiny_study.ON_SPLIT
+    class_weights: dict[int, float] | None = None
 
     def training(self, epoch: int, field: str) -> Batches:
         return self.batches
@@ -128,3 +132,34 @@ def test_seeds_share_images_and_differ_in_order_and_head(tmp_path):
     np.testing.assert_array_equal(*in_order)  # the same augmented images, in another order
     heads = [models.build_head(CHANNELS, 2, 0.0, seed).get_weights()[0] for seed in (1, 2)]
     assert not np.array_equal(*heads)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_class_weights_are_plain_keras_s(classes):
+    pooled, labels = separable(classes)
+    weights = {label: 0.5 + label for label in range(classes)}
+    read = in_batches(pooled, labels)
+    head, plain = (compiled(classes, learning_rate=0.1) for _ in range(2))
+    data = InMemory(read, {"val_": read}, class_weights=weights)
+    losses = [epoch.row["loss"] for epoch in epochs(head, "transfer", "pooled", data, range(1, 4))]
+    each = np.array([weights[label] for label in labels])
+    options = {"batch_size": BATCH, "epochs": 3, "shuffle": False, "verbose": 0}
+    expected = plain.fit(pooled, labels[:, np.newaxis].astype(np.float32), sample_weight=each, **options).history[
+        "loss"
+    ]
+    assert losses == expected
+    for ours, keras_s in zip(head.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, keras_s)
+
+
+def test_balanced_classes_count_the_same():
+    parts = {
+        "training": Part([Path(f"{number}.png") for number in range(8)], np.repeat([0, 1], [6, 2]), np.zeros(8, int)),
+        "validation": Part([Path("v.png")], np.array([1]), np.zeros(1, int)),
+    }
+
+    def weights(kind: str) -> dict[int, float] | None:
+        return Data(None, parts, tiny_study.params(class_weight=kind), tiny_study.ON_SPLIT, 1).class_weights
+
+    assert weights("balanced") == {0: 8 / (2 * 6), 1: 8 / (2 * 2)}  # 6 of one and 2 of the other count 4 each
+    assert weights("none") is None

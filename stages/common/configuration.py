@@ -20,11 +20,14 @@ def _check(params: Params, inputs: Manifest) -> None:
     for name in params.budget:
         if name not in inputs.datasets:
             raise _mistake("budget", f"{inputs.path} has no data set '{name}'", inputs.datasets)
-    for name in params.downloads:
-        if name not in inputs.downloads:
-            raise _mistake("downloads", f"{inputs.path} has no download '{name}'", inputs.downloads)
+    for key, names in (("downloads", params.downloads), ("local", params.local)):
+        for name in names:
+            if name not in inputs.downloads:
+                raise _mistake(key, f"{inputs.path} has no download '{name}'", inputs.downloads)
+    for name, place in params.local.items():
+        _check_local(params, name, Path(place), inputs)
     for name in (*params.budget, WEIGHTS):
-        if name not in params.downloads:
+        if name not in params.downloads and name not in params.local:
             raise ThawError(f"{PARAMS_FILE}: downloads: '{name}' is missing, which the stages read; add it")
     schedules = {f"variants.{name}": schedule for name, schedule in params.variants.items()}
     for key, schedule in (*schedules.items(), ("schedule", params.schedule)):
@@ -38,6 +41,29 @@ def _check(params: Params, inputs: Manifest) -> None:
             )
     for name in params.budget:
         _check_dataset(params, name, inputs)
+
+
+def _check_local(params: Params, name: str, place: Path, inputs: Manifest) -> None:
+    """What DVC watches must be what is read."""
+    if name in params.downloads:
+        raise ThawError(f"{PARAMS_FILE}: local: '{name}' stands under downloads too; take it out of one of them")
+    paths = [each.path_from(inputs.path) for each in inputs.download(name).copies]
+    if not any(path and path.resolve() == place.resolve() for path in paths):
+        raise ThawError(
+            f"{PARAMS_FILE}: local: '{name}' is {place}, but {inputs.path} has no copy with this path; "
+            f"make local.{name} and downloads.{name} there the same place"
+        )
+
+
+def check_watched(params: Params, name: str, inputs: Manifest) -> None:
+    """Raise ThawError where a copy on this machine could change without anyone noticing."""
+    for each in inputs.download(name).copies:
+        if name not in params.local and each.path is not None and each.sha256 is None:
+            raise ThawError(
+                f"{PARAMS_FILE}: downloads: '{name}' is {each.path} on this machine, which may change; so that DVC "
+                f"looks whether it did, write `local: {{{name}: {each.path_from(inputs.path)}}}` and take it out of "
+                f"downloads, or give its sha256 in {inputs.path}"
+            )
 
 
 def _check_dataset(params: Params, name: str, inputs: Manifest) -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path, PurePosixPath
@@ -35,6 +36,7 @@ BACKBONES = (
     *("MobileNetV3Large", "MobileNetV3Small", "NASNetLarge", "NASNetMobile", "ResNet101", "ResNet101V2", "ResNet152"),
     *("ResNet152V2", "ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception"),
 )
+MOST_CLASSES = 1000
 LARGEST_IMAGE = 4096  # pixels a side: more is a slip, and fills any memory
 OWN_ARGUMENTS = {"include_top", "input_shape", "input_tensor", "pooling", "weights"}  # which the stages decide
 
@@ -65,9 +67,14 @@ def _way(text: str) -> str:
     return text
 
 
+def _spelt_out(text: str) -> bool:
+    """Whether all of a text can be seen: people have folders with a no-break or an ideographic space in the name."""
+    return all(each.isprintable() or unicodedata.category(each) == "Zs" for each in text)
+
+
 def _folder(text: str) -> str:
     path = PurePosixPath(text)
-    if not text or path.is_absolute() or ".." in path.parts or "\\" in text or not text.isprintable():
+    if not text or path.is_absolute() or ".." in path.parts or "\\" in text or not _spelt_out(text):
         raise ValueError("must be a plain folder with '/' between its parts, without '..'")
     return text
 
@@ -106,11 +113,15 @@ class Copy(Section):
     """A known copy of a download: where it is, or only its name, by which THAW_MIRROR may hold it."""
 
     address: Way | None = None  # https:// or file://
-    path: Way | None = None  # relative to the manifest's folder
+    path: Way | None = None  # of an archive or, with the checksum over its pictures, a folder; from the manifest's
     name: str | None = None
     bytes: Annotated[int, Field(ge=1)] | None = None
     sha256: str | None = None
     note: str | None = None  # what a reader of results must know of this copy
+
+    def path_from(self, manifest: Path) -> Path | None:
+        """Where on this machine a copy with a path lies, by the manifest's file."""
+        return None if self.path is None else manifest.parent / Path(self.path).expanduser()
 
     @property
     def file_name(self) -> str:
@@ -172,6 +183,7 @@ class Dataset(Section):
     title: Title
     classes: dict[Title, Folder]
     limits: Limits = Limits()
+    leave_out: dict[Folder, Title] = Field(default_factory=dict)  # pictures that no part has, by path, and why
 
     def places(self) -> list[Place]:
         """Where the images of each part and class lie."""
@@ -193,6 +205,8 @@ class Dataset(Section):
     def _classes_fit(self) -> "Dataset":
         if len(self.classes) < 2:
             raise ValueError("classes: a data set needs at least 2")
+        if len(self.classes) > MOST_CLASSES:
+            raise ValueError(f"classes: {len(self.classes)}, more than {MOST_CLASSES}")
         for counts in self.counts():
             if counts.keys() != self.classes.keys():
                 raise ValueError(f"images: counts {_listed(counts)}, but the classes are {_listed(self.classes)}")

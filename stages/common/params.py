@@ -148,12 +148,14 @@ class Params(Section):
 
     source: str
     downloads: Annotated[list[str], Field(min_length=1)]
+    local: dict[str, str]
     budget: Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)]
     variants: Annotated[dict[str, Schedule], Field(min_length=1)]
     schedule: Schedule
     repeats: dict[str, Annotated[int, Field(ge=1)]] | None
     seeds: Annotated[list[Seed], Field(min_length=1)] | None
     clean_training: bool
+    class_weight: Literal["none", "balanced"]
     batch_size: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=1)]
     augment: Augment

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -49,9 +50,14 @@ class _Loader(yaml.SafeLoader):
             raise yaml.YAMLError(f"{node.value!r} in line {line} is no {kind}") from None
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe dumper, which puts into quotes what `_Loader` would not read as text."""
+
+
+for each in (_Loader, _Dumper):
+    each.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+    )
 
 SectionType = TypeVar("SectionType", bound=Section)
 
@@ -69,6 +75,13 @@ def load(path: Path, section: type[SectionType]) -> SectionType:
         cause = one_line(error).replace('in "<unicode string>", ', "in ")
         raise ThawError(f"{path}: cannot be read as YAML ({cause}); mend the file") from None
     return checked(content, section, str(path))
+
+
+def dumped(content: object, flow: bool = False) -> str:
+    """`content` as YAML, mappings in their order; in one line where `flow`."""
+    return yaml.dump(
+        content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=sys.maxsize
+    )
 
 
 def value(text: str) -> Any:

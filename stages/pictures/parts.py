@@ -54,15 +54,20 @@ def digest(table: Path, parts: dict[str, Part]) -> str:
 
 
 def decoded(path: Path, size: int) -> np.ndarray:
-    """The picture upright, as uint8 RGB of shape (size, size, 3).
+    """The picture upright, as uint8 RGB of shape (size, size, 3)."""
+    try:
+        upright = upright_rgb(path)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ThawError(f"{path}: cannot be decoded ({error}); run `dvc repro split` again") from None
+    return resized(upright, size)
+
+
+def resized(upright: Image.Image, size: int) -> np.ndarray:
+    """The RGB picture as uint8 of shape (size, size, 3).
 
     Bilinear without anti-aliasing, aspect ratio not kept: what Keras's `image_dataset_from_directory` does.
     """
-    try:
-        upright = np.asarray(upright_rgb(path))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ThawError(f"{path}: cannot be decoded ({error}); run `dvc repro split` again") from None
-    return cv2.resize(upright, (size, size), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(np.asarray(upright), (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def decode_all(paths: list[Path], size: int) -> Iterator[np.ndarray]:

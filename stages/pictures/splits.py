@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Mapping
-from itertools import count
+from itertools import count, product
 
 import numpy as np
 
@@ -47,6 +47,12 @@ def folds(labels: Mapping[str, int], split: Folded) -> dict[str, int]:
         assigned |= {paths[index]: next(turn) % split.folds + 1 for index in order}
     _check(assigned, labels, split.folds, key)
     return assigned
+
+
+def empty(labels: Mapping[str, int], parts: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Each label and part, of those that there are, that have no picture in common."""
+    filled = {(labels[path], part) for path, part in parts.items()}
+    return sorted(set(product(set(labels.values()), set(parts.values()))) - filled)
 
 
 def _by_class(labels: Mapping[str, int]) -> dict[int, list[str]]:

@@ -56,14 +56,14 @@ class Validation:
 
 def write_epochs(runs: Mapping[int, Rows], folder: Path) -> pd.DataFrame:
     """Write the epochs of all repeats, `runs` by their number, without their seconds; returns them."""
-    table = _by_repeat(runs).drop(columns=list(_SECONDS)).round(tables.DECIMALS)
+    table = _by_repeat(runs).drop(columns=list(_SECONDS), errors="ignore").round(tables.DECIMALS)
     tables.write_table(table, folder / EPOCHS_FILE)
     return table
 
 
 def write_seconds(runs: Mapping[int, Rows], path: Path) -> None:
     """Write the measured seconds of all repeats' epochs."""
-    table = _by_repeat(runs)[list(_SECONDS_COLUMNS)]
+    table = _by_repeat(runs).reindex(columns=list(_SECONDS_COLUMNS))  # a schedule without a fine phase has none
     tables.write_table(table.round(dict.fromkeys(_SECONDS, 3)), path)
 
 

@@ -9,11 +9,12 @@ import lzma
 import posixpath
 import shutil
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
@@ -21,6 +22,7 @@ from typing import IO, NamedTuple
 from stages.common.command import ThawError, one_line
 from stages.common.manifest import Place
 from stages.pictures.image_file import is_named_as_picture, kind_of
+from stages.sources import folders
 from stages.sources.archive_members import CHUNK, Entry, members
 from stages.sources.archive_names import Spelling, composed, is_junk, leads_out, shown, spelling, unfit
 
@@ -62,10 +64,16 @@ class Survey(NamedTuple):
     folders: Counter[PurePosixPath]  # of all the archive, with how many pictures, by name, lie in each
     archives: list[PurePosixPath]  # inside this one
     most_bytes: int
+    files: list[PurePosixPath]  # of all the archive, but for what is hidden or left behind by systems
+    left_out: list[PurePosixPath]  # of class folders, as the manifest says
 
 
-def survey(archive: Path, places: list[Place], most_bytes: int | None) -> Survey:
+def survey(
+    archive: Path, places: Sequence[Place], most_bytes: int | None = None, leave_out: Container[str] = ()
+) -> Survey:
     """Look at every member, write nothing; `most_bytes`, of all it unpacks to, is the manifest's, if it says any.
+
+    `leave_out` are the paths of pictures that are not taken.
 
     Raises ThawError on an archive that is damaged, unpacks to too much, or is unsafe in what it would write.
     """
@@ -74,7 +82,7 @@ def survey(archive: Path, places: list[Place], most_bytes: int | None) -> Survey
         entries = _within_limits(archive, most_bytes)
     by_folder = {composed(place.folder): place for place in places}
     listing = _Listing.of(entries, set(by_folder))
-    result = Survey({}, [], Counter(), [], most_bytes)
+    result = Survey({}, [], Counter(), [], most_bytes, [], [])
     taken: set[PurePosixPath] = set()
     for number, path in enumerate(listing.paths):
         if danger := leads_out(listing.names[number]):
@@ -88,6 +96,9 @@ def survey(archive: Path, places: list[Place], most_bytes: int | None) -> Survey
         source = listing.source(number)
         if is_junk(path.relative_to(folder)) or (source is None and not is_named_as_picture(path.name)):
             result.passed_over.append(path)
+            continue
+        if str(path) in leave_out:
+            result.left_out.append(path)
             continue
         if danger := "is there twice; pack it once" if path in taken else listing.danger(number, source):
             raise ThawError(f"{archive}: {shown(listing.names[number])} {danger}")
@@ -116,6 +127,18 @@ def extract(archive: Path, contents: Survey, folder: Path) -> tuple[list[Found],
             pictures += kept
             passed_over += [each.path for each in contents.found[number] if each not in kept]
     return pictures, passed_over
+
+
+def contents_of(archive: Path, contents: Survey) -> Iterator[tuple[Found, bytes]]:
+    """The pictures that `extract` would write, one after the other, with the bytes of each."""
+    with _damage_named(archive):
+        for number, (_, opened) in enumerate(members(archive, contents.most_bytes)):
+            if number in contents.found:
+                with opened() as member:
+                    content = member.read()
+                for each in contents.found[number]:
+                    if is_named_as_picture(each.path.name) or kind_of(content[:CHUNK]):
+                        yield each, content
 
 
 def _write(member: IO[bytes], head: bytes, targets: list[Path]) -> None:
@@ -170,7 +193,9 @@ class _Listing(NamedTuple):
         return "is a device, a pipe or a file with holes; pack the archive again without it"
 
 
-def _likely_bytes(archive: Path, places: list[Place]) -> int:
+def _likely_bytes(archive: Path, places: Sequence[Place]) -> int:
+    if folders.is_listing(archive):  # what lies on this machine is as large as it is
+        return sys.maxsize
     images = sum(place.images for place in places)
     likely = min(images * BYTES_PER_IMAGE, BYTES_WHATEVER_THE_SIZE)
     return max(likely, archive.stat().st_size * BYTES_PER_ARCHIVED_BYTE)
@@ -206,6 +231,7 @@ def _note(result: Survey, path: PurePosixPath) -> None:
     """Count a file for the list of what the archive holds."""
     if is_junk(path):
         return
+    result.files.append(path)
     if path.suffix.lower() in (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"):
         result.archives.append(path)
     if not path.suffix or is_named_as_picture(path.name):

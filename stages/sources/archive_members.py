@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
 from stages.common.command import ThawError
+from stages.sources import folders
 
 LONGEST_HEADER = 2**20  # bytes; what tar says of a member is far shorter
 LONGEST_TARGET = 2**12  # bytes of a link's target, more than file systems take
@@ -51,6 +52,8 @@ def members(archive: Path, most_bytes: int) -> Iterator[tuple[Entry, Open]]:
     Raises ThawError where the file is no archive, and what Python's readers raise where it is damaged, or unpacks to
     more than twice `most_bytes`.
     """
+    if folders.is_listing(archive):
+        return _listed_members(archive)
     with archive.open("rb") as file:
         head = file.read(tarfile.BLOCKSIZE)
     if head.startswith(b"\x1f\x8b"):
@@ -67,6 +70,13 @@ def members(archive: Path, most_bytes: int) -> Iterator[tuple[Entry, Open]]:
         f"{archive}: {_what(head)}, not a zip or a tar archive (plain, or compressed by gzip, bzip2 or xz); "
         "fetch the archive itself, or pack the pictures as one of these"
     )
+
+
+def _listed_members(listing: Path) -> Iterator[tuple[Entry, Open]]:
+    folder, files = folders.read(listing)
+    for name in files:
+        size = (folder / name).stat().st_size
+        yield Entry(name, "file", size), partial((folder / name).open, "rb")
 
 
 def _what(head: bytes) -> str:

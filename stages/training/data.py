@@ -74,6 +74,18 @@ class Data:
         """The labels of a part's pictures, int64 (n,)."""
         return self._labels[self._rows[part]]
 
+    @property
+    def class_weights(self) -> dict[int, float] | None:
+        """By label, how much its pictures count in the training loss; None where all count the same.
+
+        `balanced`: n / (classes * n of the class), so that every class counts the same and the mean is 1 (King and
+        Zeng, 2001). Keras multiplies each picture's loss by it and divides by the number of pictures.
+        """
+        if self._params.class_weight == "none":
+            return None
+        counts = np.bincount(self.labels("training"), minlength=self.classes)
+        return {label: float(counts.sum() / (len(counts) * count)) for label, count in enumerate(counts)}
+
     def pooled(self, part: str) -> np.ndarray:
         """The pooled output of a part's pictures, not augmented, float32 (n, channels)."""
         return np.concatenate([inputs for inputs, _ in self.clean(part, "pooled")])

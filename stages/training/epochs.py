@@ -64,7 +64,7 @@ def epochs(
             batches = data.training(epoch, field)
             started = time.perf_counter()
             reset_dropout(model, data.repeat.seed, epoch)
-            row = _fit(model, state, batches, data.repeat.seed, epoch)
+            row = _fit(model, state, batches, data, epoch)
             measured = {prefix: measure(run, each) for prefix, each in evaluations.items()}
             row |= {f"{prefix}{name}": getattr(each, name) for prefix, each in measured.items() for name in MEASURES}
             _check_finite(row, epoch)
@@ -75,12 +75,12 @@ def epochs(
             yield Epoch({"epoch": epoch, "phase": phase, **row, **seconds}, state, logits)
 
 
-def _fit(model: keras.Model, before: State, training: Batches, seed: int, epoch: int) -> Row:
-    """Keras's own accuracy and loss of the epoch: running means while the network changes."""
-    fitted = model.fit(training.dataset, shuffle=False, verbose=0).history
+def _fit(model: keras.Model, before: State, training: Batches, data: Data, epoch: int) -> Row:
+    """Keras's own accuracy and loss of the epoch, weighted by class: running means while the network changes."""
+    fitted = model.fit(training.dataset, shuffle=False, verbose=0, class_weight=data.class_weights).history
     row = {name: fitted[name][-1] for name in MEASURES}
     if not math.isfinite(row["loss"]):
-        batch = _first_wrong_batch(model, before, training, seed, epoch)
+        batch = _first_wrong_batch(model, before, training, data, epoch)
         where = f"epoch {epoch}, batch {batch}" if batch else f"epoch {epoch}"
         raise ThawError(
             f"{where}: loss is {row['loss']}; lower this phase's learning_rate "
@@ -89,12 +89,16 @@ def _fit(model: keras.Model, before: State, training: Batches, seed: int, epoch:
     return row
 
 
-def _first_wrong_batch(model: keras.Model, before: State, training: Batches, seed: int, epoch: int) -> int | None:
+def _first_wrong_batch(model: keras.Model, before: State, training: Batches, data: Data, epoch: int) -> int | None:
     """Train the epoch again from its start; the first batch (from 1) with a loss that is not finite, if one has."""
     checkpoints.restore(model, before)
     model.reset_metrics()
-    reset_dropout(model, seed, epoch)
-    losses = (model.train_on_batch(inputs, labels, return_dict=True)["loss"] for inputs, labels in training)
+    reset_dropout(model, data.repeat.seed, epoch)
+    weights = data.class_weights
+    losses = (
+        model.train_on_batch(inputs, labels, class_weight=weights, return_dict=True)["loss"]
+        for inputs, labels in training
+    )
     return next((batch for batch, loss in enumerate(losses, start=1) if not math.isfinite(loss)), None)
 
 

@@ -15,7 +15,7 @@ from stages.training import checkpoints, optimizers
 from stages.training.batch_normalization import fused
 from stages.training.checkpoints import State
 from stages.training.data import Data
-from stages.training.epochs import Row, epochs
+from stages.training.epochs import Epoch, Row, epochs
 from stages.training.models import FineTuned, compile_model
 
 Groups = list[list[keras.Layer]]
@@ -23,11 +23,22 @@ Groups = list[list[keras.Layer]]
 
 @dataclass
 class FinePhase:
-    """The network as it is now, a row for each epoch that it ran, and validation's logits after each."""
+    """The network as it is now, a row for each epoch that it ran, and validation's logits after each.
+
+    `best` are the network's weights after the epoch with the lowest validation loss, the first of equal ones.
+    """
 
     model: FineTuned
     rows: list[Row] = field(default_factory=list)
     logits: list[np.ndarray] = field(default_factory=list)
+    best: State = field(default_factory=list)
+
+    def take(self, epoch: Epoch) -> None:
+        """Add what `epoch` left."""
+        if all(epoch.row["val_loss"] < row["val_loss"] for row in self.rows):
+            self.best = epoch.state[: len(self.model.weights)]
+        self.rows.append(epoch.row)
+        self.logits.append(epoch.logits)
 
 
 def train(
@@ -42,9 +53,8 @@ def train(
     _resume(phase, checkpoint, numbers)
     begin = _unfreezing(backbone, data.classes, params.fine, numbers.start)
     for epoch in epochs(phase.model, "fine", "activations", data, numbers[len(phase.rows) :], begin):
-        phase.rows.append(epoch.row)
-        phase.logits.append(epoch.logits)
-        checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *epoch.state])
+        phase.take(epoch)
+        checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *phase.best, *epoch.state])
     return phase
 
 
@@ -116,7 +126,9 @@ def _resume(phase: FinePhase, checkpoint: Path, numbers: range) -> None:
     if stored:
         phase.rows, (logits, *arrays) = stored
         phase.logits = list(logits)
-        checkpoints.restore(phase.model, arrays)
+        weights = len(phase.model.weights)
+        phase.best = arrays[:weights]
+        checkpoints.restore(phase.model, arrays[weights:])
 
 
 def checkpoint_path(folder: Path, features: str, numbers: range, head: State, data: Data, params: Params) -> Path:
@@ -130,6 +142,8 @@ def checkpoint_path(folder: Path, features: str, numbers: range, head: State, da
         "decays_over": len(numbers) if params.fine.decay != "none" else None,
         "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head],
         "repeat": data.identity,
-        "params": params.model_dump(include={"clean_training", "batch_size", "threads", "head", "fine"}),
+        "params": params.model_dump(
+            include={"clean_training", "class_weight", "batch_size", "threads", "head", "fine"}
+        ),
     }
     return checkpoints.path_of(folder, made_of)

@@ -99,5 +99,7 @@ def _read(path: Path) -> TransferPhase | None:
 
 def checkpoint_path(folder: Path, features: str, data: Data, params: Params) -> Path:
     """Where a repeat's checkpoint lies: named after all that decides the phase's epochs, but for their number."""
-    decisive = params.model_dump(include={"clean_training", "batch_size", "threads", "head", "transfer"})
+    decisive = params.model_dump(
+        include={"clean_training", "class_weight", "batch_size", "threads", "head", "transfer"}
+    )
     return checkpoints.path_of(folder, {"features": features, "repeat": data.identity, "params": decisive})

@@ -1,0 +1,346 @@
+"""Makes a study of pictures of one's own: looks at a folder or an archive, writes its manifest and params.yaml.
+
+The pictures of each class lie in a folder named after it; the folders of the classes lie side by side, or in folders
+named train, val and test.
+"""
+
+import argparse
+import math
+import os
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stages import download
+from stages.common import configuration, files, manifest, params, sections
+from stages.common.command import ThawError, run
+from stages.common.manifest import WEIGHTS, AsShipped, Copy, Download, Drawn, Folded, Manifest
+from stages.common.params import PARAMS_FILE, Params
+from stages.own import leaks, networks, params_text, schedules
+from stages.own.leaks import TWICE
+from stages.own.survey import UNREADABLE, Pictures, check_classes, pictures
+from stages.pictures import splits
+from stages.pictures.parts import PARTS
+from stages.sources import folders
+
+MANIFESTS = Path("data")
+WORK = Path("work/download")  # where the stage `download` looks too
+FOLDS = 5  # where every class has pictures for so many
+SHOWN = 5  # of many paths, in a line each
+MOST_CLASSES_SHOWN = 20
+REASONS = (UNREADABLE, TWICE)  # for which pictures are left out here
+HEADER = (
+    "# Written by `python -m stages.adopt`, and by `python -m stages.adopt --update {}` when the pictures change.\n"
+)
+
+
+class Taken(NamedTuple):
+    """Where the pictures come from: as the manifest names it, what to read, and what DVC watches on this machine."""
+
+    copy: dict[str, Any]
+    archive: Path
+    shown: Path
+    watched: str | None
+
+
+class Wishes(NamedTuple):
+    """How the pictures are to be divided."""
+
+    share: float
+    seed: int
+    group: str | None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Adopt the pictures that the command line names."""
+    options = _arguments(arguments)
+    settings = params.load()
+    if options.update:
+        _update(options.update)
+        return
+    name = options.name or _name_of(options.pictures)
+    target = MANIFESTS / f"{name}.yaml"
+    if target.exists():
+        raise ThawError(
+            f"{target}: is there already; give another --name, or `python -m stages.adopt --update {name}` if its "
+            "pictures have changed"
+        )
+    if not 0 < options.validation_share < 1:
+        raise ThawError(f"--validation-share: must lie between 0 and 1, not {options.validation_share}")
+    network = networks.described(options.backbone)
+    _check_weights(network[WEIGHTS], target)
+    taken = _taken(options.pictures, target)
+    found = pictures(taken.archive, taken.shown)
+    wishes = Wishes(options.validation_share, options.seed, options.group)
+    dataset = _dataset(name, taken.shown, found, wishes)
+    written = _manifest(target, network, name, taken.copy, dataset)
+    text = _params_text(settings, written, name, options.budget, taken.watched)
+    _tell(found, name)
+    _warn_of_near(found, options.group)
+    with files.written_whole(PARAMS_FILE) as params_beside, files.written_whole(target) as beside:
+        beside.write_text(HEADER.format(name) + sections.dumped(written), encoding="utf-8")
+        params_beside.write_text(text, encoding="utf-8")
+        configuration.read(beside, params.load(params_beside))
+    print(f"wrote {target} and the entries of '{name}' in {PARAMS_FILE}; next: dvc repro (or make repro)")
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stages.adopt", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("pictures", nargs="?", help="a folder of the classes' folders, a zip or tar of it, or https://…")
+    what.add_argument("--update", metavar="NAME", help="look at the pictures of an adopted data set again")
+    parser.add_argument("--name", help="of the data set and its manifest; the folder's or archive's by default")
+    parser.add_argument("--budget", type=int, default=20, help="epochs of each schedule (default: 20)")
+    parser.add_argument("--validation-share", type=float, default=0.2, help="of each class (default: 0.2)")
+    parser.add_argument("--seed", type=int, default=1, help="of the validation part's draw (default: 1)")
+    parser.add_argument(
+        "--backbone",
+        default="MobileNetV2",
+        help="a network of keras.applications, or `embedded`, the small one of the repository (default: MobileNetV2)",
+    )
+    parser.add_argument("--group", metavar="REGEX", help="what is equal in the paths of pictures that belong together")
+    return parser.parse_args(arguments)
+
+
+def _name_of(pictures: str) -> str:
+    """A name of plain letters, from the last part of a path or an address, without what says that it is packed."""
+    last = Path(pictures).resolve().name if "://" not in pictures else pictures.rstrip("/").rpartition("/")[2]
+    for suffix in (".zip", ".tgz", ".gz", ".bz2", ".xz", ".tar"):
+        last = last[: -len(suffix)] if last.lower().endswith(suffix) else last
+    plain = unicodedata.normalize("NFKD", last).encode("ascii", "ignore").decode()
+    words = "".join(each if each.isalnum() else " " for each in plain).split()
+    return "_".join(words) or "pictures"
+
+
+def _check_weights(weights: dict[str, Any], target: Path) -> None:
+    """Raise ThawError where the weights cannot be had; what is fetched waits for the stage `download`."""
+    try:
+        download.located(sections.checked(weights, Download, WEIGHTS), target, WORK, download.mirrors())
+    except ThawError as error:
+        cause = str(error).rpartition("; set ")[0] or str(error)
+        raise ThawError(
+            f"--backbone: its weights cannot be had ({cause}); connect to the network, or set "
+            f"{download.MIRROR}=FOLDER to a folder that holds them, or take the small network of the repository: "
+            f"--backbone {networks.EMBEDDED}"
+        ) from None
+
+
+def _taken(pictures: str, target: Path) -> Taken:
+    """Find the pictures, fetched where they lie at an address; raises ThawError where they are not there."""
+    if "://" in pictures:
+        return _at_address(pictures, target)
+    path = Path(pictures).expanduser()
+    if not path.exists():
+        raise ThawError(f"{path}: there is no such folder or archive; name an existing one")
+    return _on_this_machine(path.resolve(), target)
+
+
+def _at_address(address: str, target: Path) -> Taken:
+    copy = sections.checked({"address": address}, Copy, address)
+    part = download.located(Download(copies=[copy]), target, WORK, download.mirrors()).path
+    known = {"address": address, "bytes": part.stat().st_size, "sha256": files.sha256(part)}
+    return Taken(known, part, Path(copy.file_name), None)
+
+
+def _on_this_machine(path: Path, target: Path) -> Taken:
+    here = Path.cwd()
+    if here == path or path in here.parents:
+        raise ThawError(f"{path}: holds this repository itself; name a folder of pictures alone")
+    inside = path.is_relative_to(here)
+    watched = path.relative_to(here).as_posix() if inside else path.as_posix()
+    place = Path(os.path.relpath(path, target.parent.resolve())).as_posix() if inside else watched
+    if not path.is_dir():
+        return Taken({"path": place, "sha256": files.sha256(path)}, path, path, watched)
+    listed = folders.pictures(path)
+    listing = download.kept_listing(WORK, path)
+    folders.write(path, listed, listing)
+    return Taken({"path": place, "sha256": folders.checksum(listed)}, listing, path, watched)
+
+
+def _update(name: str) -> None:
+    """Look at the pictures of an adopted data set again; its split's settings and all else in its manifest stay."""
+    target = MANIFESTS / f"{name}.yaml"
+    before = manifest.load(target)
+    old, copy = before.dataset(name), before.download(name).copies[0]
+    place = copy.path_from(target)
+    taken = _at_address(copy.address or "", target) if place is None else _taken(str(place), target)
+    found = pictures(taken.archive, taken.shown)
+    drawn = old.split if isinstance(old.split, Drawn) else None
+    wishes = Wishes(drawn.validation_share if drawn else 0.2, old.split.seed, old.split.group)
+    text = target.read_text(encoding="utf-8")
+    dataset = _dataset(old.title, taken.shown, _without(found, _by_hand(old.leave_out)), wishes)
+    written = sections.value(text)
+    written["datasets"][name], written["downloads"][name] = dataset, {"copies": [taken.copy]}
+    _tell(found, name)
+    _warn_of_near(found, wishes.group)
+    with files.written_whole(target) as beside:
+        beside.write_text(_comments_above(text) + sections.dumped(written), encoding="utf-8")
+        configuration.read(beside, params.load())
+    print(f"wrote {target}; next: dvc repro (or make repro)")
+
+
+def _by_hand(leave_out: Mapping[str, str]) -> dict[str, str]:
+    """What the user left out: the other reasons are found anew."""
+    return {path: reason for path, reason in leave_out.items() if not reason.startswith(REASONS)}
+
+
+def _without(found: Pictures, leave_out: Mapping[str, str]) -> Pictures:
+    gone = {path: reason for path, reason in leave_out.items() if path in found.kept}
+    kept = {path: each for path, each in found.kept.items() if path not in gone}
+    return found._replace(kept=kept, left_out={**found.left_out, **gone})
+
+
+def _comments_above(text: str) -> str:
+    """The lines of comments that a text begins with."""
+    return "".join(takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+
+
+def _dataset(title: str, source: Path, found: Pictures, wishes: Wishes) -> dict[str, Any]:
+    """The data set of the manifest; raises ThawError where a part or a class would have too few pictures."""
+    check_classes(source, found)
+    _check_group(source, found, wishes)
+    shared = {"group": wishes.group} if wishes.group else {}
+    roots = {part: root.as_posix() for part, root in found.layout.roots.items()}
+    if "all" in roots:
+        images = found.counts("all")
+        _check_share(images, wishes.share)
+        split = {"folder": roots["all"], "validation_share": wishes.share, "seed": wishes.seed} | shared
+        parts = splits.drawn(found.labels(), Drawn(**split))
+        if empty := splits.empty(found.labels(), parts):
+            name = list(found.layout.classes)[empty[0][0]]
+            raise ThawError(
+                f"{source}: '{name}' has no picture left for the {empty[0][1]} part, as --group keeps too many "
+                "together; let it tell more groups apart, or try another --seed or a larger --validation-share"
+            )
+    else:
+        images = {part: found.counts(part) for part in roots}
+        split = roots | {"seed": wishes.seed} | shared
+    if _folds_fit(found.labels(), Folded(folds=FOLDS, **shared), wishes.seed):
+        split["folds"] = FOLDS
+    dataset = {"title": title, "classes": found.layout.classes, "split": split, "images": images}
+    return dataset | ({"leave_out": found.left_out} if found.left_out else {})
+
+
+def _check_share(images: Mapping[str, int], share: float) -> None:
+    for name, count in images.items():
+        if not 0 < round(share * count) < count:
+            raise ThawError(
+                f"--validation-share: {share} of the {count} pictures of '{name}' leaves it without a picture to "
+                f"{'validate' if share < 0.5 else 'train'}; give the class more pictures, or choose a share such as "
+                f"{math.ceil(100 / count) / 100 if share < 0.5 else 0.2}"
+            )
+
+
+def _check_group(source: Path, found: Pictures, wishes: Wishes) -> None:
+    if not wishes.group:
+        return
+    sections.checked({"group": wishes.group}, Folded, "--group")
+    groups = {path: splits.group_of(path, wishes.group) for path in found.kept}
+    if not any(group != path for path, group in groups.items()):
+        raise ThawError(f"--group: {wishes.group!r} matches no path, such as {next(iter(groups))}; correct it")
+    print(f"groups: {len(set(groups.values()))} of {len(groups)} pictures")
+    by_part = {part: {groups[path] for path, each in found.kept.items() if each.part == part} for part in PARTS}
+    if both := sorted(set.intersection(*by_part.values())):
+        print(
+            f"warning: {source}: {len(both)} groups are in both parts, e.g. {both[0]}; --group divides folds alone, "
+            "and the parts stay as they are shipped",
+            file=sys.stderr,
+        )
+
+
+def _folds_fit(labels: Mapping[str, int], split: Folded, seed: int) -> bool:
+    """Whether every class has pictures in every fold."""
+    try:
+        folds = splits.folds(labels, AsShipped(training="t", validation="v", seed=seed, **split.model_dump()))
+    except ThawError:
+        return False
+    return not splits.empty(labels, {path: str(fold) for path, fold in folds.items()})
+
+
+def _manifest(
+    target: Path, network: Mapping[str, Any], name: str, copy: Mapping[str, Any], dataset: Mapping[str, Any]
+) -> dict[str, Any]:
+    written = {
+        "title": name,
+        "downloads": {name: {"copies": [copy]}, WEIGHTS: network[WEIGHTS]},
+        "datasets": {name: dataset},
+        "backbone": network["backbone"],
+    }
+    sections.checked(written, Manifest, str(target))
+    return written
+
+
+def _params_text(settings: Params, written: Mapping[str, Any], name: str, budget: int, watched: str | None) -> str:
+    """params.yaml with what makes it this data set's study."""
+    if budget < 1:
+        raise ThawError(f"--budget: must be 1 epoch at least, not {budget}")
+    own = schedules.variants(name, budget)
+    entries = {
+        "source": (MANIFESTS / f"{name}.yaml").as_posix(),
+        "downloads": [*([] if watched else [name]), WEIGHTS],
+        "local": {name: watched} if watched else {},
+        "budget": {name: budget},
+        "variants": own,
+        "schedule": {key: list(own.values())[-1][key] for key in ("dataset", "transfer", "fine")},
+    }
+    training = sections.checked(written, Manifest, name).dataset(name).training_images()
+    if settings.batch_size > training:
+        entries["batch_size"] = training
+        print(f"batch_size: {training} in place of {settings.batch_size}, as there are no more training pictures")
+    return params_text.with_entries(PARAMS_FILE.read_text(encoding="utf-8"), entries)
+
+
+def _tell(found: Pictures, name: str) -> None:
+    """Print what the pictures are, what is left out and why, and warn of what makes validation look too good."""
+    parts = ", ".join(f"{sum(found.counts(part).values())} {part}" for part in found.layout.roots)
+    print(f"{name}: {len(found.layout.classes)} classes, {len(found.kept)} pictures ({parts})")
+    for title in list(found.layout.classes)[:MOST_CLASSES_SHOWN]:
+        print(f"  {title}: {' + '.join(str(found.counts(part)[title]) for part in found.layout.roots)}")
+    for words in found.layout.beside:
+        print(f"left aside: {words}")
+    if found.passed_over:
+        print(f"left aside: {found.passed_over} files in the classes' folders that are no pictures")
+    for reason, paths in sorted(_by_kind(found.left_out).items()):
+        for path in paths[:SHOWN]:
+            print(f"left out: {path}: {found.left_out[path]}")
+        if len(paths) > SHOWN:
+            print(f"left out: {len(paths) - SHOWN} more of this kind ({reason}); the manifest lists all")
+    remarks = Counter(remark for each in found.kept.values() for remark in each.remarks)
+    for remark, count in remarks.items():
+        print(f"warning: of {count} pictures each {remark}", file=sys.stderr)
+
+
+def _by_kind(left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    kinds: dict[str, list[str]] = {}
+    for path, reason in left_out.items():
+        kinds.setdefault(next((kind for kind in REASONS if reason.startswith(kind)), reason), []).append(path)
+    return kinds
+
+
+def _warn_of_near(found: Pictures, group: str | None) -> None:
+    """Warn of nearly equal pictures that are, or may come, into both parts."""
+    paths = list(found.kept)
+    pairs = []
+    for one, other in leaks.near(np.stack([each.thumbnail for each in found.kept.values()])):
+        parts = {found.kept[paths[one]].part, found.kept[paths[other]].part}
+        apart = not group or splits.group_of(paths[one], group) != splits.group_of(paths[other], group)
+        if len(parts) > 1 or (parts == {"all"} and apart):
+            pairs.append((paths[one], paths[other]))
+    if pairs:
+        both = "are in both parts" if "all" not in found.layout.roots else "may come into both parts"
+        print(
+            f"warning: {len(pairs)} pairs of pictures are nearly equal and {both}, e.g. "
+            f"{' and '.join(pairs[0])}; validation looks better for it; --group REGEX keeps together what belongs "
+            "together",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,129 @@
+"""Which folders are the classes, and which the parts, told from where the pictures lie."""
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from stages.common.command import ThawError
+from stages.common.manifest import MOST_CLASSES
+from stages.pictures.image_file import is_named_as_picture
+from stages.sources.archive_names import shown
+
+TOP = PurePosixPath()
+# As people ship them, in any case of the letters.
+PARTS = {
+    **dict.fromkeys(("train", "training"), "training"),
+    **dict.fromkeys(("val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+SHOWN = 8  # folders that one line names
+
+
+class Layout(NamedTuple):
+    """The folders of the parts, `all` or `training` and `validation`, by part, and of the classes below each."""
+
+    roots: dict[str, PurePosixPath]
+    classes: dict[str, str]  # name: folder
+    beside: list[str]  # what lies elsewhere, in words
+
+
+def layout(source: Path, files: Iterable[PurePosixPath]) -> Layout:
+    """The layout of `source`, a folder or an archive, whose files are `files`.
+
+    A class is a folder; what lies in it at any depth is its. Raises ThawError where there are no two of them, or the
+    parts do not have the same.
+    """
+    files = list(files)
+    tree = _Tree([path for path in files if is_named_as_picture(path.name)] or files)
+    top = tree.below_only_children(TOP)
+    by_part: dict[str, PurePosixPath] = {}
+    for child in tree.children(top):
+        part = PARTS.get(child.name.lower())
+        if part in by_part:
+            raise ThawError(f"{source}: {by_part[part]} and {child} are both the {part} part; put them together")
+        if part:
+            by_part[part] = child
+    if "training" not in by_part:
+        roots, beside = {"all": top}, []
+    else:
+        others = [child for child in tree.children(top) if child not in by_part.values()]
+        beside = [f"{tree.count(child)} pictures in {child}, which is no part" for child in others]
+        if test := by_part.pop("test", None):
+            beside.append(f"{tree.count(test)} pictures in {test}: the test part stands apart")
+        roots = {part: tree.below_only_children(root) for part, root in sorted(by_part.items())}
+        roots = roots if len(roots) > 1 else {"all": roots["training"]}
+    for root in roots.values():
+        if loose := tree.loose(root):
+            beside.append(f"{loose} pictures in {_named(root)} itself, beside the folders of the classes")
+    return Layout(roots, _classes(source, tree, roots), beside)
+
+
+class _Tree:
+    """The folders of some files."""
+
+    def __init__(self, files: list[PurePosixPath]) -> None:
+        self._counts: dict[PurePosixPath, int] = {TOP: 0}
+        self._loose: dict[PurePosixPath, int] = {}
+        self._children: dict[PurePosixPath, set[PurePosixPath]] = {}
+        for path in files:
+            self._loose[path.parent] = self._loose.get(path.parent, 0) + 1
+            for parent in path.parents:
+                self._counts[parent] = self._counts.get(parent, 0) + 1
+                if parent != TOP:
+                    self._children.setdefault(parent.parent, set()).add(parent)
+
+    def children(self, folder: PurePosixPath) -> list[PurePosixPath]:
+        """The folders in `folder` that hold files at any depth."""
+        return sorted(self._children.get(folder, ()))
+
+    def count(self, folder: PurePosixPath) -> int:
+        """The files in `folder` at any depth."""
+        return self._counts.get(folder, 0)
+
+    def loose(self, folder: PurePosixPath) -> int:
+        """The files that lie in `folder` itself."""
+        return self._loose.get(folder, 0)
+
+    def below_only_children(self, folder: PurePosixPath) -> PurePosixPath:
+        """`folder`, or the first one down from it that holds no folder alone."""
+        while len(self.children(folder)) == 1 and self.children(self.children(folder)[0]):
+            (folder,) = self.children(folder)
+        return folder
+
+
+def _classes(source: Path, tree: _Tree, roots: dict[str, PurePosixPath]) -> dict[str, str]:
+    in_part = {part: {child.name for child in tree.children(root)} for part, root in roots.items()}
+    names = set.union(*in_part.values())
+    for part, root in roots.items():
+        if missing := sorted(names - in_part[part]):
+            raise ThawError(
+                f"{source}: {_named(root)} has no pictures of {_some(missing)}, which the other part has; give each "
+                "class pictures and the same name in both parts, or adopt the training part alone"
+            )
+    root = next(iter(roots.values()))
+    if len(names) < 2:
+        found = f"one class alone, {_some(sorted(names))}" if names else "no folders of pictures"
+        raise ThawError(
+            f"{source}: {_named(root)} holds {found}; give the pictures of each class, two at least, a folder of "
+            "their own there"
+        )
+    if len(names) > MOST_CLASSES:
+        raise ThawError(
+            f"{source}: {_named(root)} holds {len(names)} folders of pictures, and a data set has at most "
+            f"{MOST_CLASSES} classes; name the folder that holds the classes"
+        )
+    # A no-break space, an ideographic one or two in a row are hard to see and to type.
+    titles = {" ".join(name.split()): name for name in sorted(names)}
+    if len(titles) < len(names):
+        twins = sorted(names - set(titles.values()))
+        raise ThawError(f"{source}: {_some(twins)} differs from another class in spaces alone; rename the folder")
+    return titles
+
+
+def _named(folder: PurePosixPath) -> str:
+    return str(folder) if folder.parts else "its top"
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(map(shown, names[:SHOWN]))}{more}"

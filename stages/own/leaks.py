@@ -1,0 +1,55 @@
+"""Pictures that are in a data set more than once, the same or nearly so: validation must not know them."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+import cv2
+import numpy as np
+from PIL import Image
+
+SIDE = 16  # pixels of a thumbnail: fewer take many a plain surface for another
+ALIKE = 0.985  # the correlation of two thumbnails, from which on they are near-equal
+TWICE = "the same picture"
+ROWS = 512  # thumbnails compared with all others at once, for the sake of memory
+
+
+def thumbnail(image: Image.Image) -> np.ndarray:
+    """The picture's grey values on SIDE x SIDE squares, float32 (SIDE * SIDE,), of mean 0 and length 1; 0 if flat."""
+    small = cv2.resize(np.asarray(image.convert("L")), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    values = small.astype(np.float32).ravel()
+    values -= values.mean()
+    return values / max(float(np.linalg.norm(values)), 1.0)
+
+
+def equal(digests: Mapping[str, bytes]) -> list[list[str]]:
+    """The paths of equal digests, where there are several."""
+    by_digest: dict[bytes, list[str]] = defaultdict(list)
+    for path, digest in sorted(digests.items()):
+        by_digest[digest].append(path)
+    return [paths for paths in by_digest.values() if len(paths) > 1]
+
+
+def left_out(groups: list[list[str]], classes: Mapping[str, str], parts: Mapping[str, str]) -> dict[str, str]:
+    """Which of equal pictures are left out, and why, by path; `classes` and `parts` are those of each path.
+
+    Of several classes one at most is right, so all are left out; in one class one is kept, a training one.
+    """
+    reasons = {}
+    for paths in groups:
+        if len({classes[path] for path in paths}) > 1:
+            names = " and ".join(sorted({classes[path] for path in paths}))
+            reasons |= dict.fromkeys(paths, f"{TWICE} is in {names}")
+            continue
+        kept, *others = sorted(paths, key=lambda path: (parts[path] != "training", path))
+        reasons |= dict.fromkeys(others, f"{TWICE} as {kept}")
+    return reasons
+
+
+def near(thumbnails: np.ndarray) -> Iterator[tuple[int, int]]:
+    """The pairs (row, higher row) of near-equal `thumbnails`, float32 (n, SIDE * SIDE)."""
+    for start in range(0, len(thumbnails), ROWS):
+        correlations = thumbnails[start : start + ROWS] @ thumbnails[start:].T
+        rows, columns = np.nonzero(correlations >= ALIKE)
+        yield from (
+            (start + int(row), start + int(column)) for row, column in zip(rows, columns, strict=True) if row < column
+        )

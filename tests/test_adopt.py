@@ -1,0 +1,342 @@
+"""Pictures of one's own: from a folder or an archive to a manifest and schedules."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import short_study as short
+import yaml
+from PIL import Image
+
+from stages import adopt
+from stages.common import configuration, manifest, params
+from stages.common.command import ThawError
+
+ROOT = Path(__file__).parent.parent
+SIZE = 24
+FRUIT = {"ripe": 6, "unripe": 5}
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    """A repository's folder, in which there are pictures and no network."""
+    here = tmp_path / "thaw"
+    (here / "data/embedded").mkdir(parents=True)
+    shutil.copy(ROOT / "params.yaml", here)
+    for name in ("embedded.yaml", "photos.yaml"):
+        shutil.copy(ROOT / "data" / name, here / "data")
+    for weights in (ROOT / "data/embedded").glob("*.h5"):
+        shutil.copy(weights, here / "data/embedded")
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("THAW_MIRROR", raising=False)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """The folder of the pictures, and a way to draw one: `draw("ripe/1.png", seed)`."""
+    folder = tmp_path / "fruit"
+
+    def draw(path: str, seed: int | None = None) -> Path:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(drawing(hash_of(path) if seed is None else seed))
+        return target
+
+    draw.folder = folder
+    return draw
+
+
+def hash_of(path: str) -> int:
+    return zlib.crc32(path.encode())
+
+
+def drawing(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+def draw_fruit(draw, top="", counts=FRUIT):
+    for name, count in counts.items():
+        for number in range(count):
+            draw(f"{top}{name}/{number}.png")
+
+
+def adopted(*arguments):
+    adopt.main([*map(str, arguments), "--backbone", "embedded"])
+    settings = params.load()
+    return configuration.read(Path(settings.source), settings), settings
+
+
+def refusal(*arguments):
+    """The one line of what is refused; nothing has been written."""
+    before = {path: path.read_bytes() for path in [Path("params.yaml"), *Path("data").glob("*.yaml")]}
+    with pytest.raises(ThawError) as caught:
+        adopt.main([*map(str, arguments), "--backbone", "embedded"])
+    assert before == {path: path.read_bytes() for path in [Path("params.yaml"), *Path("data").glob("*.yaml")]}
+    return str(caught.value)
+
+
+def test_a_folder_becomes_a_manifest_and_five_schedules(pictures, capsys):
+    draw_fruit(pictures)
+    inputs, settings = adopted(pictures.folder)
+    dataset = inputs.dataset("fruit")
+    assert dataset.classes == {"ripe": "ripe", "unripe": "unripe"}
+    assert dataset.images == FRUIT
+    assert (dataset.split.folder, dataset.split.validation_share, dataset.split.seed) == (".", 0.2, 1)
+    assert settings.local == {"fruit": str(pictures.folder)}
+    assert settings.downloads == ["weights"]
+    assert settings.budget == {"fruit": 20}
+    assert list(settings.variants) == [
+        "fruit-20-0-tuned",
+        "fruit-3-17-tuned",
+        "fruit-6-14-tuned",
+        "fruit-10-10",
+        "fruit-0-20",
+    ]
+    assert {schedule.head_rate for name, schedule in settings.variants.items() if name.endswith("tuned")} == {1e-3}
+    assert settings.schedule.dataset == "fruit"
+    assert settings.batch_size == 9  # 5 of 6 and 4 of 5 train
+    assert "next: dvc repro" in capsys.readouterr().out
+
+
+def test_params_keep_their_comments_and_every_other_line(pictures):
+    draw_fruit(pictures, counts={"ripe": 40, "unripe": 40})
+    before = Path("params.yaml").read_text(encoding="utf-8")
+    adopted(pictures.folder, "--budget", 4)
+    after = Path("params.yaml").read_text(encoding="utf-8")
+    changed = {"source", "downloads", "local", "budget", "variants", "schedule"}
+    kept = {key: value for key, value in yaml.safe_load(before).items() if key not in changed}
+    assert kept.items() <= yaml.safe_load(after).items()
+    comments = [line for line in before.splitlines() if line.startswith("#")]
+    assert [line for line in after.splitlines() if line.startswith("#")] == comments
+
+
+@pytest.mark.parametrize("suffix", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
+def test_an_archive_of_any_kind_gives_what_its_folder_gives(pictures, tmp_path, suffix):
+    draw_fruit(pictures, top="all of it/")
+    archive = tmp_path / f"packed.{suffix}"
+    if suffix == "zip":
+        with zipfile.ZipFile(archive, "w") as opened:
+            for path in pictures.folder.rglob("*.png"):
+                opened.write(path, path.relative_to(pictures.folder))
+    else:
+        with tarfile.open(archive, f"w:{suffix[4:]}") as opened:
+            opened.add(pictures.folder, arcname=".")
+    of_folder, _ = adopted(pictures.folder)
+    of_archive, settings = adopted(archive)
+    assert of_archive.dataset("packed").model_dump(exclude={"title"}) == of_folder.dataset("fruit").model_dump(
+        exclude={"title"}
+    )
+    assert of_archive.dataset("packed").split.folder == "all of it"
+    assert settings.local == {"packed": str(archive)}
+
+
+@pytest.mark.parametrize(
+    ("train", "val"), [("train", "val"), ("Training", "validation"), ("train", "valid"), ("a/train", "a/val")]
+)
+def test_parts_stay_as_they_are_shipped(pictures, capsys, train, val):
+    draw_fruit(pictures, top=f"{train}/")
+    draw_fruit(pictures, top=f"{val}/", counts={"ripe": 2, "unripe": 3})
+    draw_fruit(pictures, top=f"{Path(train).parent}/test/", counts={"ripe": 1})
+    inputs, _ = adopted(pictures.folder)
+    dataset = inputs.dataset("fruit")
+    assert (dataset.split.training, dataset.split.validation) == (train, val)
+    assert dataset.images.training == FRUIT
+    assert dataset.images.validation == {"ripe": 2, "unripe": 3}
+    assert "left aside: 1 pictures in" in capsys.readouterr().out
+
+
+def test_names_of_any_script_with_spaces_and_of_numbers(pictures):
+    names = ["grün und blau", "写真 猫", "кошка", "yes", "2020", "1e5", "no\u00a0break"]
+    for name in names:
+        for number in range(3):
+            pictures(f"{name}/{number}.png", seed=hash_of(f"{names.index(name)}{number}"))
+    inputs, _ = adopted(pictures.folder)
+    classes = inputs.dataset("fruit").classes
+    assert classes == {" ".join(name.split()): name for name in sorted(names)}
+
+
+def test_what_cannot_be_read_and_what_is_there_twice_is_left_out_by_name(pictures, capsys):
+    draw_fruit(pictures)
+    (pictures.folder / "ripe/cut.png").write_bytes(drawing(1)[:-40])
+    (pictures.folder / "ripe/Thumbs.db").write_bytes(b"no picture")
+    (pictures.folder / "ripe/notes.txt").write_text("no picture")
+    pictures("ripe/copy.png", seed=hash_of("ripe/1.png"))
+    pictures("ripe/both.png", seed=77)
+    pictures("unripe/both.png", seed=77)
+    inputs, _ = adopted(pictures.folder)
+    dataset = inputs.dataset("fruit")
+    assert dataset.images == FRUIT
+    assert set(dataset.leave_out) == {"ripe/cut.png", "ripe/copy.png", "ripe/both.png", "unripe/both.png"}
+    assert dataset.leave_out["ripe/cut.png"].startswith("cannot be read: ")
+    assert dataset.leave_out["ripe/copy.png"] == "the same picture as ripe/1.png"
+    assert dataset.leave_out["ripe/both.png"] == "the same picture is in ripe and unripe"
+    assert "left out: unripe/both.png: the same picture is in ripe and unripe" in capsys.readouterr().out
+
+
+def test_a_picture_of_both_parts_leaves_validation(pictures):
+    draw_fruit(pictures, top="train/")
+    draw_fruit(pictures, top="val/")
+    pictures("train/ripe/a.png", seed=5)
+    pictures("val/ripe/b.png", seed=5)
+    inputs, _ = adopted(pictures.folder)
+    assert inputs.dataset("fruit").leave_out == {"val/ripe/b.png": "the same picture as train/ripe/a.png"}
+
+
+def test_nearly_equal_pictures_are_counted(pictures, capsys):
+    draw_fruit(pictures)
+    pixels = np.kron(np.random.default_rng(3).integers(0, 256, (6, 6, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+    for name, quality in (("x", 95), ("y", 40)):
+        Image.fromarray(pixels).save(pictures.folder / f"ripe/{name}.jpg", quality=quality)
+    adopted(pictures.folder)
+    warning = capsys.readouterr().err
+    assert "1 pairs of pictures are nearly equal and may come into both parts" in warning
+    assert "ripe/x.jpg and ripe/y.jpg" in warning
+
+
+def test_a_group_is_written_and_kept_together(pictures, capsys):
+    for name in FRUIT:
+        for patient in range(6):
+            for view in range(3):
+                pictures(f"{name}/{patient}-{view}.png", seed=hash_of(f"{name[0]}{patient}{view}"))
+    inputs, _ = adopted(pictures.folder, "--group", r"([^/]+/\d+)-")
+    assert inputs.dataset("fruit").split.group == r"([^/]+/\d+)-"
+    assert "groups: 12 of 36 pictures" in capsys.readouterr().out
+
+
+def test_what_is_refused_says_what_to_do(pictures, tmp_path):
+    folder = pictures.folder
+    assert refusal(tmp_path / "nowhere").endswith("there is no such folder or archive; name an existing one")
+    pictures("ripe/0.png")
+    assert "holds one class alone, 'ripe'; give the pictures of each class, two at least, a folder" in refusal(folder)
+    pictures("unripe/0.png")
+    pictures("unripe/1.png")
+    assert "only 1 of the pictures of 'ripe' can be used, and a class needs 2 at least" in refusal(folder)
+    pictures("ripe/1.png")
+    assert "leaves it without a picture to validate" in refusal(folder)
+    assert refusal(folder, "--validation-share", 1.5) == "--validation-share: must lie between 0 and 1, not 1.5"
+    assert refusal(folder, "--validation-share", 0.5, "--budget", 0) == "--budget: must be 1 epoch at least, not 0"
+    assert "--group: 'zzz' matches no path" in refusal(folder, "--validation-share", 0.5, "--group", "zzz")
+    assert "holds this repository itself" in refusal(tmp_path)
+    adopted(folder, "--validation-share", 0.5)
+    assert refusal(folder).startswith("data/fruit.yaml: is there already; give another --name")
+
+
+def test_a_part_that_lacks_a_class_is_refused(pictures):
+    draw_fruit(pictures, top="train/")
+    draw_fruit(pictures, top="val/", counts={"ripe": 2})
+    assert "val has no pictures of 'unripe', which the other part has" in refusal(pictures.folder)
+
+
+def test_more_classes_than_a_thousand_are_refused(pictures):
+    for number in range(1001):
+        (pictures.folder / str(number)).mkdir(parents=True)
+        (pictures.folder / str(number) / "0.png").write_bytes(b"")
+    assert "holds 1001 folders of pictures, and a data set has at most 1000 classes" in refusal(pictures.folder)
+
+
+def test_weights_that_cannot_be_had_name_the_ways_out(pictures, monkeypatch):
+    draw_fruit(pictures)
+    monkeypatch.setattr("stages.download.WAITS", ())
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # the discard port, where nobody listens
+    with pytest.raises(ThawError) as caught:
+        adopt.main([str(pictures.folder)])
+    assert str(caught.value).startswith("--backbone: its weights cannot be had (")
+    assert str(caught.value).endswith("or take the small network of the repository: --backbone embedded")
+    assert not Path("data/fruit.yaml").exists()
+
+
+def test_an_update_takes_the_pictures_of_now_and_keeps_the_rest(pictures):
+    draw_fruit(pictures)
+    before, _ = adopted(pictures.folder, "--seed", 7, "--validation-share", 0.3)
+    pictures("ripe/new.png")
+    adopt.main(["--update", "fruit"])
+    after = manifest.load(Path("data/fruit.yaml"))
+    assert after.dataset("fruit").images == {"ripe": 7, "unripe": 5}
+    assert after.dataset("fruit").split == before.dataset("fruit").split
+    assert after.backbone == before.backbone
+    assert after.download("fruit") != before.download("fruit")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The three commands on a folder of drawings: its adoption, `dvc repro` of a schedule; the folder and the study."""
+    folder = tmp_path_factory.mktemp("own")
+    study, fruit = folder / "study", folder / "my fruit"
+    study.mkdir()
+    short.write(study)
+    for name, shade in (("rot", 200), ("grün", 60)):
+        (fruit / name).mkdir(parents=True)
+        for number in range(8):
+            noise = np.random.default_rng(number + shade).integers(0, 50, (96, 96, 3))
+            Image.fromarray((shade + noise).astype(np.uint8)).save(fruit / name / f"{number}.png")
+    arguments = ("--budget", "2", "--backbone", "embedded")
+    short.run(study, sys.executable, "-m", "stages.adopt", str(fruit), *arguments)
+    short.dvc(study, "repro", "train@my_fruit-1-1")
+    return study, fruit
+
+
+def predictions(study, *arguments):
+    command = [sys.executable, "-m", "stages.predict", *map(str, arguments)]
+    return subprocess.run(command, cwd=study, capture_output=True, text=True, check=False)
+
+
+def test_a_trained_model_names_the_classes_of_pictures(study):
+    folder, fruit = study
+    ran = predictions(folder, fruit / "rot/1.png", fruit / "gr*/2.png", folder / "params.yaml", "nowhere.jpg")
+    assert ran.returncode == 1
+    header, *rows = ran.stdout.splitlines()
+    assert header == "file,class,probability,second,second_probability"
+    assert [Path(row.split(",")[0]) for row in rows] == [fruit / "rot/1.png", fruit / "grün/2.png"]
+    for row in rows:
+        _, first, probability, second, other = row.split(",")
+        assert {first, second} == {"rot", "grün"}
+        assert float(probability) + float(other) == pytest.approx(1, abs=1e-4)  # of four digits each
+        assert float(probability) >= float(other)
+    assert "error: nowhere.jpg: no such file" in ran.stderr
+    assert "params.yaml: not one of" in ran.stderr
+
+
+FRESH = """
+import json, sys
+import numpy as np, keras
+model, picture = sys.argv[1:]
+told = json.load(open(model.replace("best.keras", "classes.json"), encoding="utf-8"))
+size = (told["image_size"],) * 2
+pixels = keras.utils.img_to_array(keras.utils.load_img(picture, target_size=size))[np.newaxis]
+logit = float(keras.saving.load_model(model).predict(pixels, verbose=0)[0, 0])
+print(json.dumps({"class": told["classes"][int(logit > 0)], "probability": 1 / (1 + np.exp(-abs(logit)))}))
+"""
+
+
+def test_keras_alone_gives_the_same_numbers(study):
+    folder, fruit = study
+    model = folder / "models/my_fruit-1-1/best.keras"
+    row = predictions(folder, "--model", model, fruit / "rot/3.png").stdout.splitlines()[1].split(",")
+    ran = subprocess.run(
+        [sys.executable, "-c", FRESH, model, fruit / "rot/3.png"], cwd=fruit, capture_output=True, text=True, check=True
+    )
+    fresh = json.loads(ran.stdout.splitlines()[-1])
+    assert fresh["class"] == row[1]
+    assert fresh["probability"] == pytest.approx(float(row[2]), abs=1e-4)  # the picture has the size already
+
+
+def test_a_changed_folder_is_noticed_and_taken_by_update(study):
+    folder, fruit = study
+    assert "local@my_fruit" not in short.ran(short.dvc(folder, "repro", "split@my_fruit"))
+    (fruit / "rot/0.png").write_bytes((fruit / "rot/0.png").read_bytes() + b"\0")  # the same pixels, other bytes
+    (fruit / "rot/new.png").write_bytes((fruit / "rot/1.png").read_bytes()[:-1] + b"\0")
+    with pytest.raises(AssertionError, match=r"1 new, e\.g\. rot/new\.png; 1 changed, e\.g\. rot/0\.png\); if they"):
+        short.dvc(folder, "repro", "split@my_fruit")
+    short.run(folder, sys.executable, "-m", "stages.adopt", "--update", "my_fruit")
+    assert short.ran(short.dvc(folder, "repro", "split@my_fruit")) == ["local@my_fruit", "split@my_fruit"]
