@@ -185,8 +185,8 @@ MISTAKES = [
     (
         "datasets.flowers.split.group",
         "(",
-        "datasets.flowers.split.group: must be a regular expression (missing ), unterminated subpattern at position 0), "
-        "not '('",
+        "datasets.flowers.split.group: must be a regular expression "
+        "(missing ), unterminated subpattern at position 0), not '('",
     ),
     (
         "datasets.flowers.split.training",
