@@ -93,6 +93,7 @@ OPTIMIZERS = st.sampled_from(["adam", "rmsprop", "sgd"])
 VALID = {
     "seeds": st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4, unique=True),
     "clean_training": st.booleans(),
+    "class_weight": st.sampled_from(["none", "balanced"]),
     "batch_size": st.integers(1, 4),
     "threads": st.integers(1),
     "augment.flip": st.booleans(),

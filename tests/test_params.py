@@ -19,6 +19,8 @@ schedule: {dataset: animals, transfer: 0, fine: 3}
 seeds: [1]
 repeats: null
 clean_training: true
+local: {}
+class_weight: none
 batch_size: 32
 threads: 1
 augment: {flip: true, rotation: 0.2, seed: 1}
