@@ -28,6 +28,7 @@ from stages.study.hardest import HardImage
 from stages.study.paper import Claims
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ROOT = Path(__file__).parent.parent
 TITLE = "<i>small</i> & things"
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
 MAKER = re.compile(r" (http://)?[\w.-]+\.(google|googleapis|gvt1)\.com[:/]")  # whom Chromium itself asks, of any page
@@ -85,7 +86,8 @@ def write_report(finished, run, monkeypatch):
 
 
 def write_inputs(folder):
-    (folder / "params.yaml").write_text("seeds: [1]  # <b>paper</b>\n")
+    params = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (folder / "params.yaml").write_text(f"{params}# <b>paper</b>\n", encoding="utf-8")
     for dataset in ("animals", "flowers"):
         (folder / "images" / dataset).mkdir(parents=True)
         for number in range(len(finished_run.IMAGES)):
