@@ -218,7 +218,7 @@ def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message
         ("", "must be a mapping of keys"),
         ("- 1\n- 2\n", "must be a mapping of keys"),
         ("seeds: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
-        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 7 and in 23); mend the file"),
+        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 7 and in 25); mend the file"),
         (
             GOOD.replace("transfer: 0, fine: 3", "transfer: 0, fine: 3, fine: 4"),
             "cannot be read as YAML (the key 'fine' stands in line 6 and in 6); mend the file",

@@ -121,12 +121,16 @@ def test_the_record_holds_the_run_and_a_page_beside_the_paper(run, source, monke
     del copied[Path("README.md")]
     assert copied == {path: (run / path).read_bytes() for path in copied}
     names = list(finished_run.SCHEDULES)
-    pictures = [*names, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
+    pictures = [*names, "animals", "flowers", "fine_share", "dip", "styles"]
+    logits = [*names, "animals-converged", "flowers-converged"]
     assert sorted(map(str, copied)) == sorted(
         ["params.yaml"]
         + [f"metrics/{name}.json" for name in (*names, "summary", "claims")]
         + [f"plots/{name}.csv" for name in (*names, *finished_run.TABLES)]
-        + [f"plots/{name}.png" for name in pictures]
+        + [f"plots/figures/{name}.png" for name in pictures]
+        + ["plots/costs/costs.png"]
+        + [f"results/{name}/epochs.csv" for name in names]
+        + [f"results/{name}/logits.npz" for name in logits]
     )
 
 

@@ -198,7 +198,7 @@ def test_the_same_run_gives_the_same_bytes(page, write_report):
 
 
 def test_a_missing_figure_is_named_and_nothing_is_written(run, write_report):
-    missing = run / "plots" / "dip.png"
+    missing = run / "plots/figures/dip.png"
     missing.unlink()
     with pytest.raises(ThawError) as caught:
         write_report()

@@ -108,13 +108,13 @@ def images():
 
 
 SHIPPED_TABLE = """\
-path,label,part
-animals/train/cats/a.png,0,training
-animals/train/cats/b.png,0,training
-animals/train/dogs/a.png,1,training
-animals/train/dogs/b.png,1,training
-animals/validation/cats/c.png,0,validation
-animals/validation/dogs/c.png,1,validation
+path,label,part,fold
+animals/train/cats/a.png,0,training,0
+animals/train/cats/b.png,0,training,0
+animals/train/dogs/a.png,1,training,0
+animals/train/dogs/b.png,1,training,0
+animals/validation/cats/c.png,0,validation,0
+animals/validation/dogs/c.png,1,validation,0
 """
 
 
@@ -144,16 +144,16 @@ def test_what_is_not_of_the_classes_is_left_out(split_archive):
 
 
 DRAWN_TABLE = """\
-path,label,part
-flowers/roses/b.png,0,training
-flowers/roses/c.png,0,training
-flowers/roses/d.png,0,training
-flowers/tulips/b.png,1,training
-flowers/tulips/d.png,1,training
-flowers/roses/a.png,0,validation
-flowers/roses/e.png,0,validation
-flowers/tulips/a.png,1,validation
-flowers/tulips/c.png,1,validation
+path,label,part,fold
+flowers/roses/b.png,0,training,0
+flowers/roses/c.png,0,training,0
+flowers/roses/d.png,0,training,0
+flowers/tulips/b.png,1,training,0
+flowers/tulips/d.png,1,training,0
+flowers/roses/a.png,0,validation,0
+flowers/roses/e.png,0,validation,0
+flowers/tulips/a.png,1,validation,0
+flowers/tulips/c.png,1,validation,0
 """
 
 

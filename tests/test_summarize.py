@@ -67,10 +67,10 @@ animals-0-3,animals,2,0.9,0.3
 animals-0-3,animals,3,0.9,0.35
 flowers-1-1,flowers,1,0.65,0.6
 flowers-1-1,flowers,2,0.7,0.55
-trial,flowers,1,0.7,0.61
 animals-2-1-moving,animals,1,0.6,0.65
 animals-2-1-moving,animals,2,0.8,0.45
 animals-2-1-moving,animals,3,0.85,0.38
+trial,flowers,1,0.7,0.61
 """
 FINAL = """\
 dataset,variant,fine_share,accuracy,loss
