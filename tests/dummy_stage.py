@@ -93,7 +93,7 @@ def _summarize(arguments: Namespace, settings: Params) -> dict[str, Content]:
             epoch, _, _, _, accuracy, loss = row.split(",")
             curves.append({**names, "epoch": epoch, "val_accuracy": accuracy, "val_loss": loss})
         final.append({**names, "fine_share": record["fine"], **record["val"]})
-    tables = {"curves.csv": _csv(curves), "final.csv": _csv(final)}
+    tables = {"curves.csv": _csv(curves), "final.csv": _csv(final), "summary.csv": _csv(final)}
     return {"out": json.dumps(summary), "claims": json.dumps({"variants": list(summary)}), "tables": tables}
 
 
@@ -102,7 +102,8 @@ def _figures(arguments: Namespace, settings: Params) -> dict[str, Content]:
 
 
 def _report(arguments: Namespace, settings: Params) -> dict[str, Content]:
-    return {"out": _digest(arguments.params, arguments.tables, arguments.costs, arguments.figures)}
+    shown = (f"{arguments.plots}/{name}" for name in ("tables", "costs", "figures"))
+    return {"out": _digest(arguments.params, *shown)}
 
 
 MAKES = {

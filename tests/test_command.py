@@ -14,7 +14,7 @@ INTERRUPTED = """
 import signal, sys
 from pathlib import Path
 
-from stages.lib import files
+from stages.common import files
 from stages.common.command import run
 
 

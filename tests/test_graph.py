@@ -204,7 +204,7 @@ def test_variants_train_side_by_side(study):
     {
         "common": ["download", "split", "features", "transfer", "train", "trial", *TABLES],
         "sources": ["download", "split"],
-        "pictures": ["split", "features", "transfer", "train", "trial", "report"],
+        "pictures": ["download", "split", "features", "transfer", "train", "trial", "report"],
         "network": ["features", "transfer", "train", "trial"],
         "training": ["transfer", "train", "trial"],
         "results": ["transfer", "train", "trial", *TABLES],
@@ -273,7 +273,7 @@ def own_data(study: Path) -> Path:
 
 def test_another_data_set_is_a_manifest_and_params(own_data):
     own = ["birds-1-2", "birds-2-1"]
-    prepared = ["download@birds", "split@birds", "features@birds", "transfer@birds"]
+    prepared = ["download@birds", "download@weights", "split@birds", "features@birds", "transfer@birds"]
     short.commit(own_data)
     output = dvc(own_data, "exp", "run", "-S", "schedule.fine=1")
     assert sorted(ran(output)) == sorted([*prepared, *(f"train@{name}" for name in own), "trial", *TABLES])

@@ -13,7 +13,7 @@ WRITE = """
 import sys
 from pathlib import Path
 
-from stages.lib import files
+from stages.common import files
 
 with files.written_whole(Path(sys.argv[1])) as beside:
     beside.write_text("half")
@@ -66,12 +66,12 @@ def test_who_waits_says_so_once(writer, tmp_path):
 def test_download_and_split_run_without_fcntl(tmp_path):
     workspace = small_workspace.make(tmp_path / "workspace", small_workspace.WEIGHTS.as_uri())
     commands = small_workspace.commands(workspace)
-    for name in ("download@few", "split@few"):
+    for name in ("local@few", "split@few"):
         interpreter, flag, *stage = commands[name]
         assert (Path(interpreter).name, flag) == ("python", "-m")
         small_workspace.finished(workspace, [sys.executable, "-c", ABSENT + STAGE, *stage])
     other = small_workspace.make(tmp_path / "other", small_workspace.WEIGHTS.as_uri())
-    for name in ("download@few", "split@few"):
+    for name in ("local@few", "split@few"):
         small_workspace.finished(other, commands[name])
     assert small_workspace.results(workspace) == small_workspace.results(other)
     assert small_workspace.stand_ins(workspace) == []
