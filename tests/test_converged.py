@@ -21,6 +21,7 @@ class Features:
 
     features: dict[str, np.ndarray]
     given: dict[str, np.ndarray]
+    class_weights: dict[int, float] | None = None
     repeat: Repeat = field(default_factory=lambda: Repeat(number=1, seed=5, fold=None, draw=1))
 
     @property

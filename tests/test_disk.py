@@ -47,7 +47,7 @@ DISKS = [
     Disk("download@weights", "data/raw", 500_000, "data/raw/weights", "weights/*"),
     Disk("split@few", "data/images", 100_000, "data/images/few", "few/**/*.jpg"),
     Disk("features@few", "data/features", 700_000, "data/features/few/*/*", "few/*/*/*.npy"),
-    Disk("train@few-3-6", "models/few-3-6", 700_000, "models/few-3-6/model.keras", "histories.csv", ("work/few-3-6",)),
+    Disk("train@few-3-6", "models/few-3-6", 700_000, "models/few-3-6/*.keras", "classes.json", ("work/few-3-6",)),
 ]
 LIMITS = [
     Limit("download@weights", 500_000, "data/raw/weights"),
@@ -66,7 +66,7 @@ def workspaces(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 
     def before(stage: str) -> Path:
         for name, command in commands(folder).items():
-            if small_workspace.stage_of(name) == small_workspace.stage_of(stage) and name != "download@few":
+            if small_workspace.stage_of(name) == small_workspace.stage_of(stage) and name != "local@few":
                 break
             if name not in ran:
                 finished(folder, command)

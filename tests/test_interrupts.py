@@ -86,7 +86,7 @@ def test_whatever_is_interrupted_whenever_the_results_are_an_uninterrupted_run_s
     for name, command in [*small_workspace.commands(workspace).items(), ("dvc repro", dvc("repro", *targets))]:
         if name in all_moments:
             appeared += interrupted_often(workspace, command, all_moments[name], random)
-        if name in all_moments or small_workspace.stage_of(name) in ("download", "split"):
+        if name in all_moments or small_workspace.stage_of(name) in ("download", "local", "split"):
             finished(workspace, command)
             assert half_written(workspace) == []
     out, err = uninterrupted.communicate()

@@ -45,7 +45,7 @@ def make(tmp_path: Path) -> Make:
             (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
             (tmp_path / "bin" / name).chmod(0o755)
         environment = os.environ | {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"} | changes
-        for name in ("MAKEFLAGS", "PYTHON"):
+        for name in ("MAKEFLAGS", "MAKELEVEL", "PYTHON"):
             environment.pop(name, None)
         return subprocess.run(
             ["make", target], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -62,7 +62,7 @@ def finished(ended: subprocess.CompletedProcess) -> str:
 @pytest.mark.parametrize(
     ("interpreters", "used"),
     [
-        ({"python3.12": "fits", "python3": "fits"}, "python3.12"),
+        ({"python3.12": "fits", "python3": "3.14"}, "python3.12"),
         ({"python3.13": "3.10", "python3": "3.14", "python": "fits"}, "python"),
     ],
 )

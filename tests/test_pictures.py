@@ -146,7 +146,7 @@ def split_of(folder: Path) -> Path:
     for number, (path, _, _) in enumerate(rows):
         Image.new("RGB", (2, 2), (number, 0, 0)).save(folder / path)
     table = folder.with_suffix(".csv")
-    table.write_text("path,label,part\n" + "".join(f"{path},{label},{part}\n" for path, label, part in rows))
+    table.write_text("path,label,part,fold\n" + "".join(f"{path},{label},{part},0\n" for path, label, part in rows))
     return table
 
 

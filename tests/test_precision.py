@@ -47,7 +47,7 @@ def test_losses_differ_by_what_rounding_explains(folder, tmp_path, engine, preci
 def test_the_saved_model_computes_in_float32(folder, tmp_path):
     run = trained(folder, tmp_path, "fused", "mixed_bfloat16")
     study = tiny_study.inputs(folder, tiny_study.params())
-    saved = train.whole_model(study, run)
+    saved = train.whole_model(study, run.network)
     assert {layer.compute_dtype for layer in saved._flatten_layers()} == {"float32"}
 
 

@@ -145,7 +145,7 @@ def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
     first = staged(study, schedule, tmp_path / "first")
     second = staged(study, schedule, tmp_path / "second")
     np.testing.assert_array_equal(values(first.rows), values(second.rows))
-    models = [train.whole_model(study, run) for run in (first, second)]
+    models = [train.whole_model(study, run.network) for run in (first, second)]
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -166,7 +166,7 @@ def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine
 def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_path):
     study = tiny_study.inputs(folder, params_of("batch", engine="keras", dtype="float32"))
     run = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
-    train.whole_model(study, run).save(tmp_path / "model.keras")
+    train.whole_model(study, run.network).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     logits = loaded.predict(decoded(study, "validation").astype("float32"), verbose=0)[:, 0]
     recorded = run.validation.logits[-1, :, 0]  # in batches of another size, and as float16, which keeps 11 bits

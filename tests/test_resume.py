@@ -30,7 +30,7 @@ def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.
     study = tiny_study.inputs(folder, tiny_study.params(**changes))
     schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
     run = tiny_study.trained(study, schedule, folder / "transfer", work)
-    return train.whole_model(study, run).get_weights(), run.rows
+    return train.whole_model(study, run.network).get_weights(), run.rows
 
 
 def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.ndarray], list[dict]]) -> None:
