@@ -16,19 +16,15 @@ from stages.common.command import run
 from stages.common.files import folder_written_whole
 from stages.drawing import cost_figure, drawing
 from stages.results import repeats
-from stages.study import costs, evidence, paper, recommendation, variants
+from stages.study import costs, inputs, recommendation
 from stages.study.variants import Variant
 
 
 def main() -> None:
     arguments = _arguments()
-    settings, told = params.load(), paper.load(arguments.paper)
-    members = variants.read_all(
-        settings.names, arguments.metrics, arguments.histories, arguments.results, arguments.source
-    )
-    margins = told.margins_of(settings.statistics.margin)
-    study = evidence.read(members, arguments.results, settings.statistics, margins)
-    seconds = {variant.name: read_seconds(variant, arguments.seconds) for variant in members}
+    settings = params.load()
+    study, _ = inputs.read(arguments, settings)
+    seconds = {variant.name: read_seconds(variant, arguments.seconds) for variant in study.variants}
     paid = {
         "multiply_adds": recommendation.multiply_adds(study),
         "seconds": recommendation.seconds(study, seconds),
@@ -39,7 +35,10 @@ def main() -> None:
         tables.write_table(recommendation.table(study, paid), beside / "recommendation.csv")
         with plt.rc_context(drawing.STYLE):
             figure = cost_figure.draw(
-                members, spent.set_index("variant"), manifest.load(arguments.source), settings.statistics.confidence
+                study.variants,
+                spent.set_index("variant"),
+                manifest.load(arguments.source),
+                settings.statistics.confidence,
             )
             drawing.save(figure, beside / "costs.png")
 
@@ -54,11 +53,7 @@ def read_seconds(variant: Variant, folder: Path) -> pd.DataFrame:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
-    parser.add_argument("--paper", type=Path, required=True, help="the paper's numbers and claims")
-    parser.add_argument("--results", type=Path, required=True, help="folder of <variant>/, with its repeats")
-    parser.add_argument("--metrics", type=Path, required=True, help="folder of <variant>.json")
-    parser.add_argument("--histories", type=Path, required=True, help="folder of <variant>.csv")
+    inputs.add_arguments(parser)
     parser.add_argument("--seconds", type=Path, required=True, help="folder of <variant>.csv, with measured seconds")
     parser.add_argument("--out", type=Path, required=True, help="folder of csvs, written")
     return parser.parse_args()

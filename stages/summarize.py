@@ -10,18 +10,13 @@ from pathlib import Path
 from stages.common import manifest, params, tables
 from stages.common.command import run
 from stages.common.files import folder_written_whole
-from stages.study import claims, comparisons, evidence, paper, summary, variants
+from stages.study import claims, comparisons, inputs, summary
 
 
 def main() -> None:
     arguments = _arguments()
     title = manifest.load(arguments.source).title
-    settings, told = params.load(), paper.load(arguments.paper)
-    members = variants.read_all(
-        settings.names, arguments.metrics, arguments.histories, arguments.results, arguments.source
-    )
-    margins = told.margins_of(settings.statistics.margin)
-    study = evidence.read(members, arguments.results, settings.statistics, margins)
+    study, told = inputs.read(arguments, params.load())
     compared = comparisons.compare(study)
     content = claims.content(title, study, compared, told)
     written = {
@@ -40,11 +35,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
-    parser.add_argument("--paper", type=Path, required=True, help="the paper's numbers and claims")
-    parser.add_argument("--results", type=Path, required=True, help="folder of <variant>/, with its repeats")
-    parser.add_argument("--metrics", type=Path, required=True, help="folder of <variant>.json")
-    parser.add_argument("--histories", type=Path, required=True, help="folder of <variant>.csv")
+    inputs.add_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="json of the summary, written")
     parser.add_argument("--claims", type=Path, required=True, help="json of the claims checked, written")
     parser.add_argument("--tables", type=Path, required=True, help="folder of csvs, written")
