@@ -94,8 +94,8 @@ faults: extra  ## try the faults again and write what happened into docs/faults.
 	$(PYTEST) -m faults --fault-table=docs/faults.md
 
 record: setup  ## write the finished run of the photographs into docs/paper
-	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --histories plots \
-		--models models --params params.yaml --raw data/raw --out docs/paper
+	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --plots plots \
+		--results results --params params.yaml --raw data/raw --out docs/paper
 
 PIN = uv pip compile --universal --python-version 3.11 --generate-hashes --no-header
 

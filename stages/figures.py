@@ -1,8 +1,8 @@
 """Stage `figures`: the study as pictures.
 
-Reads the table of variants, the claims, and the variants' epochs; writes a PNG for each variant, one for
-each data set's grid, and one each of the final results over the share of fine-tuning, of the dip where
-fine-tuning starts, and of the styles of fine-tuning. Bands and bars are intervals over the repeats.
+Reads the table of variants, the claims, and the variants' epochs and logits; writes a PNG for each variant, one for
+each data set's grid, and one each of the final results over the epoch of the switch and over the share of fine-tuning,
+of the dip where fine-tuning starts, and of the styles of fine-tuning.
 """
 
 import argparse
@@ -21,28 +21,28 @@ from stages.common import manifest, params, tables
 from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole
 from stages.common.manifest import Manifest
-from stages.drawing import dip_figure, drawing, style_figure
-from stages.drawing.drawing import GREY, LOOKS, MARK, PARTS, STYLE, TRIAL, Colour, Look
-from stages.study import two_way, variants
-from stages.study.variants import Variant
-
-MEASURES = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
+from stages.common.params import Params
+from stages.drawing import dip_figure, drawing, style_figure, switch_figure
+from stages.drawing.drawing import GREY, LOOKS, MARK, MEASURES, PARTS, STYLE, TRIAL, Colour, Look
+from stages.study import evidence, variants
+from stages.study.evidence import Study
+from stages.study.variants import PAPER_ARM, Variant
 
 
 def main() -> None:
     arguments = _arguments()
     source = manifest.load(arguments.source)
-    study = read_study(params.load().names, arguments.table, arguments.histories, arguments.results)
+    study = read_study(params.load(), arguments.table, arguments.histories, arguments.results)
     claims = tables.read_json(arguments.claims)
-    confidence = claims["confidence"]
     with plt.rc_context(STYLE), folder_written_whole(arguments.out) as folder:
-        for variant in study:
-            drawing.save(draw_variant(variant, source, confidence), folder / f"{variant.name}.png")
-        for dataset, members in variants.of_datasets(study).items():
-            drawing.save(draw_dataset(dataset, members, source, confidence), folder / f"{dataset}.png")
-        drawing.save(draw_fine_share(study, source, confidence), folder / "fine_share.png")
-        drawing.save(dip_figure.draw(study, claims["dip_parts"], source, confidence), folder / "dip.png")
-        drawing.save(style_figure.draw(study, claims["styles"], source, confidence), folder / "styles.png")
+        for variant in study.variants:
+            drawing.save(draw_variant(study, variant, source), folder / f"{variant.name}.png")
+        for dataset, members in variants.of_datasets(study.variants).items():
+            drawing.save(draw_dataset(study, dataset, members, source), folder / f"{dataset}.png")
+        drawing.save(switch_figure.draw(study, source), folder / "switch.png")
+        drawing.save(draw_fine_share(study, source), folder / "fine_share.png")
+        drawing.save(dip_figure.draw(study, claims["dip_parts"], source), folder / "dip.png")
+        drawing.save(style_figure.draw(study, claims["styles"], source), folder / "styles.png")
 
 
 def _arguments() -> argparse.Namespace:
@@ -56,69 +56,84 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_study(names: list[str], table: Path, histories: Path, results: Path) -> list[Variant]:
-    """The variants `names` of the table with their epochs; raises ThawError where one is missing."""
+def read_study(settings: Params, table: Path, histories: Path, results: Path) -> Study:
+    """The variants of the params by the table, with their epochs and logits; raises ThawError where one is missing."""
     columns = ("variant", "dataset", "transfer", "fine")
     rows = {row["variant"]: row for row in tables.read_table(table, columns).to_dict("records")}
     for row in rows.values():
         row["differs"] = json.loads(row["differs"])
-    missing = [name for name in names if name not in rows]
+    missing = [name for name in settings.names if name not in rows]
     if missing:
         raise ThawError(f"{table}: has no {', '.join(missing)}; run the stage that writes it, `summarize`")
-    return [variants.checked(variants.with_epochs(name, rows[name], histories, results), table) for name in names]
+    members = [
+        variants.checked(variants.with_epochs(name, rows[name], histories, results), table) for name in settings.names
+    ]
+    return evidence.read(members, results, settings.statistics)
 
 
-def draw_variant(variant: Variant, source: Manifest, confidence: float) -> Figure:
+def draw_variant(study: Study, variant: Variant, source: Manifest) -> Figure:
     """Training and validation over the epochs, as in the paper's figures 5.1 to 5.6."""
-    figure, panels = _new_figure(
-        f"{drawing.title_of(variant.dataset, source)}: {_schedule(variant)}", source, variant, confidence
-    )
+    title = f"{drawing.title_of(variant.dataset, source)}: {_schedule(variant)}"
+    figure, panels = _new_figure(study, title, source, [variant], drawing.OVER_EACH)
     for axes, measure in zip(panels, MEASURES, strict=True):
         for label, (prefix, colour, marker) in PARTS.items():
             values = variant.history[f"{prefix}{measure}"]
             axes.plot(variant.history["epoch"], values, color=colour, marker=marker, ms=3.5, label=label)
-            drawing.draw_band(axes, variant, f"{prefix}{measure}", colour, confidence)
+            drawing.draw_band(axes, study, variant, f"{prefix}{measure}", colour)
         drawing.format_epochs(axes, len(variant.history))
         _mark_fine_start(axes, variant)
     drawing.add_legend(figure, panels[0].get_lines()[: len(PARTS)])
     return figure
 
 
-def draw_dataset(dataset: str, members: list[Variant], source: Manifest, confidence: float) -> Figure:
-    """Validation results of a data set's grid and the trial, the start of fine-tuning marked on each."""
-    shown = [variant for variant in members if variant.kind != "style"]
+def draw_dataset(study: Study, dataset: str, members: list[Variant], source: Manifest) -> Figure:
+    """Validation results of a data set's schedules, a row for each arm, and of the trial with the first.
+
+    The start of fine-tuning is marked on each line. The intervals are in the variants' own figures: many bands on each
+    other hide the lines.
+    """
+    trials = [variant for variant in members if variant.kind == "trial"]
+    arms = variants.arms(members) or {PAPER_ARM: []}
+    rows = {arm: [*shown, *(trials if place == 0 else [])] for place, (arm, shown) in enumerate(arms.items())}
+    every = [variant for shown in rows.values() for variant in shown]
     title = f"{drawing.title_of(dataset, source)}: validation under every schedule"
-    figure, panels = _new_figure(title, source, shown[0], confidence)
-    colours = drawing.colours_by_share(shown)
-    for axes, measure in zip(panels, MEASURES, strict=True):
-        for variant in shown:
-            _draw_validation(axes, variant, measure, colours[variant.name])
-            drawing.draw_band(axes, variant, f"val_{measure}", colours[variant.name], confidence)
-        drawing.format_epochs(axes, max(len(variant.history) for variant in shown))
+    note = drawing.repeats_note(every, study.settings.confidence)
+    figure, panels = drawing.new_rows(title, source, len(rows), note)
+    colours = drawing.colours_by_share(every)
+    handles = {}
+    for row, (arm, shown) in zip(panels, rows.items(), strict=True):
+        drawing.prepare(row)
+        for axes, measure in zip(row, MEASURES, strict=True):
+            for variant in shown:
+                _draw_validation(axes, variant, measure, colours[variant.name])
+            drawing.format_epochs(axes, max(len(variant.history) for variant in every))
+            axes.set_title(drawing.words(arm) if len(rows) > 1 else "", size=10, loc="left")
+        handles |= {handle.get_label(): handle for handle in _plain_handles(row[0])}
     start = Line2D([], [], color=GREY, marker="o", ms=MARK, ls="", label="fine-tuning starts")
-    drawing.add_legend(figure, [*_plain_handles(panels[0]), start], title="transfer + fine epochs")
+    drawing.add_legend(figure, [*handles.values(), start], title="transfer + fine epochs")
     return figure
 
 
-def draw_fine_share(study: list[Variant], source: Manifest, confidence: float) -> Figure:
+def draw_fine_share(study: Study, source: Manifest) -> Figure:
     """Final validation results over the share of epochs that fine-tuning takes, a line for each data set."""
     title = "Final validation results by the share of fine-tuning"
-    figure, panels = _new_figure(title, source, study[0], confidence)
+    figure, panels = _new_figure(study, title, source, study.variants, drawing.OVER_BOTH)
     for axes, measure in zip(panels, MEASURES, strict=True):
-        for (dataset, members), look in zip(variants.of_datasets(study).items(), cycle(LOOKS), strict=False):
-            _draw_final(axes, members, measure, look, drawing.title_of(dataset, source), confidence)
+        for (dataset, members), look in zip(variants.of_datasets(study.variants).items(), cycle(LOOKS), strict=False):
+            _draw_final(axes, study, members, measure, look, drawing.title_of(dataset, source))
         axes.set_xlabel("fine-tuning's share of the epochs")
         axes.xaxis.set_major_formatter(PercentFormatter(1))
     drawing.add_legend(figure, panels[0].get_lines())
     return figure
 
 
-def _new_figure(title: str, source: Manifest, variant: Variant, confidence: float) -> tuple[Figure, list[Axes]]:
-    """A figure that says its source and how often it ran, and its two empty panels: accuracy and loss."""
-    figure, panels = drawing.new_rows(title, source, 1, drawing.repeats_note(variant, confidence))
-    for axes, label in zip(panels[0], MEASURES.values(), strict=True):
-        axes.set_ylabel(label)
-    drawing.format_loss(panels[0, 1])
+def _new_figure(
+    study: Study, title: str, source: Manifest, shown: list[Variant], over: str
+) -> tuple[Figure, list[Axes]]:
+    """A figure that says its source and how often what it shows ran, and its two empty panels: accuracy and loss."""
+    note = drawing.repeats_note(shown, study.settings.confidence, "bands", over)
+    figure, panels = drawing.new_rows(title, source, 1, note)
+    drawing.prepare(panels[0])
     return figure, list(panels[0])
 
 
@@ -147,7 +162,7 @@ def _draw_validation(axes: Axes, variant: Variant, measure: str, colour: Colour)
         variant.history["epoch"],
         variant.history[f"val_{measure}"],
         color=colour,
-        ls="-" if variant.in_grid else (0, (4, 1.5)),
+        ls=(0, (4, 1.5)) if variant.kind == "trial" else "-",
         marker="o",
         ms=MARK,
         mec="white",
@@ -156,15 +171,14 @@ def _draw_validation(axes: Axes, variant: Variant, measure: str, colour: Colour)
     )
 
 
-def _draw_final(axes: Axes, members: list[Variant], measure: str, look: Look, title: str, confidence: float) -> None:
+def _draw_final(axes: Axes, study: Study, members: list[Variant], measure: str, look: Look, title: str) -> None:
     colour, marker, dashes = look
     column = f"val_{measure}"
     grid = variants.by_share(members)
     points = [(variant.fine_share, variant.history[column].iloc[-1]) for variant in grid]
     axes.plot(*np.array(points).reshape(-1, 2).T, color=colour, marker=marker, ls=dashes, ms=7, label=title)
     if grid and len(grid[0].repeats) > 1:
-        ends = [two_way.over_repeats(variant.by_repeat(column).iloc[-1].to_numpy()) for variant in grid]
-        low, high = zip(*(end.interval(confidence) for end in ends), strict=True)
+        low, high = zip(*(study.level(variant, measure)[1:] for variant in grid), strict=True)
         axes.fill_between([share for share, _ in points], low, high, color=colour, alpha=drawing.BAND, lw=0)
     for variant in members:
         if variant.kind == "trial":

@@ -7,11 +7,14 @@ from pathlib import Path
 import made_up_study
 import numpy as np
 import pytest
+import yaml
 
+from stages import costs, figures, summarize
 from stages.common import params, tables
 from stages.common.params import Params, Schedule
 from stages.results import history, record, repeats
 from stages.results.repeats import Validation
+from stages.study import paper
 
 # By variant: accuracy, loss, validation accuracy and validation loss of each epoch, means over the repeats.
 EPOCHS = {
@@ -27,6 +30,29 @@ SCHEDULES = {
     "flowers-1-1": {"dataset": "flowers", "transfer": 1, "fine": 1},
     "animals-2-1-moving": {"dataset": "animals", "transfer": 2, "fine": 1},
     "trial": {"dataset": "flowers", "transfer": 0, "fine": 1},
+}
+# What a schedule has of its own.
+DIFFERS = {"animals-2-1-moving": {"batch_norm": "moving"}}
+PAPER = {
+    "variants": {
+        "animals-2-1": {
+            "figure": "1.1",
+            "train": {"at": "last_transfer", "accuracy": 0.8},
+            "val": {"loss": 0.35},
+        },
+        "animals-0-3": {
+            "figure": "1.2",
+            "val": {"at": "best", "loss": 0.4},
+            "settles": {"loss": 2},
+            "remark": "the best",
+        },
+        "flowers-1-1": {},
+    },
+    "margins": {"animals": {"loss": 0.02, "accuracy": 0.01}},
+    "claims": {
+        name: {"text": f"Claim {name}.", "rests_on": f"figure {name}", "primary": f"contrast {name}"}
+        for name in paper.Claims.model_fields
+    },
 }
 TABLES = (
     "tables/summary",
@@ -70,13 +96,39 @@ def rows_with_clean(name: str, shift: float = 0.0) -> list[dict[str, object]]:
     ]
 
 
+def add_arm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the run an arm more: the schedules of animals with a head of a rate of its own."""
+    for name in ("animals-2-1", "animals-0-3"):
+        epochs = [(*training, accuracy, loss - 0.02) for *training, accuracy, loss in EPOCHS[name]]
+        monkeypatch.setitem(EPOCHS, f"{name}-quick", epochs)
+        monkeypatch.setitem(SCHEDULES, f"{name}-quick", SCHEDULES[name])
+        monkeypatch.setitem(DIFFERS, f"{name}-quick", {"head_rate": 0.001})
+
+
+def finish(
+    folder: Path,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seeds: Sequence[int] = (1,),
+    change: Callable[[Path], None] = lambda folder: None,
+) -> None:
+    """Write a run, change it, and have its tables, its costs and its figures made."""
+    write(folder, source, seeds)
+    change(folder)
+    call(summarize.main, monkeypatch, summarize_options(folder, source))
+    call(costs.main, monkeypatch, costs_options(folder, source))
+    call(figures.main, monkeypatch, figures_options(folder, source))
+
+
 def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
-    """Write what `train` leaves of every variant, a repeat for each of `seeds`, below metrics, plots and results."""
+    """Write what `train` leaves of every variant, a repeat for each of `seeds`, with the params and the paper."""
+    (folder / "paper.yaml").write_text(yaml.safe_dump(PAPER, sort_keys=False), encoding="utf-8")
+    write_params(folder, source, seeds)
     for name, schedule in SCHEDULES.items():
         csv = folder / "plots" / f"{name}.csv"
         history.write(rows_with_clean(name), csv)
         write_repeats(folder, name, len(seeds))
-        differs = {"batch_norm": "moving"} if name.endswith("moving") else {}
+        differs = DIFFERS.get(name, {})
         members = [
             {"repeat": number, "seed": seed, "fold": None, "draw": number} for number, seed in enumerate(seeds, start=1)
         ]
@@ -86,8 +138,7 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
                 **schedule,
                 "source": source.as_posix(),
                 "repeats": members,
-                "batch_norm": "batch",
-                **differs,
+                "batch_norm": differs.get("batch_norm", "batch"),
                 "differs": differs,
             },
             asked={phase: schedule[phase] for phase in history.PHASES},
@@ -100,6 +151,16 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
     for dataset in {schedule["dataset"] for schedule in SCHEDULES.values()}:
         _write_transfer_seconds(folder, dataset, len(seeds))
         _write_converged(folder, dataset, len(seeds))
+
+
+def write_params(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
+    """Write the repository's params.yaml with the run's source, seeds and schedules."""
+    schedules = {name: schedule | DIFFERS.get(name, {}) for name, schedule in SCHEDULES.items()}
+    content = yaml.safe_load(params.PARAMS_FILE.read_text(encoding="utf-8"))
+    changes = {"source": source.as_posix(), "seeds": list(seeds), "schedule": schedules.pop("trial")}
+    budget = {schedule["dataset"]: 4 for schedule in schedules.values()}
+    content |= changes | {"variants": schedules, "budget": budget}
+    (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def _write_transfer_seconds(folder: Path, dataset: str, count: int) -> None:
@@ -135,8 +196,7 @@ def _seconds(row: dict[str, object]) -> dict[str, float]:
 
 
 def _with_the_run_s_variants(path: Path = params.PARAMS_FILE) -> Params:
-    own = {name: {"batch_norm": "moving"} if name.endswith("moving") else {} for name in SCHEDULES}
-    schedules = {name: Schedule(**schedule, **own[name]) for name, schedule in SCHEDULES.items()}
+    schedules = {name: Schedule(**schedule, **DIFFERS.get(name, {})) for name, schedule in SCHEDULES.items()}
     changes = {"schedule": schedules.pop("trial"), "variants": schedules}
     return _LOAD(path).model_copy(update=changes)
 
@@ -175,20 +235,31 @@ def figures_options(folder: Path, source: Path) -> dict[str, object]:
 
 def report_options(folder: Path, source: Path) -> dict[str, object]:
     return {
+        **_pages_options(folder, source),
+        "images": folder / "images",
+        "out": folder / "plots" / "report.html",
+    }
+
+
+def record_options(folder: Path, source: Path) -> dict[str, object]:
+    return {**_pages_options(folder, source), "raw": folder / "raw", "out": folder / "docs" / "paper"}
+
+
+def _pages_options(folder: Path, source: Path) -> dict[str, object]:
+    return {
         "source": source,
+        "params": folder / "params.yaml",
+        "paper": folder / "paper.yaml",
+        "results": folder / "results",
         "metrics": folder / "metrics",
         "plots": folder / "plots",
-        "results": folder / "results",
-        "images": folder / "images",
-        "params": folder / "params.yaml",
-        "out": folder / "plots" / "report.html",
     }
 
 
 def _inputs(folder: Path, source: Path) -> dict[str, object]:
     return {
         "source": source,
-        "paper": Path("data/paper.yaml"),
+        "paper": folder / "paper.yaml",
         "results": folder / "results",
         "metrics": folder / "metrics",
         "histories": folder / "plots",

@@ -1,18 +1,21 @@
 """The figures of a small finished run: what they show, that they name their source, the same bytes twice."""
 
+from dataclasses import replace
+
 import finished_run
 import matplotlib.image
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from stages import costs as costs_stage
 from stages import figures, summarize
-from stages.common import manifest, tables
+from stages.common import manifest, params, tables
 from stages.common.command import ThawError
-from stages.drawing import cost_figure, dip_figure, style_figure
+from stages.drawing import cost_figure, dip_figure, style_figure, switch_figure
 from stages.study import costs
 
-PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "dip", "styles"]
+PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "dip", "styles", "switch"]
 
 
 @pytest.fixture
@@ -30,10 +33,13 @@ def run(tmp_path, source, monkeypatch):
 
 @pytest.fixture
 def study(run):
-    yield figures.read_study(
-        list(finished_run.SCHEDULES), run / "plots" / "tables" / "summary.csv", run / "plots", run / "results"
-    )
+    yield read(run)
     plt.close("all")
+
+
+def read(folder):
+    settings = params.load(folder / "params.yaml")
+    return figures.read_study(settings, folder / "plots/tables/summary.csv", folder / "plots", folder / "results")
 
 
 def curves(axes):
@@ -72,7 +78,7 @@ def test_a_picture_is_wide_enough_for_a_readme_and_carries_no_version(run, sourc
 
 
 def test_a_variant_shows_training_and_validation(study, source):
-    figure = figures.draw_variant(study[0], manifest.load(source), 0.95)
+    figure = figures.draw_variant(study, study.variants[0], manifest.load(source))
     accuracy, loss = figure.axes
     assert curves(accuracy) == {
         "training": [(1, 0.5), (2, 0.7), (3, 0.6)],
@@ -89,22 +95,23 @@ def test_a_variant_shows_training_and_validation(study, source):
 
 @pytest.mark.parametrize(("number", "border"), [(0, 2.5), (1, 0.5), (2, 1.5)])
 def test_the_start_of_fine_tuning_is_marked_before_its_first_epoch(study, source, number, border):
-    for axes in figures.draw_variant(study[number], manifest.load(source), 0.95).axes:
+    for axes in figures.draw_variant(study, study.variants[number], manifest.load(source)).axes:
         lines = [line for line in axes.get_lines() if line.get_label().startswith("_")]
         assert [list(line.get_xdata()) for line in lines] == [[border, border]]
         assert [text.get_text() for text in axes.texts] == ["fine-tuning starts"]
 
 
 def test_a_variant_without_fine_tuning_has_no_mark(study, source):
-    history = study[0].history.assign(phase="transfer")
-    plain = figures.Variant("trial", {"dataset": "animals", "transfer": 3, "fine": 0}, history, study[0].runs)
-    figure = figures.draw_variant(plain, manifest.load(source), 0.95)
+    first = study.variants[0]
+    history = first.history.assign(phase="transfer")
+    plain = figures.Variant("trial", {"dataset": "animals", "transfer": 3, "fine": 0}, history, first.runs)
+    figure = figures.draw_variant(study, plain, manifest.load(source))
     assert texts(figure)[0] == "Cats and dogs: trial, 3 transfer + 0 fine epochs"
     assert [(len(axes.get_lines()), len(axes.texts)) for axes in figure.axes] == [(2, 0), (2, 0)]
 
 
 def test_a_data_set_shows_all_its_variants_and_the_trial(study, source):
-    figure = figures.draw_dataset("flowers", [study[2], study[4]], manifest.load(source), 0.95)
+    figure = figures.draw_dataset(study, "flowers", [study.variants[2], study.variants[4]], manifest.load(source))
     assert curves(figure.axes[1]) == {"1 + 1": [(1, 0.6), (2, 0.55)], "trial: 0 + 1": [(1, 0.61)]}
     assert [line.get_markevery() for line in figure.axes[1].get_lines()] == [[1], [0]]
     assert legend(figure) == ["1 + 1", "trial: 0 + 1", "fine-tuning starts"]
@@ -112,13 +119,13 @@ def test_a_data_set_shows_all_its_variants_and_the_trial(study, source):
 
 
 def test_curves_of_a_data_set_darken_with_the_share_of_fine_tuning(study, source):
-    figure = figures.draw_dataset("animals", study[:2], manifest.load(source), 0.95)
+    figure = figures.draw_dataset(study, "animals", study.variants[:2], manifest.load(source))
     light, dark = (line.get_color() for line in figure.axes[0].get_lines())
     assert sum(light[:3]) > sum(dark[:3])
 
 
 def test_final_values_stand_over_the_share_of_fine_tuning(study, source):
-    figure = figures.draw_fine_share(study, manifest.load(source), 0.95)
+    figure = figures.draw_fine_share(study, manifest.load(source))
     assert curves(figure.axes[1]) == {
         "Cats and dogs": [(0.333333, 0.4), (1.0, 0.35)],
         "Roses and tulips": [(0.5, 0.55)],
@@ -127,31 +134,30 @@ def test_final_values_stand_over_the_share_of_fine_tuning(study, source):
     assert legend(figure) == list(curves(figure.axes[0]))
 
 
-def test_a_variant_that_the_table_lacks_is_refused(run, source):
+def test_a_variant_that_the_table_lacks_is_refused(run):
     table = run / "plots" / "tables" / "summary.csv"
+    table.write_text("".join(line for line in table.open() if not line.startswith("animals-0-3,")))
     with pytest.raises(ThawError) as caught:
-        figures.read_study(["animals-9-9", "trial"], table, run / "plots", run / "results")
-    assert str(caught.value) == f"{table}: has no animals-9-9; run the stage that writes it, `summarize`"
+        read(run)
+    assert str(caught.value) == f"{table}: has no animals-0-3; run the stage that writes it, `summarize`"
 
 
 def test_a_table_of_another_run_is_refused(run):
     table = run / "plots" / "tables" / "summary.csv"
     table.write_text(table.read_text().replace("animals-2-1,animals,2,1", "animals-2-1,animals,1,2"))
     with pytest.raises(ThawError, match="animals-2-1 there has other epochs than in its csv"):
-        figures.read_study(["animals-2-1"], table, run / "plots", run / "results")
+        read(run)
 
 
 @pytest.fixture
 def repeated(tmp_path, source, monkeypatch):
-    """The study with three seeds, and the claims that were made of it."""
+    """The study of two arms with three repeats, the claims that were made of it, and its costs."""
+    finished_run.add_arm(monkeypatch)
     finished_run.write(tmp_path, source, seeds=(1, 2, 3))
     finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
     finished_run.call(costs_stage.main, monkeypatch, finished_run.costs_options(tmp_path, source))
-    plots = tmp_path / "plots"
-    study = figures.read_study(
-        list(finished_run.SCHEDULES), plots / "tables" / "summary.csv", plots, tmp_path / "results"
-    )
-    yield study, tables.read_json(tmp_path / "metrics" / "claims.json"), costs.read(plots / "costs" / "costs.csv")
+    claims = tables.read_json(tmp_path / "metrics" / "claims.json")
+    yield read(tmp_path), claims, costs.read(tmp_path / "plots" / "costs" / "costs.csv")
     plt.close("all")
 
 
@@ -163,57 +169,93 @@ def band(collection):
     }
 
 
-def test_bands_are_the_intervals_over_the_seeds(repeated, source):
+def test_bands_are_the_intervals_that_they_are_said_to_be(repeated, source):
     study, *_ = repeated
-    accuracy, loss = figures.draw_variant(study[0], manifest.load(source), 0.95).axes
-    half = 4.302653 * finished_run.SHIFT / 3**0.5  # Student's t of three seeds that lie SHIFT apart
-    training, validation = accuracy.collections
+    figure = figures.draw_variant(study, study.variants[0], manifest.load(source))
+    accuracy, loss = figure.axes
+    half = 4.302653 * finished_run.SHIFT / 3**0.5  # Student's t of three repeats that lie SHIFT apart
+    training, validation = accuracy.collections[0], loss.collections[1]
     assert band(training) == {x: pytest.approx((y - half, y + half)) for x, y in ((1, 0.5), (2, 0.7), (3, 0.6))}
-    assert band(validation) == {x: pytest.approx((y - half, y + half)) for x, y in ((1, 0.6), (2, 0.8), (3, 0.85))}
-    assert len(loss.collections) == 2
-    shares, _ = figures.draw_fine_share(study, manifest.load(source), 0.95).axes
-    assert band(shares.collections[0])[1.0] == pytest.approx((0.9 - half, 0.9 + half))
+    summary = interval_of(study.variants[0])
+    assert band(validation)[3] == pytest.approx(summary, abs=1e-6)
+    assert texts(figure)[1].endswith("\nbands: 95% intervals over repeats, of validation also over pictures")
+    shares = figures.draw_fine_share(study, manifest.load(source))
+    assert band(shares.axes[1].collections[0])[0.333333] == pytest.approx(summary, abs=1e-6)
+    assert texts(shares)[1].endswith("\nbands: 95% intervals over repeats and pictures")
 
 
-def test_one_seed_has_no_band(study, source):
+def interval_of(variant):
+    """The interval of the final validation loss as plots/tables/summary.csv has it."""
+    return variant.record["final_val_loss_low"], variant.record["final_val_loss_high"]
+
+
+def test_no_band_reaches_above_an_accuracy_of_1(tmp_path, source, monkeypatch):
+    monkeypatch.setitem(finished_run.EPOCHS, "trial", [(0.99, 0.62, 0.99, 0.61)])
+    finished_run.write(tmp_path, source, seeds=(1, 2, 3))
+    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    study = read(tmp_path)
+    accuracy, _ = figures.draw_variant(study, study.variants[-1], manifest.load(source)).axes
+    # Student's t reaches to 1.015; the repeats themselves lie between 0.98 and 1.
+    assert band(accuracy.collections[0]) == {1.0: pytest.approx((0.98, 1.0))}
+    plt.close("all")
+
+
+def test_one_repeat_has_no_band(study, source):
     for figure in (
-        figures.draw_variant(study[0], manifest.load(source), 0.95),
-        figures.draw_dataset("animals", study[:2], manifest.load(source), 0.95),
-        figures.draw_fine_share(study, manifest.load(source), 0.95),
+        figures.draw_variant(study, study.variants[0], manifest.load(source)),
+        figures.draw_fine_share(study, manifest.load(source)),
+        switch_figure.draw(study, manifest.load(source)),
     ):
-        assert [len(axes.collections) for axes in figure.axes] == [0, 0]
+        assert {len(axes.collections) for axes in figure.axes} == {0}
+        assert texts(figure)[1] == "images: small things; one repeat"
 
 
-def test_a_figure_says_how_often_its_variants_ran(repeated, source):
+def test_a_figure_without_bands_speaks_of_none(repeated, source):
     study, *_ = repeated
-    figure = figures.draw_dataset("animals", study[:2], manifest.load(source), 0.95)
-    assert texts(figure)[1] == "images: small things; mean of 3 repeats and its 95% interval"
+    figure = figures.draw_dataset(study, "animals", study.variants[:2], manifest.load(source))
+    assert texts(figure)[1] == "images: small things; means of 3 repeats"
 
 
-def test_the_grid_of_a_data_set_is_shown_without_styles(repeated, source):
+def test_the_switch_is_shown_with_a_line_for_each_head_and_the_converged_head_s_level(repeated, source):
     study, *_ = repeated
-    members = [variant for variant in study if variant.dataset == "animals"]
-    assert "animals-2-1-moving" in [variant.name for variant in members]
-    figure = figures.draw_dataset("animals", members, manifest.load(source), 0.95)
-    assert list(curves(figure.axes[0])) == ["2 + 1", "0 + 3"]
+    accuracy, loss, *_ = switch_figure.draw(study, manifest.load(source)).axes
+    near = {"abs": 1e-3}  # half precision
+    found = curves(loss)
+    assert list(found) == ["the paper's head", "head rate 0.001", "converged head"]
+    assert np.array(found["the paper's head"]) == pytest.approx(np.array([(0, 0.35), (2, 0.4)]), **near)
+    assert np.array(found["head rate 0.001"]) == pytest.approx(np.array([(0, 0.33), (2, 0.38)]), **near)
+    assert found["converged head"][0][1] == pytest.approx(finished_run.CONVERGED, **near)
+    edges = band(loss.collections[0])
+    assert edges[2.0] == pytest.approx(interval_of(study.variants[0]), abs=1e-6)
+    assert list(curves(accuracy)) == list(found)
+
+
+def test_each_arm_of_a_data_set_has_a_row_of_its_own(repeated, source):
+    study, *_ = repeated
+    members = [variant for variant in study.variants if variant.dataset == "animals"]
+    figure = figures.draw_dataset(study, "animals", members, manifest.load(source))
+    assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == ["the paper's head", "head rate 0.001"]
+    assert curves(figure.axes[3])["0 + 3"][-1] == pytest.approx((3, 0.33))
+    assert legend(figure) == ["2 + 1", "0 + 3", "fine-tuning starts"]
 
 
 def test_costs_grow_from_epoch_to_epoch_and_the_frontier_is_the_lowest(repeated, source):
     study, _, spent = repeated
-    figure = cost_figure.draw(study, spent, manifest.load(source), 0.95)
+    figure = cost_figure.draw(study.variants, spent, manifest.load(source), 0.95)
     adds, seconds, *_ = figure.axes
     lines = [list(zip(*line.get_data(), strict=True)) for line in adds.get_lines()]
     slow = [(1000, 0.65), (2000, 0.45), (4000, 0.4)]
     fast = [(2000, 0.5), (4000, 0.3), (6000, 0.35)]
-    frontier = [(1000, 0.65), (2000, 0.45), (4000, 0.3)]
-    assert [line for line in (slow, fast, frontier) if line not in lines] == []
-    assert [text.get_text() for text in adds.texts] == ["2 + 1", "0 + 3"]
+    frontier = [(1000, 0.63), (2000, 0.43), (4000, 0.28)]  # of the other arm, whose losses are the lower
+    assert [line for line in (slow, fast) if line not in lines] == []
+    assert np.array(lines[-1]) == pytest.approx(np.array(frontier))
+    assert [text.get_text() for text in adds.texts] == ["2 + 1", "0 + 3"] * 2
     assert (6, 0.4) in [tuple(line.get_xydata()[-1]) for line in seconds.get_lines()]
 
 
 def test_the_dip_is_shown_with_its_parts(repeated, source):
     study, claims, _ = repeated
-    figure = dip_figure.draw(study, claims["dip_parts"], manifest.load(source), 0.95)
+    figure = dip_figure.draw(study, claims["dip_parts"], manifest.load(source))
     border, parts, *_ = figure.axes
     assert curves(border) == {
         "training, batch statistics": [(1, 0.7), (2, 0.5), (3, 0.6)],
@@ -227,7 +269,7 @@ def test_the_dip_is_shown_with_its_parts(repeated, source):
 
 def test_a_data_set_without_a_twin_shows_the_dip_alone(repeated, source):
     study, *_ = repeated
-    figure = dip_figure.draw(study[2:3], {}, manifest.load(source), 0.95)
+    figure = dip_figure.draw(replace(study, variants=study.variants[2:3]), {}, manifest.load(source))
     border, parts = figure.axes
     assert "training, moving statistics" not in curves(border)
     assert [text.get_text() for text in parts.texts] == ["no twin with moving statistics"]
@@ -235,7 +277,7 @@ def test_a_data_set_without_a_twin_shows_the_dip_alone(repeated, source):
 
 def test_styles_are_shown_beside_the_plain_schedule(repeated, source):
     study, claims, _ = repeated
-    figure = style_figure.draw(study, claims["styles"], manifest.load(source), 0.95)
+    figure = style_figure.draw(study, claims["styles"], manifest.load(source))
     losses, differences = figure.axes
     assert curves(losses) == {
         "plain": [(1, 0.65), (2, 0.45), (3, 0.4)],
@@ -251,5 +293,5 @@ def test_styles_are_shown_beside_the_plain_schedule(repeated, source):
 )
 def test_a_picture_with_nothing_to_show_says_why(repeated, source, draw, reason):
     study, *_ = repeated
-    figure = draw(study[1:2], {}, manifest.load(source), 0.95)
+    figure = draw(replace(study, variants=study.variants[1:2]), {}, manifest.load(source))
     assert [text.get_text() for axes in figure.axes for text in axes.texts] == [reason]

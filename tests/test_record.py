@@ -1,58 +1,33 @@
 """The record of a small finished run: the files it copies, the page beside the paper, and what it refuses."""
 
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import finished_run
+import numpy as np
 import pytest
 import yaml
+from scipy import stats
 
-from stages import costs, figures, record, summarize
+from stages import record
 from stages.common import params, tables
 from stages.common.command import ThawError
-from stages.study import paper
+from stages.pages import facts, render
+from stages.results import repeats
+from stages.study import claims, comparisons, evidence, paper, variants
 
-PAPER = {
-    "variants": {
-        "animals-2-1": {"figure": "1.1", "train": {"accuracy": 0.7}, "val": {"loss": 0.35}},
-        "animals-0-3": {"figure": "1.2", "val": {"loss": 0.4}, "settles": {"loss": 2}, "remark": "the best"},
-        "flowers-1-1": {},
-    },
-    "margins": {},
-    "claims": {
-        name: {"text": f"Claim {name}.", "rests_on": "a figure", "primary": "a contrast"}
-        for name in paper.Claims.model_fields
-    },
-}
 LINES = [
-    "# The study on small things, beside the paper",
+    "# The study on small things, beside the thesis",
+    "- Cats and dogs: each schedule ran once, with seed 1. How much of a difference is chance, this page cannot tell.",
     "| backbone | MobileNetV2, alpha 0.35, 96 by 96 pixels |",
-    "| seeds | 1 |",
     "| versions | keras 3.1.2, python 3.11.0 |",
     "| machine | cores 2, cpu abacus |",
-    "| 1.1 | animals-2-1 | 0.600 (≈ 0.7, -0.100) | 0.600 | 0.850 | 0.400 (≈ 0.35, +0.050) |  |",
-    "| 1.2 | animals-0-3 | 0.900 | 0.200 | 0.900 | 0.350 (≈ 0.4, -0.050) | the best |",
-    "|  | flowers-1-1 | 0.600 | 0.650 | 0.700 | 0.550 |  |",
-    "|  | trial (flowers, 0 + 1) | 0.600 | 0.620 | 0.700 | 0.610 |  |",
-    "Of these numbers the paper gives 3. Ours differ from them by 0.050 in the median,",
-    "and most in training accuracy of animals-2-1, by 0.100.",
-    "| animals-2-1 | 33% | 0.400 | -0.200 | -0.250 |",
-    "| animals-0-3 | 100% | 0.350 | +0.150 | +0.000 |",
-    "- Cats and dogs: of 1 steps to a larger share, final validation loss falls at 1 and rises at 0. "
-    "It is lowest for 0-3: 0.350.",
-    "- Roses and tulips: of 0 steps to a larger share, final validation loss falls at 0 and rises at 0. "
-    "It is lowest for 1-1: 0.550.",
-    "| animals-2-1 | 3 | 3 | 3 | 3 |  |",
-    "| animals-0-3 | 2 | 2 | 2 | 2 | loss ≈ 2 |",
-    "| trial (flowers, 0 + 1) | 1 | never | 1 | 1 |  |",
-    "| animals-2-1 | 0.700 → 0.600 (-0.100) | 0.500 → 0.600 (+0.100) "
-    "| 0.800 → 0.850 (+0.050) | 0.450 → 0.400 (-0.050) |",
-    "| flowers-1-1 | 0.600 → 0.600 (+0.000) | 0.650 → 0.650 (+0.000) "
-    "| 0.650 → 0.700 (+0.050) | 0.600 → 0.550 (-0.050) |",
-    "- Training accuracy rises in 0 and falls in 1 of 2 variants.",
-    "- Training loss rises in 1 and falls in 0 of 2 variants.",
-    "- Validation accuracy rises in 2 and falls in 0 of 2 variants.",
-    "- Validation loss rises in 0 and falls in 2 of 2 variants.",
+    "Of these numbers the thesis gives 3. Ours differ from them by 0.100 in the median, and most in training accuracy "
+    "of animals-2-1, by 0.100.",
+    "| animals-2-1 | 0.850 | 0.400 | 0.400 (3) | never | 4e+03 | 6 |",
+    "| trial (roses and tulips, 0 + 1) | 0.700 | 0.610 | 0.610 (1) | never | 2e+03 | 3 |",
 ]
 
 
@@ -64,40 +39,19 @@ def source(small_manifest, write_manifest):
 @pytest.fixture
 def run(tmp_path, source, monkeypatch):
     """A finished run with its params, downloads and the paper's numbers."""
-    finished_run.write(tmp_path, source)
-    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
-    finished_run.call(costs.main, monkeypatch, finished_run.costs_options(tmp_path, source))
-    finished_run.call(figures.main, monkeypatch, finished_run.figures_options(tmp_path, source))
-    write_params(tmp_path, source=source.as_posix(), seeds=[1])
-    write_paper(tmp_path, PAPER)
+    return finished(tmp_path, source, monkeypatch)
+
+
+def finished(folder, source, monkeypatch, **options):
     for name in ("animals", "flowers", "weights"):
-        (tmp_path / "raw" / name).mkdir(parents=True)
-        (tmp_path / "raw" / name / f"{name}.bin").write_bytes(b"abc")
-    return tmp_path
-
-
-def write_params(folder, **changes):
-    content = params.load().model_dump() | changes
-    content["fine"] |= {"batch_norm": "batch"}
-    (folder / "params.yaml").write_text(yaml.safe_dump(content))
-
-
-def write_paper(folder, content):
-    (folder / "paper.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        (folder / "raw" / name).mkdir(parents=True)
+        (folder / "raw" / name / f"{name}.bin").write_bytes(b"abc")
+    finished_run.finish(folder, source, monkeypatch, **options)
+    return folder
 
 
 def call(folder, source, monkeypatch):
-    options = {
-        "source": source,
-        "paper": folder / "paper.yaml",
-        "metrics": folder / "metrics",
-        "histories": folder / "plots",
-        "results": folder / "results",
-        "params": folder / "params.yaml",
-        "raw": folder / "raw",
-        "out": folder / "docs" / "paper",
-    }
-    finished_run.call(record.main, monkeypatch, options)
+    finished_run.call(record.main, monkeypatch, finished_run.record_options(folder, source))
 
 
 def refusal(folder, source, monkeypatch):
@@ -121,10 +75,10 @@ def test_the_record_holds_the_run_and_a_page_beside_the_paper(run, source, monke
     del copied[Path("README.md")]
     assert copied == {path: (run / path).read_bytes() for path in copied}
     names = list(finished_run.SCHEDULES)
-    pictures = [*names, "animals", "flowers", "fine_share", "dip", "styles"]
+    pictures = [*names, "animals", "flowers", "fine_share", "dip", "styles", "switch"]
     logits = [*names, "animals-converged", "flowers-converged"]
     assert sorted(map(str, copied)) == sorted(
-        ["params.yaml"]
+        ["paper.yaml", "params.yaml"]
         + [f"metrics/{name}.json" for name in (*names, "summary", "claims")]
         + [f"plots/{name}.csv" for name in (*names, *finished_run.TABLES)]
         + [f"plots/figures/{name}.png" for name in pictures]
@@ -138,18 +92,22 @@ def test_every_link_of_the_page_leads_to_a_file(run, source, monkeypatch):
     call(run, source, monkeypatch)
     out = run / "docs" / "paper"
     links = re.findall(r"\]\(([^)]+)\)", (out / "README.md").read_text(encoding="utf-8"))
-    assert len(links) == 14
+    assert len(links) == len(finished_run.SCHEDULES) + 2 + 5 + 3  # data sets, figures of the study, yaml files
     assert [link for link in links if not (out / link).is_file()] == []
 
 
 def test_a_variant_of_the_paper_that_did_not_run_is_refused(run, source, monkeypatch):
-    write_paper(run, PAPER | {"variants": PAPER["variants"] | {"animals-1-2": {}}})
+    told = yaml.safe_load((run / "paper.yaml").read_text(encoding="utf-8"))
+    told["variants"]["animals-1-2"] = {}
+    (run / "paper.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
     assert refusal(run, source, monkeypatch) == (
         f"{run / 'plots' / 'tables' / 'summary.csv'}: has no animals-1-2; run `dvc repro`"
     )
 
 
-@pytest.mark.parametrize("path", ["metrics/trial.json", "plots/animals-0-3.csv", "plots/figures/fine_share.png"])
+@pytest.mark.parametrize(
+    "path", ["metrics/trial.json", "plots/animals-0-3.csv", "plots/figures/switch.png", "results/trial/logits.npz"]
+)
 def test_a_missing_file_of_the_run_is_refused(run, source, monkeypatch, path):
     (run / path).unlink()
     assert refusal(run, source, monkeypatch).startswith(f"{run / path}: no such file; run ")
@@ -158,12 +116,12 @@ def test_a_missing_file_of_the_run_is_refused(run, source, monkeypatch, path):
 def test_a_missing_download_is_refused(run, source, monkeypatch):
     (run / "raw" / "weights" / "weights.bin").unlink()
     assert refusal(run, source, monkeypatch) == (
-        f"{run / 'raw' / 'weights'}: holds 0 files, not the download; run `dvc repro`"
+        f"{run / 'raw' / 'weights'}: holds 0 files, not the one downloaded; run `dvc repro download`"
     )
 
 
 def test_other_params_than_the_run_had_are_refused(run, source, monkeypatch):
-    write_params(run, source=source.as_posix(), seeds=[2])
+    finished_run.write_params(run, source, seeds=[2])
     assert refusal(run, source, monkeypatch) == (
         f"{run / 'params.yaml'}: seeds is [2], but animals-2-1 ran with [1]; run `dvc repro`"
     )
@@ -177,6 +135,71 @@ def test_a_summary_of_other_results_is_refused(run, source, monkeypatch):
     assert refusal(run, source, monkeypatch) == (
         f"{run / 'metrics' / 'summary.json'}: differs from the variants' own jsons; run `dvc repro`"
     )
+
+
+def jitter(folder):
+    """Noise of repeats, and of pictures in each, in all logits: a run without it has intervals of no width."""
+    draws = np.random.default_rng(1)
+    for name in finished_run.SCHEDULES:
+        told = repeats.read_logits(folder / "results" / name)
+        noisy = {number: replace(each, logits=noise(each.logits, draws)) for number, each in told.items()}
+        repeats.write_logits(noisy, folder / "results" / name)
+
+
+def noise(logits, draws):
+    return logits + draws.normal(0, 0.3) + draws.normal(0, 0.1, size=logits.shape)
+
+
+@pytest.fixture
+def recorded(tmp_path, source, monkeypatch):
+    """The record of a run of two arms and three repeats, and nothing else of it."""
+    finished_run.add_arm(monkeypatch)
+    run = finished(tmp_path / "run", source, monkeypatch, seeds=(1, 2, 3), change=jitter)
+    call(run, source, monkeypatch)
+    shutil.move(run / "docs" / "paper", tmp_path / "paper")
+    shutil.rmtree(run)
+    monkeypatch.undo()  # params.yaml as it was recorded
+    return tmp_path / "paper"
+
+
+def test_every_interval_and_verdict_of_the_claims_is_computed_again_from_the_record_alone(recorded):
+    settings, told = params.load(recorded / "params.yaml"), paper.load(recorded / "paper.yaml")
+    folders = [recorded / name for name in ("metrics", "plots", "results")]
+    members = variants.read_all(settings.names, *folders, Path(settings.source))
+    margins = told.margins_of(settings.statistics.margin)
+    study = evidence.read(members, recorded / "results", settings.statistics, margins)
+    again = claims.content("small things", study, comparisons.compare(study), told)
+    assert again == tables.read_json(recorded / "metrics" / "claims.json")
+    rows = [line.split(" | ") for line in (recorded / "README.md").read_text(encoding="utf-8").splitlines()]
+    for name, claim in again["claims"].items():
+        (row,) = [row for row in rows if row[0] == f"| {facts.IN_SHORT[name]}"]
+        assert row[4] == f"**{claim['verdict']}**"
+        for cell, dataset in zip(row[2:4], ("animals", "flowers"), strict=True):
+            found = claim["datasets"].get(dataset)
+            shown = f"{render.interval(found) or 'not measured'}: {found['verdict']}" if found else "not measured"
+            assert cell == shown
+
+
+def test_the_interval_of_a_claim_follows_from_the_recorded_logits_by_the_formulas_of_the_method(recorded):
+    """Plain arithmetic on the files, as docs/method.md has it: two random factors and Satterthwaite's degrees."""
+    losses = {}
+    for name in ("animals-0-3", "animals-2-1"):
+        with np.load(recorded / "results" / name / "logits.npz") as kept:
+            losses[name] = np.array([np.log1p(np.exp(-kept[f"logits_{r}"][-1, :, 0].astype(float))) for r in (1, 2, 3)])
+    values = losses["animals-0-3"] - losses["animals-2-1"]
+    count, pictures = values.shape
+    of_repeats, of_pictures = values.mean(axis=1), values.mean(axis=0)
+    rest = values - of_repeats[:, None] - of_pictures + values.mean()
+    repeat, picture = of_repeats.var(ddof=1) / count, of_pictures.var(ddof=1) / pictures
+    both = (rest**2).sum() / ((count - 1) * (pictures - 1)) / values.size
+    variance, enlarged = repeat + picture - both, repeat * (count + 1) / (count - 1)
+    assert variance > 0
+    spread = enlarged**2 / (count - 1) + picture**2 / (pictures - 1) + both**2 / ((count - 1) * (pictures - 1))
+    degrees = max(min(count, pictures) - 1, (enlarged + picture - both) ** 2 / spread)
+    half = stats.t.ppf(0.975, degrees) * variance**0.5
+    told = tables.read_json(recorded / "metrics" / "claims.json")["claims"]["share"]["datasets"]["animals"]
+    expected = [values.mean(), values.mean() - half, values.mean() + half]
+    assert [told[key] for key in ("value", "low", "high")] == pytest.approx(expected, abs=1e-6)  # as rounded there
 
 
 def test_the_papers_own_numbers():

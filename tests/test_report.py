@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import finished_run
@@ -19,18 +20,16 @@ import yaml
 from conftest import SMALL_MANIFEST
 from PIL import Image
 
-from stages import costs, figures, report, summarize
-from stages.common import manifest, tables
+from stages import report
+from stages.common import tables
 from stages.common.command import ThawError
-from stages.pages import data_address, report_page
-from stages.study import hardest, variants
+from stages.pages import data_address
+from stages.study import hardest
 from stages.study.hardest import HardImage
-from stages.study.paper import Claims
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ROOT = Path(__file__).parent.parent
 TITLE = "<i>small</i> & things"
-PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles"]
+PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles", "switch"]
 MAKER = re.compile(r" (http://)?[\w.-]+\.(google|googleapis|gvt1)\.com[:/]")  # whom Chromium itself asks, of any page
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">')
 # Written into a copy of the page: once all is loaded, what a browser made of it stands in the page's text.
@@ -45,18 +44,17 @@ addEventListener("load", () => {
 </script>"""
 
 
-@pytest.fixture(scope="module", params=[(1,), (1, 2, 3)], ids=["one seed", "three seeds"])
+@pytest.fixture(scope="module", params=[(1,), (1, 2, 3)], ids=["one repeat", "three repeats"])
 def finished(request, tmp_path_factory):
     """A finished run with its images, params and report; no test changes it."""
     folder = tmp_path_factory.mktemp("finished")
     source = folder / "small.yaml"
     source.write_text(yaml.safe_dump(yaml.safe_load(SMALL_MANIFEST) | {"title": TITLE}, sort_keys=False))
-    finished_run.write(folder, source, request.param)
-    write_inputs(folder)
+    write_images(folder)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(folder, source))
-        finished_run.call(costs.main, monkeypatch, finished_run.costs_options(folder, source))
-        finished_run.call(figures.main, monkeypatch, finished_run.figures_options(folder, source))
+        finished_run.finish(folder, source, monkeypatch, request.param)
+        with (folder / "params.yaml").open("a", encoding="utf-8") as params:
+            params.write("# <b>paper</b>\n")
         finished_run.call(report.main, monkeypatch, finished_run.report_options(folder, source))
     return folder
 
@@ -85,9 +83,7 @@ def write_report(finished, run, monkeypatch):
     return write
 
 
-def write_inputs(folder):
-    params = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    (folder / "params.yaml").write_text(f"{params}# <b>paper</b>\n", encoding="utf-8")
+def write_images(folder):
     for dataset in ("animals", "flowers"):
         (folder / "images" / dataset).mkdir(parents=True)
         for number in range(len(finished_run.IMAGES)):
@@ -148,24 +144,19 @@ def test_texts_from_outside_are_escaped(page):
     assert "# <b>paper</b>" in Elements(page).text
 
 
-def test_every_claim_stands_with_its_verdicts_in_the_order_of_the_paper(finished, page):
-    claims = tables.read_json(finished / "metrics" / "claims.json")["claims"]
-    text = Elements(page).text
-    told = [claims[name] for name in Claims.model_fields]
-    headings = [" ".join(f"{claim['text']} {claim['verdict']}".split()) for claim in told]
-    places = [text.find(heading) for heading in headings]
-    assert -1 not in places
-    assert places == sorted(places)
-    verdicts = [attributes["class"] for tag, attributes in Elements(page).found if tag == "strong" and attributes]
-    shown = [verdict for verdict in verdicts if verdict.startswith("verdict ")]
-    assert len(shown) == sum(1 + len(claim["datasets"]) for claim in told) + 1  # and the style's
+def test_headings_follow_one_another(page):
+    levels = [int(tag[1]) for tag, _ in Elements(page).found if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_one_seed_is_said_to_settle_nothing(finished, page):
-    one_seed = len(tables.read_json(finished / "metrics" / "claims.json")["seeds"]) == 1
+def test_one_repeat_is_said_to_settle_nothing(finished, page):
+    one = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) == 1
     text = Elements(page).text
-    assert ("Every schedule ran once, with seed 1." in text) == one_seed
-    assert ("Every schedule ran with 3 seeds (1, 2, 3)." in text) != one_seed
+    assert ("Cats and dogs: every schedule ran once, with seed 1." in text) == one
+    told = "every schedule ran in 3 repeats, each with a seed of its own, on the same split. Numbers are their means"
+    assert (told in text) != one
 
 
 def test_the_recommendation_stands_in_it_word_for_word(finished, page):
@@ -187,7 +178,7 @@ def test_numbers_of_images_and_all_variants_stand_in_it(page):
 
 def test_the_hardest_images_are_the_best_schedule_s_with_the_worst_first(page):
     text = Elements(page).text
-    animals = text[text.index("Cats and dogs: 0 + 3") :]  # the lower final loss of the two
+    animals = text[text.index("Cats and dogs: animals-0-3") :]  # the lower final loss of the two
     told = [animals.index(f"{number}.png true: dogs predicted:") for number in (3, 2, 1, 0)]
     assert told == sorted(told)
     assert "predicted: dogs , 77.9%" in animals[told[3] :]
@@ -221,7 +212,7 @@ def test_a_table_without_a_variant_is_refused(run, write_report, table):
     assert str(caught.value) == f"{path}: has no trial; run `dvc repro`"
 
 
-def test_hard_images_are_means_over_seeds_and_the_class_of_most():
+def test_hard_images_are_means_over_repeats_and_the_class_of_most():
     predictions = pd.DataFrame(
         [
             (1, "a", 0, 1, 0.9, 2.0),
@@ -252,28 +243,6 @@ def test_a_figure_is_kept_pixel_for_pixel_and_an_image_made_small(tmp_path):
 
 def decoded(picture):
     return Image.open(io.BytesIO(base64.b64decode(picture.address.removeprefix("data:image/webp;base64,"))))
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "high", "expected"),
-    [
-        (-0.054617, -0.074534, -0.0347, "\u22120.0546 (\u22120.0745 to \u22120.0347)"),
-        (-20.0, None, None, "\u221220"),
-        (31, float("nan"), float("nan"), "31"),
-        (0.9, 0.25, 0.912345, "0.900 (0.250 to 0.912)"),
-        (123.45, None, None, "123"),
-        (24800.0, 24800.0, 25000.5, "24,800 (24,800 to 25,000)"),
-        (None, None, None, ""),
-    ],
-)
-def test_an_interval_stands_behind_its_value(value, low, high, expected):
-    assert report_page.interval({"value": value, "low": low, "high": high}) == expected
-
-
-def test_a_data_set_without_a_grid_has_no_best_schedule(finished):
-    trial = variants.read("trial", finished / "metrics", finished / "plots", finished / "results")
-    (told,) = report_page.datasets([trial], manifest.load(finished / "small.yaml"))
-    assert (told["title"], told["heading"], told["best"]) == ("roses and tulips", "Roses and tulips", None)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The figure of costs: validation loss over multiply-adds and over seconds, and the frontier of the cheapest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -11,79 +12,86 @@ from matplotlib.ticker import EngFormatter
 
 from stages.common.manifest import Manifest
 from stages.drawing import drawing
-from stages.drawing.drawing import GREY, MARK, Colour
+from stages.drawing.drawing import LOOKS, MARK, Colour, Look
 from stages.results import history
-from stages.study import costs, two_way, variants
-from stages.study.two_way import Interval
+from stages.study import costs, variants
 from stages.study.variants import Variant
 
 AXES = {"multiply_adds": "multiply-adds of training", "seconds": "seconds of training, measured"}
 FRONTIER = {"color": "#000000", "ls": ":", "lw": 1.8}
 ABOVE_ENDS = 1.8  # how far over the highest end the axis reaches: the first epochs' losses would flatten the rest
+BELOW_ENDS = 1.5  # how far under the lowest interval, where names stand there
 NAME_OFFSET = 4  # points, from an end to its name
 SLANT = 50  # degrees, of the names
 
 
 def draw(study: list[Variant], spent: pd.DataFrame, source: Manifest, confidence: float) -> Figure:
-    """A row a data set: every schedule's validation loss as its cost grows, the end with its interval."""
-    grids = {name: variants.by_share(members) for name, members in variants.of_datasets(study).items()}
-    note = drawing.repeats_note(study[0], confidence)
-    figure, panels = drawing.new_rows("What a schedule's validation loss costs", source, len(grids), note)
-    for row, (dataset, grid) in zip(panels, grids.items(), strict=True):
+    """A row a data set: every schedule's validation loss as its cost grows, its end with its interval.
+
+    `spent` is plots/costs/costs.csv, indexed by variant. Schedules have their arm's colour and mark.
+    """
+    grouped = variants.of_datasets(study)
+    looks = dict(zip(variants.arms(study), cycle(LOOKS), strict=False))
+    note = drawing.repeats_note(study, confidence, "bars")
+    figure, panels = drawing.new_rows("What a schedule's validation loss costs", source, len(grouped), note)
+    for row, (dataset, members) in zip(panels, grouped.items(), strict=True):
+        shown = [variant for arm in variants.arms(members).values() for variant in arm]
         for axes, (measure, label) in zip(row, AXES.items(), strict=True):
-            _draw_grid(axes, grid, spent, measure, confidence)
+            _draw_schedules(axes, shown, spent, measure, looks)
             axes.set_xlabel(label)
             axes.set_ylabel("validation loss (log scale)")
             axes.set_title(drawing.title_of(dataset, source), size=10, loc="left")
-    drawing.add_legend(figure, _legend())
+    drawing.add_legend(figure, _legend(looks))
     return figure
 
 
-def _draw_grid(axes: Axes, grid: Sequence[Variant], spent: pd.DataFrame, measure: str, confidence: float) -> None:
+def _draw_schedules(
+    axes: Axes, shown: Sequence[Variant], spent: pd.DataFrame, measure: str, looks: Mapping[str, Look]
+) -> None:
     drawing.format_loss(axes)
     axes.margins(x=0.1, y=0.08)
-    colours = drawing.colours_by_share(list(grid))
-    points = [_draw_schedule(axes, variant, spent, measure, colours[variant.name], confidence) for variant in grid]
+    points = [_draw_schedule(axes, variant, spent.loc[variant.name], measure, looks[variant.arm]) for variant in shown]
     if not points:
         return
     axes.plot(*frontier(np.concatenate(points)).T, zorder=4, **FRONTIER)
-    for variant, ends in zip(grid, points, strict=True):
-        _name_end(axes, variant, ends[-1], confidence)
     axes.set_ylim(top=ABOVE_ENDS * max(ends[-1, 1] for ends in points))
+    if not all(variant.in_grid for variant in shown):
+        axes.set_ylim(bottom=axes.get_ylim()[0] / BELOW_ENDS)
     axes.xaxis.set_major_formatter(EngFormatter())
 
 
-def _draw_schedule(
-    axes: Axes, variant: Variant, spent: pd.DataFrame, measure: str, colour: Colour, confidence: float
-) -> np.ndarray:
+def _draw_schedule(axes: Axes, variant: Variant, spent: pd.Series, measure: str, look: Look) -> np.ndarray:
     """Draw a schedule; returns its points, (epochs, 2): cost so far and mean validation loss."""
-    by_phase = {phase: spent.loc[variant.name, f"{measure}_of_{phase}_epoch"] for phase in history.PHASES}
+    colour, marker, _ = look
+    by_phase = {phase: spent[f"{measure}_of_{phase}_epoch"] for phase in history.PHASES}
     paid, loss = costs.cumulative(variant, by_phase), variant.history["val_loss"].to_numpy()
-    axes.plot(paid, loss, color=colour, lw=1.2, alpha=0.75)
-    low, high = _end(variant, confidence)
-    if low is not None and high is not None:
-        axes.errorbar(paid[-1], loss[-1], [[loss[-1] - low], [high - loss[-1]]], color=colour, capsize=3)
-    axes.plot(paid[-1], loss[-1], color=colour, marker="o", ms=MARK, mec="white", zorder=5)
+    axes.plot(paid, loss, color=colour, lw=1, alpha=0.5)
+    low = high = loss[-1]
+    if len(variant.repeats) > 1:  # else the interval is over pictures alone
+        low, high = spent["final_val_loss_low"], spent["final_val_loss_high"]
+        axes.plot([paid[-1]] * 2, [low, high], color=colour, lw=1.4)
+    axes.plot(paid[-1], loss[-1], color=colour, marker=marker, ms=MARK, mec="white", zorder=5)
+    _name_end(axes, variant, paid[-1], low, high, colour)
     return np.column_stack([paid, loss])
 
 
-def _end(variant: Variant, confidence: float) -> Interval:
-    return two_way.over_repeats(variant.by_repeat("val_loss").iloc[-1].to_numpy()).interval(confidence)
+def _name_end(axes: Axes, variant: Variant, cost: float, low: float, high: float, colour: Colour) -> None:
+    """Write the schedule above its interval, or below where it is of another arm than the paper's.
 
-
-def _name_end(axes: Axes, variant: Variant, end: np.ndarray, confidence: float) -> None:
-    """Write the schedule above its interval, slanted: ends are near each other, and level names would touch."""
-    _, high = _end(variant, confidence)
+    The names are slanted: ends are near each other, and level names would touch.
+    """
+    above = variant.in_grid
     axes.annotate(
         f"{variant.transfer} + {variant.fine}",
-        (end[0], end[1] if high is None else high),
-        xytext=(0, NAME_OFFSET),
+        (cost, high if above else low),
+        xytext=(0, NAME_OFFSET if above else -NAME_OFFSET),
         textcoords="offset points",
         rotation=SLANT,
         rotation_mode="anchor",
-        ha="left",
-        va="bottom",
+        ha="left" if above else "right",
+        va="bottom" if above else "top",
         size=8,
+        color=colour,
     )
 
 
@@ -94,9 +102,9 @@ def frontier(points: np.ndarray) -> np.ndarray:
     return ordered[ordered[:, 1] < lowest_before]
 
 
-def _legend() -> list[Line2D]:
-    return [
-        Line2D([], [], color=GREY, lw=1.2, label="a schedule, epoch by epoch"),
-        Line2D([], [], color=GREY, marker="o", ms=MARK, ls="", label="its end: transfer + fine epochs"),
-        Line2D([], [], **FRONTIER, label="frontier: the lowest loss at the cost"),
+def _legend(looks: Mapping[str, Look]) -> list[Line2D]:
+    ends = [
+        Line2D([], [], color=colour, marker=marker, lw=1, ms=MARK, label=drawing.words(arm))
+        for arm, (colour, marker, _) in looks.items()
     ]
+    return [*ends, Line2D([], [], **FRONTIER, label="frontier: the lowest loss at the cost")]

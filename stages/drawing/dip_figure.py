@@ -10,6 +10,7 @@ from stages.common.manifest import Manifest
 from stages.drawing import drawing
 from stages.drawing.drawing import GREY, Colour
 from stages.study import dip, variants
+from stages.study.evidence import Study
 from stages.study.variants import Variant
 
 AROUND = 5  # epochs shown before and after the border
@@ -29,17 +30,17 @@ BARS = {
 COLOURS = ("#5F6368", "#56B4E9", "#CC79A7", "#009E73")
 
 
-def draw(study: list[Variant], parts: Mapping[str, Any], source: Manifest, confidence: float) -> Figure:
+def draw(study: Study, parts: Mapping[str, Any], source: Manifest) -> Figure:
     """A row a data set: loss around the border on the left, the parts of the training loss's change on the right.
 
     `parts` is `dip_parts` of metrics/claims.json.
     """
-    shown = {name: pair for name, members in variants.of_datasets(study).items() if (pair := _pair(members))}
+    shown = {name: pair for name, members in variants.of_datasets(study.variants).items() if (pair := _pair(members))}
     title = "Where fine-tuning starts: what the dip in training figures is made of"
-    note = drawing.repeats_note(study[0], confidence)
+    note = drawing.repeats_note(study.variants, study.settings.confidence, "bands and bars", drawing.OVER_EACH)
     figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
     for (left, right), (dataset, (plain, moving)) in zip(panels, shown.items(), strict=False):
-        _draw_border(left, plain, moving, confidence)
+        _draw_border(left, study, plain, moving)
         left.set_title(f"{drawing.title_of(dataset, source)}, {drawing.label_of(plain)}", size=10, loc="left")
         _draw_parts(right, parts.get(dataset, {}).get("loss"))
     if shown:
@@ -64,7 +65,7 @@ def _pair(members: list[Variant]) -> tuple[Variant, Variant | None] | None:
     return (max(both, key=lambda variant: min(variant.transfer, variant.fine)), None) if both else None
 
 
-def _draw_border(axes: Axes, plain: Variant, moving: Variant | None, confidence: float) -> None:
+def _draw_border(axes: Axes, study: Study, plain: Variant, moving: Variant | None) -> None:
     drawing.format_loss(axes)
     first, last = max(plain.transfer - AROUND + 1, 1), min(plain.transfer + AROUND, len(plain.history))
     for label, (column, of_twin, colour, dashes) in LINES.items():
@@ -73,7 +74,7 @@ def _draw_border(axes: Axes, plain: Variant, moving: Variant | None, confidence:
             continue
         history = variant.history.set_index("epoch").loc[first:last, column]
         axes.plot(history.index, history, color=colour, ls=dashes, marker="o", ms=3.5, label=label)
-        drawing.draw_band(axes, variant, column, colour, confidence, slice(first, last))
+        drawing.draw_band(axes, study, variant, column, colour, slice(first, last))
     drawing.format_epochs(axes, len(plain.history))
     axes.set_xlim(first - 0.5, last + 0.5)
     axes.axvline(plain.transfer + 0.5, color=GREY, ls="--", lw=1.2)

@@ -1,4 +1,4 @@
-"""What all figures share: their look, their titles and legends, bands over the seeds."""
+"""What all figures share: their look, their titles and legends, their bands."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ matplotlib.use("Agg")  # before pyplot: no display is needed
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,8 +17,10 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullL
 
 from stages.common.files import written_whole
 from stages.common.manifest import Manifest
-from stages.study import two_way, variants
-from stages.study.variants import Variant
+from stages.study import two_way
+from stages.study.evidence import Study
+from stages.study.two_way import Interval
+from stages.study.variants import PAPER_ARM, Variant
 
 Colour = str | tuple[float, ...]
 Look = tuple[Colour, str, str]  # colour, marker, dashes
@@ -52,10 +55,14 @@ STYLE = {
     "savefig.dpi": 150,
 }
 ROW = 2.4  # inches, the height of a row of panels
-HEADER, FOOTER = 0.88, 0.99  # inches, what titles and legends take
+HEADER, FOOTER = 1.06, 0.99  # inches, what titles and legends take
 EVERY = slice(None)  # all epochs
 WIDE_GAP = 0.5  # between panels where the right one names its rows
-BAND = 0.16  # how much of its colour a band over the seeds shows
+IN_A_ROW = 8  # entries of a legend
+BAND = 0.16  # how much of its colour a band shows
+MEASURES = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
+OVER_BOTH = "over repeats and pictures"
+OVER_EACH = "over repeats, of validation also over pictures"  # no figure of a single training picture is kept
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -77,7 +84,7 @@ def new_rows(title: str, source: Manifest, rows: int, note: str, gap: float = 0.
         left=0.075, right=0.985, top=1 - HEADER / height, bottom=FOOTER / height, wspace=gap, hspace=0.42
     )
     figure.text(0.075, 1 - 0.3 / height, title, size=13, weight="bold")
-    figure.text(0.075, 1 - 0.53 / height, f"images: {source.title}; {note}", color=GREY)
+    figure.text(0.075, 1 - 0.39 / height, f"images: {source.title}; {note}", color=GREY, va="top")
     return figure, panels
 
 
@@ -95,16 +102,34 @@ def format_epochs(axes: Axes, epochs: int) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
-def draw_band(
-    axes: Axes, variant: Variant, column: str, colour: Colour, confidence: float, epochs: slice = EVERY
-) -> None:
-    """The interval over the repeats of each epoch's `column`; nothing with one, which has none."""
+def prepare(row: Sequence[Axes]) -> None:
+    """Label the two panels of a row, accuracy and loss."""
+    for axes, label in zip(row, MEASURES.values(), strict=True):
+        axes.set_ylabel(label)
+    format_loss(row[1])
+
+
+def draw_band(axes: Axes, study: Study, variant: Variant, column: str, colour: Colour, epochs: slice = EVERY) -> None:
+    """The interval of each epoch's `column`, of a history; nothing with one repeat, which tells no noise of training.
+
+    `epochs` are counted from 1, and the last one belongs to them. No band reaches below 0, or above an accuracy of 1.
+    """
     if len(variant.repeats) == 1:
         return
     values = variant.by_repeat(column).loc[epochs]
-    bands = [two_way.over_repeats(repeats).interval(confidence) for repeats in values.to_numpy()]
-    low, high = zip(*bands, strict=True)
+    low, high = zip(
+        *(_interval(study, variant, column, epoch, values.loc[epoch]) for epoch in values.index), strict=True
+    )
     axes.fill_between(values.index, low, high, color=colour, alpha=BAND, lw=0)
+
+
+def _interval(study: Study, variant: Variant, column: str, epoch: int, values: pd.Series) -> Interval:
+    """Over repeats and pictures where the column is validation's, else over repeats alone."""
+    if column.startswith("val_"):
+        return study.level(variant, column.removeprefix("val_"), epoch)[1:]
+    own = values.to_numpy()
+    interval = study.over_repeats(variant.dataset, own).interval(study.settings.confidence)
+    return two_way.possible(interval, own, 0, 1 if column.endswith("accuracy") else np.inf)
 
 
 def say_nothing(panels: Sequence[Axes], reason: str) -> None:
@@ -114,29 +139,36 @@ def say_nothing(panels: Sequence[Axes], reason: str) -> None:
     panels[0].text(0.02, 0.5, reason, transform=panels[0].transAxes, color=GREY)
 
 
-def colours_by_share(members: list[Variant]) -> dict[str, Colour]:
+def colours_by_share(members: Sequence[Variant]) -> dict[str, Colour]:
     """From light to dark as fine-tuning's share grows, an order that grey print keeps; the trial in black."""
-    grid = variants.by_share(members)
-    shades = matplotlib.colormaps["plasma"](np.linspace(0.88, 0.05, len(grid)))
-    colours = dict.fromkeys((variant.name for variant in members), TRIAL)
-    return colours | {variant.name: tuple(shade) for variant, shade in zip(grid, shades, strict=True)}
+    shares = sorted({variant.fine_share for variant in members if variant.kind != "trial"})
+    shades = dict(zip(shares, matplotlib.colormaps["plasma"](np.linspace(0.88, 0.05, len(shares))), strict=True))
+    return {each.name: TRIAL if each.kind == "trial" else tuple(shades[each.fine_share]) for each in members}
 
 
 def add_legend(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> None:
     figure.legend(
         handles=handles,
         loc="lower center",
-        ncols=len(handles),
+        ncols=-(-len(handles) // (1 if len(handles) <= IN_A_ROW else 2)),
         title=title,
         columnspacing=1.4,
         handlelength=1.8,
     )
 
 
-def repeats_note(variant: Variant, confidence: float) -> str:
-    """How often the variant ran, and what bands and bars show."""
-    repeats = len(variant.repeats)
-    return "one repeat" if repeats == 1 else f"mean of {repeats} repeats and its {confidence:.0%} interval"
+def repeats_note(members: Sequence[Variant], confidence: float, shown: str = "", over: str = OVER_BOTH) -> str:
+    """How often the variants ran, and what is `shown`, such as bands; `over`, what is drawn at random for these."""
+    counts = sorted({len(variant.repeats) for variant in members})
+    if counts == [1]:
+        return "one repeat"
+    note = f"means of {' or '.join(map(str, counts))} repeats"
+    return f"{note}\n{shown}: {confidence:.0%} intervals {over}" if shown else note
+
+
+def words(arm: str) -> str:
+    """The name of an arm for a legend."""
+    return "the paper's head" if arm == PAPER_ARM else arm.replace("_", " ")
 
 
 def title_of(dataset: str, source: Manifest) -> str:
@@ -146,4 +178,4 @@ def title_of(dataset: str, source: Manifest) -> str:
 
 def label_of(variant: Variant) -> str:
     epochs = f"{variant.transfer} + {variant.fine}"
-    return epochs if variant.in_grid else f"{variant.name}: {epochs}"
+    return epochs if variant.kind in ("grid", "tuned") else f"{variant.name}: {epochs}"

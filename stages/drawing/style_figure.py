@@ -12,23 +12,26 @@ from stages.common.manifest import Manifest
 from stages.drawing import drawing
 from stages.drawing.drawing import GREY, LOOKS, Look
 from stages.study import variants
+from stages.study.evidence import Study
 from stages.study.variants import Variant
 
 PLAIN = ("#000000", "o", "-")
 
 
-def draw(study: list[Variant], styles: Mapping[str, Any], source: Manifest, confidence: float) -> Figure:
+def draw(study: Study, styles: Mapping[str, Any], source: Manifest) -> Figure:
     """A row a data set: validation loss over the epochs on the left, its difference from plain on the right.
 
     `styles` is that of metrics/claims.json.
     """
-    shown = {name: found for name, members in variants.of_datasets(study).items() if (found := _styled(members))}
-    note = drawing.repeats_note(study[0], confidence)
+    shown = {
+        name: found for name, members in variants.of_datasets(study.variants).items() if (found := _styled(members))
+    }
+    note = drawing.repeats_note(study.variants, study.settings.confidence, "bars")
     title = "Styles of fine-tuning beside the plain one"
     figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
     looks = _looks([variant for members in shown.values() for variant in members])
     for (left, right), (dataset, members) in zip(panels, shown.items(), strict=False):
-        _draw_curves(left, members, looks, confidence)
+        _draw_curves(left, members, looks)
         left.set_title(f"{drawing.title_of(dataset, source)}, {_schedules(members)}", size=10, loc="left")
         _draw_differences(right, [variant for variant in members if variant.name in styles], looks, styles)
     if shown:
@@ -57,13 +60,12 @@ def _looks(members: Sequence[Variant]) -> dict[str, Look]:
     return {variant.name: looks[variant.style] if variant.style else PLAIN for variant in members}
 
 
-def _draw_curves(axes: Axes, members: Sequence[Variant], looks: Mapping[str, Look], confidence: float) -> None:
+def _draw_curves(axes: Axes, members: Sequence[Variant], looks: Mapping[str, Look]) -> None:
     drawing.format_loss(axes)
     for variant in members:
         colour, _, dashes = looks[variant.name]
         label = variant.style.replace("_", " ") or "plain"
         axes.plot(variant.history["epoch"], variant.history["val_loss"], color=colour, ls=dashes, label=label)
-        drawing.draw_band(axes, variant, "val_loss", colour, confidence)
     drawing.format_epochs(axes, max(len(variant.history) for variant in members))
     axes.set_ylabel("validation loss (log scale)")
 

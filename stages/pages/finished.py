@@ -1,0 +1,67 @@
+"""A finished run, as both pages read it."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.common import manifest, params, tables
+from stages.common.command import ThawError
+from stages.common.manifest import Manifest
+from stages.common.params import Params
+from stages.study import costs, evidence, paper, variants
+from stages.study.evidence import Study
+from stages.study.paper import Paper
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run by its files.
+
+    `claims` is metrics/claims.json; `results` plots/tables/summary.csv and `spent` plots/costs/costs.csv, both indexed
+    by variant; `advice` plots/costs/recommendation.csv.
+    """
+
+    source: Manifest
+    params: Params
+    paper: Paper
+    study: Study
+    claims: Mapping[str, Any]
+    results: pd.DataFrame
+    spent: pd.DataFrame
+    advice: pd.DataFrame
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the paths that `read` reads to a command line."""
+    parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
+    parser.add_argument("--params", type=Path, required=True, help="params.yaml of the run")
+    parser.add_argument("--paper", type=Path, required=True, help="the paper's numbers and claims")
+    parser.add_argument("--results", type=Path, required=True, help="folder of <variant>/, with its repeats")
+    parser.add_argument("--metrics", type=Path, required=True, help="folder of <variant>.json and claims.json")
+    parser.add_argument("--plots", type=Path, required=True, help="folder of the csvs and PNGs")
+
+
+def read(arguments: argparse.Namespace) -> Run:
+    """Read what the command line names; raises ThawError where a file is missing, wrong or of another run."""
+    settings, told = params.load(arguments.params), paper.load(arguments.paper)
+    members = variants.read_all(settings.names, arguments.metrics, arguments.plots, arguments.results, arguments.source)
+    margins = told.margins_of(settings.statistics.margin)
+    summary, spent = arguments.plots / "tables/summary.csv", arguments.plots / "costs/costs.csv"
+    run = Run(
+        source=manifest.load(arguments.source),
+        params=settings,
+        paper=told,
+        study=evidence.read(members, arguments.results, settings.statistics, margins),
+        claims=tables.read_json(arguments.metrics / "claims.json"),
+        results=tables.read_table(summary, ["variant"]).set_index("variant"),
+        spent=costs.read(spent),
+        advice=tables.read_table(arguments.plots / "costs/recommendation.csv", ("dataset", "budget", "sentence")),
+    )
+    for path, rows in ((summary, run.results), (spent, run.spent)):
+        if missing := [name for name in settings.names if name not in rows.index]:
+            raise ThawError(f"{path}: has no {', '.join(missing)}; run `dvc repro`")
+    return run

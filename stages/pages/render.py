@@ -1,0 +1,85 @@
+"""Facts into a page: HTML with every text escaped, or Markdown."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+FOLDER = Path(__file__).parent
+HTML = "html.jinja"  # how the names of templates end whose texts are escaped
+MINUS = "\u2212"
+EPOCHS = ("epochs ", "fine epochs ")  # how the name of a number starts that counts them
+
+
+def render(template: str, facts: Mapping[str, Any]) -> str:
+    """The page of `facts` by the template of that name, beside this module."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=jinja2.select_autoescape([HTML]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": number, "signed": signed, "interval": interval, "cost": cost, "p": p_value}
+    return environment.get_template(template).render(facts if template.endswith(HTML) else _in_cells(facts))
+
+
+def number(value: float | None) -> str:
+    """Three decimals, an image in a thousand; empty where there is no number."""
+    return "" if _absent(value) else _with_minus(f"{round(value, 3) + 0.0:.3f}")  # -0.0 is 0.0
+
+
+def signed(value: float) -> str:
+    """The same with a sign."""
+    return _with_minus(f"{round(value, 3) + 0.0:+.3f}")
+
+
+def interval(told: Mapping[str, Any]) -> str:
+    """`value` with the interval from `low` to `high`, where there is one: epochs whole, all else in three digits."""
+    if _absent(told["value"]):
+        return ""
+    whole = told.get("what", "").startswith(EPOCHS)
+    value, low, high = (_digits(told[key], whole) for key in ("value", "low", "high"))
+    certain = whole and value == low == high
+    return f"{value} ({low} to {high})" if low and high and not certain else value
+
+
+def cost(value: float | None) -> str:
+    """Three digits, with a power of ten where it is large; empty where there is no number."""
+    return "" if _absent(value) else f"{value:.3g}"
+
+
+def p_value(value: float) -> str:
+    """Three decimals, or that it is less."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _digits(value: float | None, whole: bool) -> str:
+    if _absent(value):
+        return ""
+    if abs(value) >= 1e6:
+        return _with_minus(cost(value))
+    if whole or abs(value) >= 1000:
+        return _with_minus(f"{round(value):,}")
+    digits = f"{value:g}" if float(value).is_integer() else f"{value:#.3g}"  # 20 images are whole; 0.9 is 0.900
+    return _with_minus(digits.rstrip("."))
+
+
+def _with_minus(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def _absent(value: float | None) -> bool:
+    return value is None or math.isnan(value)
+
+
+def _in_cells(facts: Any) -> Any:
+    """The facts with texts that end no cell of a table in Markdown."""
+    if isinstance(facts, Mapping):
+        return {key: _in_cells(value) for key, value in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [_in_cells(value) for value in facts]
+    return facts.replace("|", "\\|") if isinstance(facts, str) else facts
