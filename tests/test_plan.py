@@ -104,3 +104,10 @@ def test_a_checksum_that_looks_like_a_number_stays_a_text(tmp_path, checksum):
 
 def test_of_a_stage_that_never_ran_git_holds_nothing(tmp_path):
     assert git_held.read(tmp_path, "dvc.lock", "copy", ["plots"]) is None
+
+
+def test_a_stage_whose_epochs_nobody_knows_yet_goes_first():
+    costs = {
+        fine: Task("train@one", "", "dvc.lock", "train@one", (), (), (), {"cost": fine}).cost for fine in (51, "rest")
+    }
+    assert costs["rest"] > costs[51] == 51

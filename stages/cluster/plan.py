@@ -19,13 +19,16 @@ from stages.cluster import git_held
 from stages.cluster.git_held import Held
 from stages.common.command import ThawError
 
+UNKNOWN_COST = 1000
+"""Of a schedule whose fine epochs are `rest`: the whole budget, perhaps."""
+
 
 @dataclass(frozen=True)
 class Task:
     """One stage, and what a machine that knows only the commit needs to run it. Paths are the project's."""
 
     stage: str
-    """As DVC addresses it: `train@trial`."""
+    """As DVC addresses it: `train@cats_dogs-20-11`."""
     command: str
     """Its commands, as `dvc repro --dry` shows them."""
     lock: str
@@ -48,7 +51,8 @@ class Task:
     @property
     def cost(self) -> int:
         """How long it takes, in any unit: of what could run, the costliest goes first."""
-        return self.meta.get("cost", 0)
+        cost = self.meta.get("cost", 0)
+        return cost if isinstance(cost, int) else UNKNOWN_COST
 
 
 @dataclass(frozen=True)
