@@ -21,7 +21,7 @@ from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras
 from stages.pictures import parts as pictures
 from stages.training import checkpoints, evaluation, fine_phase, models, transfer_phase
-from stages.training.data import Data
+from stages.training.data import ACTIVATIONS, POOLED, Data
 from stages.training.epochs import Epoch, epochs
 
 MANY = 1000  # epochs; more than a benchmark takes
@@ -38,7 +38,7 @@ def main() -> None:
     paths = [path for part in study.parts.values() for path in part.paths]
     answer(seconds_of(lambda: list(pictures.decode_all(paths, study.manifest.backbone.image_size))))
     store.clean("validation")
-    clean = data.clean("training", "activations")
+    clean = data.clean("training", ACTIVATIONS)
     head = transfer_phase.compiled_head(data, study.params)
     model = fine_phase.fine_tuned(study.backbone(), head, data, study.params, MANY)
     forward = evaluation.forward(model, clean.inputs.shape)
@@ -62,13 +62,13 @@ def seconds_of(work: Callable[[], object]) -> float:
 def transfer(study: Inputs, data: Data) -> Iterator[Epoch]:
     """Epochs of the transfer phase, the head kept after each."""
     head = transfer_phase.compiled_head(data, study.params)
-    yield from epochs(head, "transfer", "pooled", data, range(1, MANY))
+    yield from epochs(head, "transfer", POOLED, data, range(1, MANY))
 
 
 def fine(model: keras.Model, data: Data, checkpoint: Path) -> Iterator[None]:
     """Epochs of the fine phase, a checkpoint after each."""
     rows, logits = [], []
-    for epoch in epochs(model, "fine", "activations", data, range(1, MANY)):
+    for epoch in epochs(model, "fine", ACTIVATIONS, data, range(1, MANY)):
         rows.append(epoch.row)
         logits.append(epoch.logits)
         checkpoints.write(checkpoint, rows, [np.stack(logits), *epoch.state])

@@ -61,13 +61,13 @@ def _distribute(root: Path, planned: Plan, arguments: argparse.Namespace) -> Non
         from stages.cluster import cluster, worker
     except ModuleNotFoundError as error:
         raise ThawError(f"{error.name}: not installed; `make extra`") from None
-    study = worker.Study(repository.commit(root), repository.bundle(root))
+    commit = worker.ProjectCommit(repository.commit(root), repository.bundle(root))
     last = {task.stage: plan.held(root, task) for task in planned.tasks}
     settled = {task.stage: plan.held(root, task) for task in planned.settled}
     with cluster.connected(arguments.scheduler, root / LOCAL_WORKERS, params.load().threads) as client:
         print(f"dashboard: {client.dashboard_link}", file=sys.stderr)
-        with cluster.known(client, study):
-            futures = cluster.submit(client, study.name, planned.tasks, last, settled, dict(arguments.resources))
+        with cluster.known(client, commit):
+            futures = cluster.submit(client, commit.name, planned.tasks, last, settled, dict(arguments.resources))
             _collect(root, cluster.results(futures), len(futures))
 
 

@@ -23,7 +23,7 @@ from stages.common.files import folder_written_whole
 from stages.common.manifest import Manifest
 from stages.common.params import Params
 from stages.drawing import dip_figure, drawing, style_figure, switch_figure
-from stages.drawing.drawing import GREY, LOOKS, MARK, MEASURES, PARTS, STYLE, TRIAL, Colour, Look
+from stages.drawing.drawing import GREY, LOOKS, MARK, MEASURE_LABELS, PART_LOOKS, STYLE, TRIAL, Colour, Look
 from stages.study import evidence, variants
 from stages.study.evidence import Study
 from stages.study.variants import PAPER_ARM, Variant
@@ -75,14 +75,14 @@ def draw_variant(study: Study, variant: Variant, source: Manifest) -> Figure:
     """Training and validation over the epochs, as in the paper's figures 5.1 to 5.6."""
     title = f"{drawing.title_of(variant.dataset, source)}: {_schedule(variant)}"
     figure, panels = _new_figure(study, title, source, [variant], drawing.OVER_EACH)
-    for axes, measure in zip(panels, MEASURES, strict=True):
-        for label, (prefix, colour, marker) in PARTS.items():
+    for axes, measure in zip(panels, MEASURE_LABELS, strict=True):
+        for label, (prefix, colour, marker) in PART_LOOKS.items():
             values = variant.history[f"{prefix}{measure}"]
             axes.plot(variant.history["epoch"], values, color=colour, marker=marker, ms=3.5, label=label)
             drawing.draw_band(axes, study, variant, f"{prefix}{measure}", colour)
         drawing.format_epochs(axes, len(variant.history))
         _mark_fine_start(axes, variant)
-    drawing.add_legend(figure, panels[0].get_lines()[: len(PARTS)])
+    drawing.add_legend(figure, panels[0].get_lines()[: len(PART_LOOKS)])
     return figure
 
 
@@ -97,13 +97,13 @@ def draw_dataset(study: Study, dataset: str, members: list[Variant], source: Man
     rows = {arm: [*shown, *(trials if place == 0 else [])] for place, (arm, shown) in enumerate(arms.items())}
     every = [variant for shown in rows.values() for variant in shown]
     title = f"{drawing.title_of(dataset, source)}: validation under every schedule"
-    note = drawing.repeats_note(every, study.settings.confidence)
+    note = drawing.repeats_note(every, study.statistics.confidence)
     figure, panels = drawing.new_rows(title, source, len(rows), note)
     colours = drawing.colours_by_share(every)
     handles = {}
     for row, (arm, shown) in zip(panels, rows.items(), strict=True):
         drawing.prepare(row)
-        for axes, measure in zip(row, MEASURES, strict=True):
+        for axes, measure in zip(row, MEASURE_LABELS, strict=True):
             for variant in shown:
                 _draw_validation(axes, variant, measure, colours[variant.name])
             drawing.format_epochs(axes, max(len(variant.history) for variant in every))
@@ -118,7 +118,7 @@ def draw_fine_share(study: Study, source: Manifest) -> Figure:
     """Final validation results over the share of epochs that fine-tuning takes, a line for each data set."""
     title = "Final validation results by the share of fine-tuning"
     figure, panels = _new_figure(study, title, source, study.variants, drawing.OVER_BOTH)
-    for axes, measure in zip(panels, MEASURES, strict=True):
+    for axes, measure in zip(panels, MEASURE_LABELS, strict=True):
         for (dataset, members), look in zip(variants.of_datasets(study.variants).items(), cycle(LOOKS), strict=False):
             _draw_final(axes, study, members, measure, look, drawing.title_of(dataset, source))
         axes.set_xlabel("fine-tuning's share of the epochs")
@@ -131,7 +131,7 @@ def _new_figure(
     study: Study, title: str, source: Manifest, shown: list[Variant], over: str
 ) -> tuple[Figure, list[Axes]]:
     """A figure that says its source and how often what it shows ran, and its two empty panels: accuracy and loss."""
-    note = drawing.repeats_note(shown, study.settings.confidence, "bands", over)
+    note = drawing.repeats_note(shown, study.statistics.confidence, "bands", over)
     figure, panels = drawing.new_rows(title, source, 1, note)
     drawing.prepare(panels[0])
     return figure, list(panels[0])

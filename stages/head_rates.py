@@ -16,7 +16,7 @@ from stages.common.params import Params, Repeat
 from stages.network import inputs
 from stages.network.inputs import Inputs
 from stages.training import models, transfer_phase
-from stages.training.data import Data
+from stages.training.data import POOLED, Data
 from stages.training.epochs import epochs
 
 COLUMNS = ("dataset", "repeat", "optimizer", "rate", "epoch", "loss", "accuracy")
@@ -41,7 +41,7 @@ def _rows(read: Inputs, dataset: str, fingerprint: str, repeat: Repeat) -> list[
         budget = read.params.budget[dataset]
         data = Data(read.store(fingerprint), read.parts, settings, repeat, budget).within_training()
         head = transfer_phase.compiled_head(data, settings)
-        for epoch in epochs(head, "transfer", "pooled", data, range(1, settings.sweep.epochs + 1)):
+        for epoch in epochs(head, "transfer", POOLED, data, range(1, settings.sweep.epochs + 1)):
             optimizer, rate = settings.transfer.optimizer, settings.transfer.learning_rate
             found = epoch.row["val_loss"], epoch.row["val_accuracy"]
             rows.append((dataset, repeat.number, optimizer, rate, epoch.row["epoch"], *found))

@@ -13,7 +13,7 @@ from stages.common import files, tables
 from stages.common.command import ThawError, run
 from stages.common.manifest import Manifest
 from stages.pages import facts, finished
-from stages.pages.finished import Run
+from stages.pages.finished import FinishedRun
 from stages.pages.render import render
 from stages.results.repeats import EPOCHS_FILE, LOGITS_FILE
 from stages.study import summary
@@ -47,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def check(read: Run, arguments: argparse.Namespace) -> None:
+def check(read: FinishedRun, arguments: argparse.Namespace) -> None:
     """Raise ThawError where the paper has more variants, or a file is of other results or of other params."""
     if missing := [name for name in read.paper.variants if name not in read.results.index]:
         raise ThawError(f"{arguments.plots / 'tables/summary.csv'}: has no {', '.join(missing)}; run `dvc repro`")
@@ -58,9 +58,9 @@ def check(read: Run, arguments: argparse.Namespace) -> None:
         own = read.params.of(read.params.named(variant.name))
         seeds = [repeat.seed for repeat in own.repeats_of(variant.dataset)]
         for key, value in {"source": own.source, "seeds": seeds, "batch_norm": own.fine.batch_norm}.items():
-            if variant.record[key] != value:
+            if variant.metrics[key] != value:
                 raise ThawError(
-                    f"{arguments.params}: {key} is {value}, but {variant.name} ran with {variant.record[key]}; "
+                    f"{arguments.params}: {key} is {value}, but {variant.name} ran with {variant.metrics[key]}; "
                     "run `dvc repro`"
                 )
 

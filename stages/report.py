@@ -12,7 +12,7 @@ from typing import Any
 from stages.common import tables
 from stages.common.command import run
 from stages.pages import data_address, facts, finished
-from stages.pages.finished import Run
+from stages.pages.finished import FinishedRun
 from stages.pages.render import render
 from stages.results import repeats
 from stages.study import hardest
@@ -47,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def hard_images(read: Run, dataset: str, best: str, results: Path, images: Path) -> list[dict[str, Any]]:
+def hard_images(read: FinishedRun, dataset: str, best: str, results: Path, images: Path) -> list[dict[str, Any]]:
     """The hardest validation images of the data set's best variant, each with its picture and its classes by name."""
     classes = list(read.source.dataset(dataset).classes)
     predictions = repeats.final_predictions(results / best)

@@ -19,7 +19,7 @@ from stages.common.params import AUTO, REST, Params, Repeat, Schedule
 from stages.network import backbones, inputs, multiply_adds
 from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras
-from stages.results import environment, history, record, repeats
+from stages.results import environment, history, metrics, repeats
 from stages.results.repeats import Validation
 from stages.training import fine_phase, labels, models, transfer_phase
 from stages.training.data import Data
@@ -36,36 +36,41 @@ def main() -> None:
     read = inputs.read(arguments, schedule.dataset, settings.of(schedule))
     models.use_threads(read.params.threads)
     fingerprint = tables.read_json(arguments.features)["fingerprint"]
-    runs = {}
+    runs, saved = {}, None
     for repeat in read.params.repeats_of(schedule.dataset):
-        runs[repeat.number] = trained(read, schedule, fingerprint, repeat, arguments)
-        if len(runs) > 1:
-            runs[repeat.number].network = runs[repeat.number].best = (
-                None  # the first repeat's is saved; the others' would only fill memory
-            )
-    _write(arguments, read, schedule, runs)
+        runs[repeat.number], networks = trained(read, schedule, fingerprint, repeat, arguments)
+        saved = saved or networks  # the first repeat's are saved; the others' would only fill memory
+    _write(arguments, read, schedule, runs, saved)
 
 
 Network = tuple[keras.Model, keras.Model]
 """The backbone, and the head on its pooled output."""
 
 
-@dataclass
-class Run:
-    """A schedule as one repeat ran it: networks, a row and validation's logits an epoch, and when it thawed.
+@dataclass(frozen=True)
+class Networks:
+    """What a repeat trained: the network after its last epoch, and one that gives it after its best.
 
-    `best` gives the network after the epoch with the lowest validation loss; it may change `network` to that.
+    `best` takes the epoch with the lowest validation loss; it may change `last` to that.
     """
 
-    network: Network | None
-    best: Callable[[], Network] | None
+    last: Network
+    best: Callable[[], Network]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A schedule as one repeat ran it: a row and validation's logits an epoch, and when it thawed."""
+
     rows: list[Row]
     validation: Validation
     pictures: dict[str, int]
     thaw: Thaw
 
 
-def trained(read: Inputs, schedule: Schedule, fingerprint: str, repeat: Repeat, folders: argparse.Namespace) -> Run:
+def trained(
+    read: Inputs, schedule: Schedule, fingerprint: str, repeat: Repeat, folders: argparse.Namespace
+) -> tuple[Run, Networks]:
     """Run `schedule` as `repeat` says, on from its transfer phase.
 
     folders: `transfer_phase` has what the stage `transfer` wrote; checkpoints go to `transfer_work` and `work`.
@@ -88,10 +93,10 @@ def trained(read: Inputs, schedule: Schedule, fingerprint: str, repeat: Repeat, 
         rows, logits = rows + ran.rows, logits + ran.logits
         if _best_epoch(rows) > thawed.epoch:
             best = partial(_in_fine, ran, (backbone, head))
-    images = [path.relative_to(folders.images).as_posix() for path in data.paths("validation")]
-    validation = Validation(np.stack(logits), data.labels("validation"), np.array(images))
+    shown = data.labels("validation"), data.paths("validation")
+    validation = Validation.of(np.stack(logits), *shown, folders.images)
     pictures = {part: len(data.labels(part)) for part in ("training", "validation")}
-    return Run((backbone, head), best, rows, validation, pictures, thawed)
+    return Run(rows, validation, pictures, thawed), Networks((backbone, head), best)
 
 
 def _best_epoch(rows: list[Row]) -> int:
@@ -126,19 +131,20 @@ def _transfer_phase(
     return phase
 
 
-def _write(arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run]) -> None:
-    first = next(iter(runs.values()))
+def _write(
+    arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run], saved: Networks
+) -> None:
     with files.written_whole(arguments.model / "model.keras") as beside:
-        whole_model(read, first.network).save(beside)
+        whole_model(read, saved.last).save(beside)
     with files.written_whole(arguments.model / "best.keras") as beside:
-        whole_model(read, first.best()).save(beside)
+        whole_model(read, saved.best()).save(beside)
     tables.write_json(labels.of(read.manifest, schedule.dataset), arguments.model / labels.FILE)
     rows = {number: each.rows for number, each in runs.items()}
     repeats.write_logits({number: each.validation for number, each in runs.items()}, arguments.results)
     repeats.write_seconds(rows, arguments.seconds)
     epochs = repeats.write_epochs(rows, arguments.results)
     history.write(repeats.mean_history(epochs).to_dict("records"), arguments.history)
-    tables.write_json(_record(arguments, read, schedule, runs), arguments.metrics)
+    tables.write_json(_metrics(arguments, read, schedule, runs, saved.last), arguments.metrics)
 
 
 def whole_model(read: Inputs, network: Network) -> keras.Model:
@@ -148,15 +154,17 @@ def whole_model(read: Inputs, network: Network) -> keras.Model:
     return backbones.whole_model(backbone, head, read.preprocessing())
 
 
-def _record(arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run]) -> dict[str, object]:
+def _metrics(
+    arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run], network: Network
+) -> dict[str, object]:
     fine, first = read.params.fine, next(iter(runs.values()))
-    backbone, head = first.network
+    backbone, head = network
     cut = backbones.cut_layer(backbone, fine.from_layer)
     ran = history.read(arguments.history)
     epochs = {phase: int((ran["phase"] == phase).sum()) for phase in history.PHASES}
-    return record.of_variant(
+    return metrics.of_variant(
         ran,
-        settings={
+        run={
             "dataset": schedule.dataset,
             **epochs,
             "source": arguments.source.as_posix(),

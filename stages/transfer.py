@@ -49,8 +49,8 @@ def converged(read: Inputs, arguments: argparse.Namespace, store: FeatureStore) 
     for repeat in read.params.repeats_of(arguments.dataset):
         data = Data(store, read.parts, read.params, repeat, arguments.epochs)
         logits = converged_logits(data, read.params.threads)
-        images = [path.relative_to(arguments.images).as_posix() for path in data.paths("validation")]
-        found[repeat.number] = Validation(logits[np.newaxis], data.labels("validation"), np.array(images))
+        shown = data.labels("validation"), data.paths("validation")
+        found[repeat.number] = Validation.of(logits[np.newaxis], *shown, arguments.images)
     return found
 
 

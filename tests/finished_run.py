@@ -12,7 +12,7 @@ import yaml
 from stages import costs, figures, summarize
 from stages.common import params, tables
 from stages.common.params import Params, Schedule
-from stages.results import history, record, repeats
+from stages.results import history, metrics, repeats
 from stages.results.repeats import Validation
 from stages.study import paper
 
@@ -132,9 +132,9 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
         members = [
             {"repeat": number, "seed": seed, "fold": None, "draw": number} for number, seed in enumerate(seeds, start=1)
         ]
-        content = record.of_variant(
+        content = metrics.of_variant(
             history.read(csv),
-            settings={
+            run={
                 **schedule,
                 "source": source.as_posix(),
                 "repeats": members,

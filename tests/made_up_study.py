@@ -48,7 +48,7 @@ def variant(name: str, *, differs: Mapping[str, object] | None = None, **curves:
         for epoch in range(epochs)
     ]
     differs = differs or {}
-    record = {
+    values = {
         "dataset": dataset,
         "transfer": int(transfer),
         "fine": int(fine),
@@ -60,7 +60,7 @@ def variant(name: str, *, differs: Mapping[str, object] | None = None, **curves:
         "multiply_adds": {"transfer": 1000, "fine": 3000},
     }
     runs = pd.DataFrame(rows)
-    return Variant(name, record, repeats.mean_history(runs), runs)
+    return Variant(name, values, repeats.mean_history(runs), runs)
 
 
 def study(*members: Variant, image_noise: float = 0.0, folds: bool = False, margin: Margin | None = None) -> Study:

@@ -31,7 +31,7 @@ folder = Path(sys.argv[1])
 tiny_study.weights_content = (folder / "drawn.h5").read_bytes
 study = tiny_study.inputs(folder, tiny_study.params(**json.loads(sys.argv[2])))
 tiny_study.train_head(study, 1, folder / "transfer")
-run = tiny_study.trained(study, Schedule(dataset="tiny", transfer=1, fine=1), folder / "transfer", folder / "work")
+run, _ = tiny_study.trained(study, Schedule(dataset="tiny", transfer=1, fine=1), folder / "transfer", folder / "work")
 print(json.dumps([[row[name] for name in ("loss", "val_loss")] for row in run.rows]))
 """
 

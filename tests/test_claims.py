@@ -83,7 +83,7 @@ def test_a_converged_head_sets_the_target_where_there_is_one():
         repeat: Validation(made_up_study.logits(np.full((1, made_up_study.IMAGES), 0.75)), told.labels, told.images)
         for repeat, told in made.says["d-4-1"].items()
     }
-    told = claims.check(Study(made.variants, made.says, made.settings, made.margins, {"d": head}), PAPER)
+    told = claims.check(Study(made.variants, made.says, made.statistics, made.margins, {"d": head}), PAPER)
     told = told["sooner"]["datasets"]["d"]
     assert told["what"] == "epochs until the loss of a converged head, 0-5 less 4-1"
     assert told["value"] == 2 - 3
@@ -357,7 +357,7 @@ def test_a_variant_s_kind_follows_from_what_it_says():
         ("style", "paper", "unfreezing gradual"),
         ("style", "head adam 0.001", "layer_decay 0.5"),
     ]
-    trial = variants.Variant("trial", found[4].record, found[4].history, found[4].runs)
+    trial = variants.Variant("trial", found[4].metrics, found[4].history, found[4].runs)
     assert (trial.kind, trial.style) == ("trial", "")
     assert found[3].is_style_of(found[1])
     assert not found[3].is_style_of(found[0])
@@ -388,12 +388,12 @@ def test_like_is_compared_with_like(name, part, measure, ours):
     *_, transfer, fine = name.split("-")
     epochs = int(transfer) + int(fine)
     made = variant(name, loss=[[0.3] * (epochs - 2) + [0.31, 0.9]], val_loss=[[0.1] * (epochs - 1) + [0.6]])
-    record = {
-        **made.record,
+    values = {
+        **made.metrics,
         "train": {"final": {"loss": 0.9}, "best": {"loss": 0.3}},
         "val": {"final": {"loss": 0.6}, "best": {"loss": 0.1}},
     }
-    made = variants.Variant(name, record, made.history, made.runs)
+    made = variants.Variant(name, values, made.history, made.runs)
     values = getattr(PAPER.variants[name], part)
     assert paper.comparable(made, part, values, measure) == pytest.approx(ours)
 

@@ -146,10 +146,10 @@ def test_without_dask_the_extra_packages_are_named(pipeline, told):
     told(KIND, finished.stderr.strip().removeprefix("error: "))
 
 
-def study(monkeypatch: pytest.MonkeyPatch, **here: str) -> worker.Study:
+def study(monkeypatch: pytest.MonkeyPatch, **here: str) -> worker.ProjectCommit:
     """A study whose head has the versions `here`."""
     monkeypatch.setattr(worker, "DECIDING", tuple(here))
-    made = worker.Study("0" * 40, b"")
+    made = worker.ProjectCommit("0" * 40, b"")
     made._versions = here
     return made
 

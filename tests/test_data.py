@@ -10,7 +10,7 @@ from stages.common.params import Repeat
 from stages.network.feature_store import Entry
 from stages.pictures.augmentation import pass_of_epoch
 from stages.pictures.parts import Part
-from stages.training.data import Data
+from stages.training.data import ACTIVATIONS, POOLED, Data
 
 CLEAN = 0  # what stands in an activation for the pass, where there is none
 BUDGET = 5
@@ -66,19 +66,19 @@ def read(batches) -> list[tuple[Path, int, int]]:
     return found
 
 
-@pytest.mark.parametrize("field", ["activations", "pooled"])
-def test_on_the_split_training_and_validation_are_its_parts(field):
+@pytest.mark.parametrize("reads", [ACTIVATIONS, POOLED])
+def test_on_the_split_training_and_validation_are_its_parts(reads):
     data = data_of(on_split())
     for part in PARTS:
         assert data.paths(part) == PARTS[part].paths
         assert data.labels(part).tolist() == PARTS[part].labels.tolist()
         expected = [(path, CLEAN, LABEL[path]) for path in PARTS[part].paths]
-        assert read(data.clean(part, field)) == expected
+        assert read(data.clean(part, reads)) == expected
     assert (data.classes, data.channels, data.steps) == (2, 3, 4)
 
 
 def test_on_the_split_nobody_reads_augmented_validation_pictures():
-    augmented = read(data_of(on_split(), "training").training(3, "activations"))
+    augmented = read(data_of(on_split(), "training").training(3, ACTIVATIONS))
     assert sorted(augmented) == [(path, 3, LABEL[path]) for path in PARTS["training"].paths]
 
 
@@ -99,10 +99,10 @@ def test_over_all_folds_every_picture_validates_once():
 @pytest.mark.parametrize("epoch", [1, 4, BUDGET + 1])
 def test_a_fold_reads_of_each_picture_what_the_store_has_of_it_and_none_of_its_own(fold, epoch):
     stored_pass = pass_of_epoch(epoch, fold, BUDGET)
-    found = read(data_of(on_fold(fold)).training(epoch, "activations"))
+    found = read(data_of(on_fold(fold)).training(epoch, ACTIVATIONS))
     assert sorted(found) == [(path, stored_pass, LABEL[path]) for path in sorted(ALL) if FOLD[path] != fold]
     assert [path for path, _, _ in found] != data_of(on_fold(fold)).paths("training")  # in another order
-    clean = read(data_of(on_fold(fold)).clean("validation", "pooled"))
+    clean = read(data_of(on_fold(fold)).clean("validation", POOLED))
     assert clean == [(path, CLEAN, LABEL[path]) for path in ALL if FOLD[path] == fold]
 
 
@@ -112,8 +112,8 @@ def test_pictures_chosen_within_training_never_include_validation():
     training, held_out = inner.paths("training"), inner.paths("validation")
     assert len(held_out) == len(PARTS["training"]) // 4
     assert sorted(training + held_out) == sorted(PARTS["training"].paths)
-    assert sorted(path for path, _, _ in read(inner.training(2, "pooled"))) == sorted(training)
-    assert [path for path, _, _ in read(inner.evaluations("pooled")["val_"])] == held_out
+    assert sorted(path for path, _, _ in read(inner.training(2, POOLED))) == sorted(training)
+    assert [path for path, _, _ in read(inner.evaluations(POOLED)["val_"])] == held_out
 
 
 @pytest.mark.parametrize("fold", range(1, FOLDS + 1))

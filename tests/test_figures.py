@@ -186,7 +186,7 @@ def test_bands_are_the_intervals_that_they_are_said_to_be(repeated, source):
 
 def interval_of(variant):
     """The interval of the final validation loss as plots/tables/summary.csv has it."""
-    return variant.record["final_val_loss_low"], variant.record["final_val_loss_high"]
+    return variant.metrics["final_val_loss_low"], variant.metrics["final_val_loss_high"]
 
 
 def test_no_band_reaches_above_an_accuracy_of_1(tmp_path, source, monkeypatch):

@@ -90,7 +90,7 @@ def decoded(study: Inputs, part: str) -> np.ndarray:
     return np.stack(list(pictures.decode_all(study.parts[part].paths, size)))
 
 
-def staged(study: Inputs, schedule: Schedule, folder: Path) -> train.Run:
+def staged(study: Inputs, schedule: Schedule, folder: Path) -> tuple[train.Run, train.Networks]:
     """What the stages `features`, `transfer` and `train` compute."""
     tiny_study.train_head(study, 2, folder / "transfer")
     return tiny_study.trained(study, schedule, folder / "transfer", folder / "work")
@@ -112,7 +112,7 @@ def test_picture_by_picture_the_staged_history_is_the_plain_way_s_to_the_last_bi
     study = tiny_study.inputs(folder, params)
     schedule = Schedule(dataset="tiny", transfer=2, fine=2)
     np.testing.assert_array_equal(
-        values(staged(study, schedule, tmp_path).rows), values(plain_history(study, schedule))
+        values(staged(study, schedule, tmp_path)[0].rows), values(plain_history(study, schedule))
     )
 
 
@@ -127,14 +127,14 @@ def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfe
     # Keras's own kernels and float32 on disk lose nothing but what rounding by the place in a batch does, in the last
     # of 24 bits in each of some fifty layers, carried on as below.
     epochs = np.arange(1, schedule.transfer + schedule.fine + 1)[:, np.newaxis]
-    difference = np.abs(values(staged(exact, schedule, tmp_path / "exact").rows) - expected)
+    difference = np.abs(values(staged(exact, schedule, tmp_path / "exact")[0].rows) - expected)
     assert (difference[:, LOSSES] < epochs * 50 / 2**24).all()
     assert not difference[:, ACCURACIES].any()
 
     # float16 keeps 11 bits, so an activation is off by up to 1 in 2048, and a loss near 0.7 by as much if nothing
     # averages out; each epoch's updates, made from such activations, carry as much again into the next one's losses.
     # Accuracy may differ where a logit is as near to 0; one image of the smaller part is allowed.
-    difference = np.abs(values(staged(stored, schedule, tmp_path / "stored").rows) - expected)
+    difference = np.abs(values(staged(stored, schedule, tmp_path / "stored")[0].rows) - expected)
     assert (difference[:, LOSSES] < epochs / 2048).all()
     assert difference[:, ACCURACIES].max() <= 1 / len(exact.parts["validation"])
 
@@ -142,10 +142,10 @@ def test_staged_history_is_the_plain_way_s(folder, tmp_path, batch_norm, transfe
 def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
     study = tiny_study.inputs(folder, params_of("batch", engine="xnnpack", dtype="float16"))
     schedule = Schedule(dataset="tiny", transfer=1, fine=2)
-    first = staged(study, schedule, tmp_path / "first")
-    second = staged(study, schedule, tmp_path / "second")
+    first, of_first = staged(study, schedule, tmp_path / "first")
+    second, of_second = staged(study, schedule, tmp_path / "second")
     np.testing.assert_array_equal(values(first.rows), values(second.rows))
-    models = [train.whole_model(study, run.network) for run in (first, second)]
+    models = [train.whole_model(study, networks.last) for networks in (of_first, of_second)]
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -157,7 +157,7 @@ def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine
     recompute = params.model_copy(update={"features": params.features.model_copy(update={"storage": "recompute"})})
     schedule = Schedule(dataset="tiny", transfer=1, fine=2)
     on_disk, computed = (
-        staged(tiny_study.inputs(folder, changed), schedule, tmp_path / changed.features.storage).rows
+        staged(tiny_study.inputs(folder, changed), schedule, tmp_path / changed.features.storage)[0].rows
         for changed in (params, recompute)
     )
     np.testing.assert_array_equal(values(computed), values(on_disk))
@@ -165,8 +165,8 @@ def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine
 
 def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_path):
     study = tiny_study.inputs(folder, params_of("batch", engine="keras", dtype="float32"))
-    run = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
-    train.whole_model(study, run.network).save(tmp_path / "model.keras")
+    run, networks = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
+    train.whole_model(study, networks.last).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     logits = loaded.predict(decoded(study, "validation").astype("float32"), verbose=0)[:, 0]
     recorded = run.validation.logits[-1, :, 0]  # in batches of another size, and as float16, which keeps 11 bits

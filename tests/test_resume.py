@@ -29,8 +29,8 @@ def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.
     """Weights and history of the schedule (TRANSFER, fine_epochs)."""
     study = tiny_study.inputs(folder, tiny_study.params(**changes))
     schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
-    run = tiny_study.trained(study, schedule, folder / "transfer", work)
-    return train.whole_model(study, run.network).get_weights(), run.rows
+    run, networks = tiny_study.trained(study, schedule, folder / "transfer", work)
+    return train.whole_model(study, networks.last).get_weights(), run.rows
 
 
 def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.ndarray], list[dict]]) -> None:
@@ -99,7 +99,7 @@ def test_each_fold_trains_and_validates_by_itself(folder, tmp_path):
     for fold in (1, 2):
         repeat = Repeat(number=fold, seed=fold, fold=fold, draw=fold)
         schedule = Schedule(dataset="tiny", transfer=0, fine=1)
-        run = tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work/one", repeat)
+        run, _ = tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work/one", repeat)
         held_out = table[table["fold"] == fold]
         assert run.validation.images.tolist() == held_out["path"].tolist()
         assert run.validation.labels.tolist() == held_out["label"].tolist()

@@ -46,26 +46,26 @@ def study(tmp_path):
 
 def test_auto_and_rest_divide_the_budget_where_the_gain_ends_and_the_record_says_so(study, tmp_path):
     schedule = Schedule(dataset="tiny", transfer="auto", fine="rest")
-    run = tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work/auto")
+    run, _ = tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work/auto")
     assert [row["phase"] for row in run.rows] == ["transfer", "transfer", "transfer", "fine"]
     assert len(run.validation.logits) == tiny_study.BUDGET
     assert train._thaws(schedule, {1: run}) == {"switch": [{"repeat": 1, "epoch": 3, "gain": 0.022222}]}
     # The same run as one that was asked for these epochs.
     plain = Schedule(dataset="tiny", transfer=3, fine=1)
-    asked = tiny_study.trained(study, plain, tmp_path / "transfer", tmp_path / "other/plain")
+    asked, _ = tiny_study.trained(study, plain, tmp_path / "transfer", tmp_path / "other/plain")
     assert train._thaws(plain, {1: asked}) == {}
     np.testing.assert_array_equal(run.validation.logits, asked.validation.logits)
 
 
 def test_auto_leaves_the_fine_epochs_asked_for_and_says_where_the_budget_decided(study, tmp_path):
     schedule = Schedule(dataset="tiny", transfer="auto", fine=2)
-    run = tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work/auto")
+    run, _ = tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work/auto")
     assert [row["phase"] for row in run.rows] == ["transfer", "transfer", "fine", "fine"]
     assert train._thaws(schedule, {1: run}) == {"switch": [{"repeat": 1, "epoch": 2, "gain": None}]}
 
 
 def test_rest_of_a_budget_that_the_head_takes_whole_is_no_epoch(study, tmp_path):
-    run = tiny_study.trained(
+    run, _ = tiny_study.trained(
         study, Schedule(dataset="tiny", transfer=4, fine="rest"), tmp_path / "transfer", tmp_path / "work/one"
     )
     assert [row["phase"] for row in run.rows] == ["transfer"] * 4

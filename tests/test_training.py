@@ -13,7 +13,7 @@ from stages.network.keras_quietly import keras
 from stages.pictures.parts import Part
 from stages.training import models, optimizers
 from stages.training.batches import Batches, Joined
-from stages.training.data import Data
+from stages.training.data import POOLED, Data, Reads
 from stages.training.epochs import Epoch, epochs
 
 CHANNELS = 5
@@ -38,10 +38,10 @@ class InMemory:
     repeat: Repeat = tiny_study.ON_SPLIT
     class_weights: dict[int, float] | None = None
 
-    def training(self, epoch: int, field: str) -> Batches:
+    def training(self, epoch: int, read: Reads) -> Batches:
         return self.batches
 
-    def evaluations(self, field: str) -> dict[str, Batches]:
+    def evaluations(self, read: Reads) -> dict[str, Batches]:
         return self.measured
 
     def frozen_seconds(self, epoch: int) -> float:
@@ -59,7 +59,7 @@ def in_batches(pooled: np.ndarray, labels: np.ndarray) -> Batches:
 
 
 def last_epoch(head: keras.Model, read: Batches, measured: Batches, numbers: range) -> Epoch:
-    *_, last = epochs(head, "transfer", "pooled", InMemory(read, {"val_": measured}), numbers)
+    *_, last = epochs(head, "transfer", POOLED, InMemory(read, {"val_": measured}), numbers)
     return last
 
 
@@ -119,14 +119,14 @@ def test_the_training_set_is_measured_clean_only_where_params_say_so(tmp_path):
     measured = {}
     for clean in (True, False):
         study = tiny_study.inputs(tmp_path, tiny_study.params(clean_training=clean))
-        measured[clean] = list(tiny_study.data(study).evaluations("pooled"))
+        measured[clean] = list(tiny_study.data(study).evaluations(POOLED))
     assert measured == {True: ["val_", "train_clean_"], False: ["val_"]}
 
 
 def test_seeds_share_images_and_differ_in_order_and_head(tmp_path):
     study = tiny_study.inputs(tmp_path, tiny_study.params())
     runs = [tiny_study.data(study, tiny_study.ON_SPLIT._replace(seed=seed)) for seed in (1, 2)]
-    first, second = ([inputs for inputs, _ in run.training(1, "pooled")] for run in runs)
+    first, second = ([inputs for inputs, _ in run.training(1, POOLED)] for run in runs)
     assert not np.array_equal(first[0], second[0])
     in_order = [np.sort(np.concatenate(read), axis=0) for read in (first, second)]
     np.testing.assert_array_equal(*in_order)  # the same augmented images, in another order
@@ -141,7 +141,7 @@ def test_class_weights_are_plain_keras_s(classes):
     read = in_batches(pooled, labels)
     head, plain = (compiled(classes, learning_rate=0.1) for _ in range(2))
     data = InMemory(read, {"val_": read}, class_weights=weights)
-    losses = [epoch.row["loss"] for epoch in epochs(head, "transfer", "pooled", data, range(1, 4))]
+    losses = [epoch.row["loss"] for epoch in epochs(head, "transfer", POOLED, data, range(1, 4))]
     each = np.array([weights[label] for label in labels])
     options = {"batch_size": BATCH, "epochs": 3, "shuffle": False, "verbose": 0}
     expected = plain.fit(pooled, labels[:, np.newaxis].astype(np.float32), sample_weight=each, **options).history[

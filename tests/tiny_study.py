@@ -65,8 +65,10 @@ def train_head(study: Inputs, epochs: int, folder: Path, repeat: Repeat = ON_SPL
     phase.write(transfer_phase.path_in(folder, study.params.transfer, repeat.number))
 
 
-def trained(study: Inputs, schedule: Schedule, transfer: Path, work: Path, repeat: Repeat = ON_SPLIT) -> train.Run:
-    """The schedule as one repeat runs it, on from the transfer phase in the folder `transfer`."""
+def trained(
+    study: Inputs, schedule: Schedule, transfer: Path, work: Path, repeat: Repeat = ON_SPLIT
+) -> tuple[train.Run, train.Networks]:
+    """The schedule as one repeat runs it, and its networks, on from the transfer phase in the folder `transfer`."""
     folders = Namespace(
         transfer_phase=transfer,
         transfer_work=transfer.with_name("checkpoints"),

@@ -18,7 +18,7 @@ from distributed import Client, Future, Nanny, Scheduler, SpecCluster, as_comple
 from stages.cluster import worker
 from stages.cluster.git_held import Held
 from stages.cluster.plan import Task
-from stages.cluster.worker import Study
+from stages.cluster.worker import ProjectCommit
 from stages.common.command import ThawError, one_line
 
 RETRIES = 2
@@ -87,26 +87,26 @@ def local_cluster(folder: Path, cores: int) -> SpecCluster:
 
 
 @contextmanager
-def known(client: Client, study: Study) -> Iterator[None]:
-    """Give the study to all workers, and in the end take it from them, and its results from the scheduler.
+def known(client: Client, commit: ProjectCommit) -> Iterator[None]:
+    """Give the commit to all workers, and in the end take it from them, and its results from the scheduler.
 
     Raises ThawError where a worker does not fit.
     """
     try:
-        client.register_plugin(study)
+        client.register_plugin(commit)
     except RuntimeError as error:
         raise ThawError(str(error)) from None
     try:
         yield
     finally:
         with suppress(OSError):  # the scheduler is gone, and took them along
-            client.unregister_worker_plugin(study.name)
-            client.set_metadata([study.name], {})
+            client.unregister_worker_plugin(commit.name)
+            client.set_metadata([commit.name], {})
 
 
 def submit(
     client: Client,
-    study: str,
+    commit: str,
     tasks: Sequence[Task],
     last: Mapping[str, Held | None],
     settled: Mapping[str, Held],
@@ -126,11 +126,11 @@ def submit(
         options = {"workers": near[task.beside], "allow_other_workers": True} if near.get(task.beside) else {}
         futures[task.stage] = client.submit(
             ByValue(run),
-            study,
+            commit,
             asdict(task),
             last[task.stage],
             *before,
-            key=(task.stage.split("@")[0], task.stage, study),  # the dashboard groups by the first
+            key=(task.stage.split("@")[0], task.stage, commit),  # the dashboard groups by the first
             priority=task.cost,
             retries=RETRIES,
             resources=dict(resources) if task.beside else None,

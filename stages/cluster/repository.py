@@ -52,7 +52,7 @@ def commit(root: Path) -> str:
 def bundle(root: Path) -> bytes:
     """The commit and its history as a git bundle, which clones without any server."""
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "study.bundle"
+        path = Path(folder) / "commit.bundle"
         git(root, "bundle", "create", "--quiet", str(path), "HEAD")
         return path.read_bytes()
 

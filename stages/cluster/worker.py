@@ -1,4 +1,4 @@
-"""What Dask runs on a worker: a clone at the study's commit, and one stage in it.
+"""What Dask runs on a worker: a clone at the project's commit, and one stage in it.
 
 Sent by value, so that a worker needs none of this repository: it imports Python's own modules, Dask and filelock only.
     <local directory>/thaw/<slot>/clone/     the clone, moved from commit to commit; its features and checkpoints stay
@@ -32,8 +32,8 @@ LEFT_BY_THE_KILLED = (".git/index.lock", ".git/HEAD.lock", ".git/shallow.lock", 
 """Locks that only a process that was killed leaves behind, since a slot has one user."""
 
 
-class Study(WorkerPlugin):
-    """One commit of a study on one worker. Dask gives it to every worker, also to those that come later.
+class ProjectCommit(WorkerPlugin):
+    """One commit of the project on one worker. Dask gives it to every worker, also to those that come later.
 
     bundle: a git bundle of the commit.
     """
@@ -105,7 +105,7 @@ class Study(WorkerPlugin):
         return folder
 
     def _check_out(self, folder: Path) -> None:
-        bundle = folder.parent / "study.bundle"
+        bundle = folder.parent / "commit.bundle"
         bundle.write_bytes(self._bundle)
         _git(folder, "fetch", "--quiet", str(bundle.resolve()), "HEAD")
         _git(folder, "checkout", "--quiet", "--force", "--detach", self._commit)
@@ -113,7 +113,7 @@ class Study(WorkerPlugin):
         bundle.unlink()
 
 
-def run_stage(study: str, task: dict[str, Any], last: dict | None, *before: dict[str, Any]) -> dict[str, Any]:
+def run_stage(commit: str, task: dict[str, Any], last: dict | None, *before: dict[str, Any]) -> dict[str, Any]:
     """Run the stage of `task` on this worker, unless a worker has finished it already.
 
     `last` is what git holds of its last run, `before` the results of the stages that it reads. A result is kept
@@ -123,12 +123,12 @@ def run_stage(study: str, task: dict[str, Any], last: dict | None, *before: dict
     order = {"task": task, "last": last, "before": [result["held"] for result in before]}
     digest = hashlib.sha256(json.dumps(order, sort_keys=True).encode()).hexdigest()
     scheduler = get_client()
-    finished = scheduler.get_metadata([study, digest], None)
+    finished = scheduler.get_metadata([commit, digest], None)
     if finished is None:
         start = time.monotonic()
-        finished = worker.plugins[study].run(order)
+        finished = worker.plugins[commit].run(order)
         finished |= {"worker": str(worker.name), "seconds": time.monotonic() - start}
-        scheduler.set_metadata([study, digest], finished)
+        scheduler.set_metadata([commit, digest], finished)
     return finished
 
 

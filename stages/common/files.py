@@ -33,7 +33,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     The stand-in keeps the suffix, by which some libraries choose a format, and is removed on failure.
     """
     beside = path.with_name(f".{path.stem}.part{path.suffix}")
-    with held(path.with_name(f".{path.name}.lock")), _full_disk_named(path):
+    with locked(path.with_name(f".{path.name}.lock")), _full_disk_named(path):
         beside.unlink(missing_ok=True)
         try:
             yield beside
@@ -51,7 +51,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     A folder already at `path` is replaced.
     """
     beside = path.with_name(f".{path.name}.part")
-    with held(path.with_name(f".{path.name}.lock")), _full_disk_named(path):
+    with locked(path.with_name(f".{path.name}.lock")), _full_disk_named(path):
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         try:
@@ -66,7 +66,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def held(lock: Path) -> Iterator[None]:
+def locked(lock: Path) -> Iterator[None]:
     """Hold the file `lock`, which is there only meanwhile; waits, and says so, while another process holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     ours = FileLock(lock)

@@ -25,14 +25,14 @@ NAME_OFFSET = 4  # points, from an end to its name
 SLANT = 50  # degrees, of the names
 
 
-def draw(study: list[Variant], spent: pd.DataFrame, source: Manifest, confidence: float) -> Figure:
+def draw(shown: list[Variant], spent: pd.DataFrame, source: Manifest, confidence: float) -> Figure:
     """A row a data set: every schedule's validation loss as its cost grows, its end with its interval.
 
     `spent` is plots/costs/costs.csv, indexed by variant. Schedules have their arm's colour and mark.
     """
-    grouped = variants.of_datasets(study)
-    looks = dict(zip(variants.arms(study), cycle(LOOKS), strict=False))
-    note = drawing.repeats_note(study, confidence, "bars")
+    grouped = variants.of_datasets(shown)
+    looks = dict(zip(variants.arms(shown), cycle(LOOKS), strict=False))
+    note = drawing.repeats_note(shown, confidence, "bars")
     figure, panels = drawing.new_rows("What a schedule's validation loss costs", source, len(grouped), note)
     for row, (dataset, members) in zip(panels, grouped.items(), strict=True):
         shown = [variant for arm in variants.arms(members).values() for variant in arm]

@@ -37,7 +37,7 @@ def draw(study: Study, parts: Mapping[str, Any], source: Manifest) -> Figure:
     """
     shown = {name: pair for name, members in variants.of_datasets(study.variants).items() if (pair := _pair(members))}
     title = "Where fine-tuning starts: what the dip in training figures is made of"
-    note = drawing.repeats_note(study.variants, study.settings.confidence, "bands and bars", drawing.OVER_EACH)
+    note = drawing.repeats_note(study.variants, study.statistics.confidence, "bands and bars", drawing.OVER_EACH)
     figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
     for (left, right), (dataset, (plain, moving)) in zip(panels, shown.items(), strict=False):
         _draw_border(left, study, plain, moving)

@@ -26,7 +26,7 @@ Colour = str | tuple[float, ...]
 Look = tuple[Colour, str, str]  # colour, marker, dashes
 
 # Colours of Okabe and Ito's palette, apart for colour-blind readers, and light and dark for grey print.
-PARTS = {"training": ("", "#56B4E9", "o"), "validation": ("val_", "#B34700", "s")}
+PART_LOOKS = {"training": ("", "#56B4E9", "o"), "validation": ("val_", "#B34700", "s")}
 LOOKS: tuple[Look, ...] = (
     ("#0072B2", "o", "-"),
     ("#D55E00", "s", "--"),
@@ -60,7 +60,7 @@ EVERY = slice(None)  # all epochs
 WIDE_GAP = 0.5  # between panels where the right one names its rows
 IN_A_ROW = 8  # entries of a legend
 BAND = 0.16  # how much of its colour a band shows
-MEASURES = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
+MEASURE_LABELS = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
 OVER_BOTH = "over repeats and pictures"
 OVER_EACH = "over repeats, of validation also over pictures"  # no figure of a single training picture is kept
 
@@ -104,7 +104,7 @@ def format_epochs(axes: Axes, epochs: int) -> None:
 
 def prepare(row: Sequence[Axes]) -> None:
     """Label the two panels of a row, accuracy and loss."""
-    for axes, label in zip(row, MEASURES.values(), strict=True):
+    for axes, label in zip(row, MEASURE_LABELS.values(), strict=True):
         axes.set_ylabel(label)
     format_loss(row[1])
 
@@ -128,7 +128,7 @@ def _interval(study: Study, variant: Variant, column: str, epoch: int, values: p
     if column.startswith("val_"):
         return study.level(variant, column.removeprefix("val_"), epoch)[1:]
     own = values.to_numpy()
-    interval = study.over_repeats(variant.dataset, own).interval(study.settings.confidence)
+    interval = study.over_repeats(variant.dataset, own).interval(study.statistics.confidence)
     return two_way.possible(interval, own, 0, 1 if column.endswith("accuracy") else np.inf)
 
 

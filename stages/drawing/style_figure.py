@@ -26,7 +26,7 @@ def draw(study: Study, styles: Mapping[str, Any], source: Manifest) -> Figure:
     shown = {
         name: found for name, members in variants.of_datasets(study.variants).items() if (found := _styled(members))
     }
-    note = drawing.repeats_note(study.variants, study.settings.confidence, "bars")
+    note = drawing.repeats_note(study.variants, study.statistics.confidence, "bars")
     title = "Styles of fine-tuning beside the plain one"
     figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
     looks = _looks([variant for members in shown.values() for variant in members])

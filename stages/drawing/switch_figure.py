@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from stages.common.manifest import Manifest
 from stages.drawing import drawing
-from stages.drawing.drawing import GREY, LOOKS, MEASURES, Look
+from stages.drawing.drawing import GREY, LOOKS, MEASURE_LABELS, Look
 from stages.study import variants
 from stages.study.evidence import Study
 from stages.study.variants import Variant
@@ -21,14 +21,14 @@ CONVERGED = {"color": GREY, "ls": (0, (6, 2)), "lw": 1.4}
 def draw(study: Study, source: Manifest) -> Figure:
     """A row a data set, accuracy and loss: a line for each head, and the level of the converged head."""
     grouped = variants.of_datasets(study.variants)
-    note = drawing.repeats_note(study.variants, study.settings.confidence, "bands")
+    note = drawing.repeats_note(study.variants, study.statistics.confidence, "bands")
     title = "When to switch: final validation results"
     figure, panels = drawing.new_rows(title, source, len(grouped), note)
     arms = {name: variants.arms(members) for name, members in grouped.items()}
     looks = dict(zip(dict.fromkeys(arm for found in arms.values() for arm in found), cycle(LOOKS), strict=False))
     for row, (dataset, found) in zip(panels, arms.items(), strict=True):
         drawing.prepare(row)
-        for axes, measure in zip(row, MEASURES, strict=True):
+        for axes, measure in zip(row, MEASURE_LABELS, strict=True):
             for arm, members in found.items():
                 _draw_arm(axes, study, members, measure, looks[arm])
             _draw_converged(axes, study, grouped[dataset][0], measure)

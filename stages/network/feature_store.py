@@ -134,7 +134,7 @@ class FeatureStore:
     def _entry(self, name: str, part: str, stored_pass: int | None) -> Entry:
         folder = self._folder / name
         if not _is_sound(folder, ENTRY_FILES):
-            with files.held(self._folder / LOCK):
+            with files.locked(self._folder / LOCK):
                 self._compute_unless_there(folder, f"{name} of {self._folder.parent.name}", part, stored_pass)
         return Entry(*(np.load(folder / file, mmap_mode="r") for file in ENTRY_FILES))
 

@@ -11,7 +11,7 @@ from stages.sources.archive_names import shown
 
 TOP = PurePosixPath()
 # As people ship them, in any case of the letters.
-PARTS = {
+PART_OF_FOLDER = {
     **dict.fromkeys(("train", "training"), "training"),
     **dict.fromkeys(("val", "valid", "validation"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
@@ -38,7 +38,7 @@ def layout(source: Path, files: Iterable[PurePosixPath]) -> Layout:
     top = tree.below_only_children(TOP)
     by_part: dict[str, PurePosixPath] = {}
     for child in tree.children(top):
-        part = PARTS.get(child.name.lower())
+        part = PART_OF_FOLDER.get(child.name.lower())
         if part in by_part:
             raise ThawError(f"{source}: {by_part[part]} and {child} are both the {part} part; put them together")
         if part:

@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from stages.pages.finished import Run
+from stages.pages.finished import FinishedRun
+from stages.results.history import MEASURES
 from stages.study import costs, paper, variants
 from stages.study.equivalence import CANNOT_TELL
 from stages.study.paper import Claims, PaperVariant, Values
 from stages.study.variants import PAPER_ARM, Variant
 
-MEASURES = ("accuracy", "loss")
 BUDGETS = ("multiply_adds", "seconds")
 DECIMALS = 3  # an image in a thousand, about as many as a validation set has
 # The claims of data/paper.yaml in about seven words.
@@ -65,7 +65,7 @@ OVERALL = {
 }
 
 
-def of_run(run: Run) -> dict[str, Any]:
+def of_run(run: FinishedRun) -> dict[str, Any]:
     """All facts of the run by their names in the templates.
 
     A number with its interval is a mapping of `value`, `low` and `high`, None or NaN where there is none.
@@ -93,18 +93,18 @@ def of_run(run: Run) -> dict[str, Any]:
     }
 
 
-def _datasets(run: Run) -> dict[str, list[Variant]]:
+def _datasets(run: FinishedRun) -> dict[str, list[Variant]]:
     return variants.of_datasets(run.study.variants)
 
 
-def _dataset(run: Run, name: str, members: list[Variant]) -> dict[str, Any]:
+def _dataset(run: FinishedRun, name: str, members: list[Variant]) -> dict[str, Any]:
     title, first = run.source.dataset(name).title, members[0]
     return {
         "title": title,
         "heading": title[:1].upper() + title[1:],
-        "images": first.record["images"],
-        "repeats": first.record["repeats"],
-        "folds": any(repeat["fold"] is not None for repeat in first.record["repeats"]),
+        "images": first.metrics["images"],
+        "repeats": first.metrics["repeats"],
+        "folds": any(repeat["fold"] is not None for repeat in first.metrics["repeats"]),
         "margin": run.study.margin(name).model_dump(),
         "best": best.name if (best := _best(members)) else None,
         "target": aim.what if (aim := costs.target(run.study, name)) else None,
@@ -115,10 +115,10 @@ def _dataset(run: Run, name: str, members: list[Variant]) -> dict[str, Any]:
 def _best(members: Sequence[Variant]) -> Variant | None:
     """The schedule without a style that has the lowest final validation loss, the mean over its repeats."""
     schedules = [variant for arm in variants.arms(members).values() for variant in arm]
-    return min(schedules, key=lambda variant: variant.record["val"]["final"]["loss"], default=None)
+    return min(schedules, key=lambda variant: variant.metrics["val"]["final"]["loss"], default=None)
 
 
-def _converged(run: Run, first: Variant) -> dict[str, dict[str, float | None]] | None:
+def _converged(run: FinishedRun, first: Variant) -> dict[str, dict[str, float | None]] | None:
     """Validation accuracy and loss of the data set's converged head; None where none was trained."""
     if first.dataset not in run.study.converged:
         return None
@@ -129,7 +129,7 @@ def _converged(run: Run, first: Variant) -> dict[str, dict[str, float | None]] |
     }
 
 
-def _claim(run: Run, name: str, datasets: Mapping[str, Any]) -> dict[str, Any]:
+def _claim(run: FinishedRun, name: str, datasets: Mapping[str, Any]) -> dict[str, Any]:
     """A claim of metrics/claims.json, and what its line has beside: in short, the paper's, what would settle."""
     claim = run.claims["claims"][name]
     headings = {dataset: datasets[dataset]["heading"] for dataset in claim["datasets"]}
@@ -157,7 +157,7 @@ def _once(told: Mapping[str, str | None]) -> str:
     return "; ".join(f"{heading}: {text}" for heading, text in texts.items())
 
 
-def _row(run: Run, variant: Variant) -> dict[str, Any]:
+def _row(run: FinishedRun, variant: Variant) -> dict[str, Any]:
     """A variant: its schedule, its validation results and its costs."""
     results, spent = run.results.loc[variant.name], run.spent.loc[variant.name]
     return {
@@ -192,7 +192,7 @@ def _arms(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]
     return found
 
 
-def _paper(run: Run) -> dict[str, Any]:
+def _paper(run: FinishedRun) -> dict[str, Any]:
     """The paper's arm beside the paper's numbers: ours at the same place, and the difference, ours less the paper's."""
     grid = [variant for members in _datasets(run).values() for variant in variants.by_share(members)]
     rows = [_beside(variant, run.paper.variants.get(variant.name, PaperVariant())) for variant in grid]
@@ -234,7 +234,7 @@ def _advice(table: pd.DataFrame, budget: str, datasets: Mapping[str, Any]) -> di
     return found
 
 
-def _figures(run: Run) -> dict[str, dict[str, str]]:
+def _figures(run: FinishedRun) -> dict[str, dict[str, str]]:
     """The figures by name: the file below plots/, what a reader who cannot see it is told, and its caption."""
     shown = {}
     for name in _datasets(run):
@@ -260,6 +260,6 @@ def _distinct(members: Sequence[Variant], key: str) -> list[Mapping[str, Any]]:
     """What the variants' records have under `key`, each once."""
     found: list[Mapping[str, Any]] = []
     for variant in members:
-        if variant.record[key] not in found:
-            found.append(variant.record[key])
+        if variant.metrics[key] not in found:
+            found.append(variant.metrics[key])
     return found

@@ -18,7 +18,7 @@ from stages.study.paper import Paper
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A run by its files.
 
     `claims` is metrics/claims.json; `results` plots/tables/summary.csv and `spent` plots/costs/costs.csv, both indexed
@@ -45,13 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plots", type=Path, required=True, help="folder of the csvs and PNGs")
 
 
-def read(arguments: argparse.Namespace) -> Run:
+def read(arguments: argparse.Namespace) -> FinishedRun:
     """Read what the command line names; raises ThawError where a file is missing, wrong or of another run."""
     settings, told = params.load(arguments.params), paper.load(arguments.paper)
     members = variants.read_all(settings.names, arguments.metrics, arguments.plots, arguments.results, arguments.source)
     margins = told.margins_of(settings.statistics.margin)
     summary, spent = arguments.plots / "tables/summary.csv", arguments.plots / "costs/costs.csv"
-    run = Run(
+    run = FinishedRun(
         source=manifest.load(arguments.source),
         params=settings,
         paper=told,

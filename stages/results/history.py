@@ -11,6 +11,7 @@ from stages.common import tables
 
 COLUMNS = ("epoch", "phase", "accuracy", "loss", "val_accuracy", "val_loss")
 PHASES = ("transfer", "fine")
+MEASURES = ("accuracy", "loss")
 
 
 def write(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -37,6 +37,11 @@ class Validation:
     labels: np.ndarray
     images: np.ndarray
 
+    @classmethod
+    def of(cls, logits: np.ndarray, labels: np.ndarray, paths: Sequence[Path], folder: Path) -> "Validation":
+        """With `images` as the `paths` below `folder`."""
+        return cls(logits, labels, np.array([path.relative_to(folder).as_posix() for path in paths]))
+
     def log_probabilities(self, temperature: np.ndarray | float = 1.0) -> np.ndarray:
         """Float64 (epochs, images, classes) of logits divided by `temperature`, a number or (epochs, 1, 1)."""
         logits = self.logits.astype(float)

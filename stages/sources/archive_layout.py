@@ -30,8 +30,8 @@ def _held(contents: Survey) -> str:
 
 
 def _remedy(source: Path, dataset: DrawnDataset | ShippedDataset, contents: Survey) -> str:
-    held = {parent for folder in contents.folders for parent in (folder, *folder.parents)}
-    if names := _fitting_names(dataset, held):
+    folders = {parent for folder in contents.folders for parent in (folder, *folder.parents)}
+    if names := _fitting_names(dataset, folders):
         return f"if these are the ones, write in {source}: {names}"
     if contents.archives and len(contents.folders) < len(dataset.classes):
         inside = _some([str(path) for path in contents.archives])
@@ -41,17 +41,17 @@ def _remedy(source: Path, dataset: DrawnDataset | ShippedDataset, contents: Surv
     return f"name them in {source} under `split` ('.' is the archive's top) and `classes`"
 
 
-def _fitting_names(dataset: DrawnDataset | ShippedDataset, held: set[PurePosixPath]) -> str | None:
+def _fitting_names(dataset: DrawnDataset | ShippedDataset, folders: set[PurePosixPath]) -> str | None:
     """The keys that would name folders of the archive which differ in case or in what they lie in; None without any."""
     if isinstance(dataset, DrawnDataset):
         roots = {"folder": dataset.split.folder}
     else:
         roots = {"training": dataset.split.training, "validation": dataset.split.validation}
-    by_name = {str(folder).casefold(): folder for folder in held}
+    by_name = {str(folder).casefold(): folder for folder in folders}
     chosen: dict[str, PurePosixPath] = {}
     classes: dict[str, str] = {}
     for key, wanted in roots.items():
-        options = [root for root in held if all(_inside(root, leaf, by_name) for leaf in dataset.classes.values())]
+        options = [root for root in folders if all(_inside(root, leaf, by_name) for leaf in dataset.classes.values())]
         if not options:
             return None
         name = composed(PurePosixPath(wanted)).name.casefold()
@@ -60,7 +60,7 @@ def _fitting_names(dataset: DrawnDataset | ShippedDataset, held: set[PurePosixPa
             classes[title] = str(by_name[_path(chosen[key], leaf)].relative_to(chosen[key]))
     if len(set(chosen.values())) < len(roots):
         return None
-    if any(root / leaf not in held for root in chosen.values() for leaf in classes.values()):
+    if any(root / leaf not in folders for root in chosen.values() for leaf in classes.values()):
         return None
     keys = [f"split.{key}: {_yaml(str(root))}" for key, root in chosen.items()]
     return ", ".join([*keys, f"classes: {_yaml(classes)}"])

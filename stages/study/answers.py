@@ -84,7 +84,7 @@ def sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
             Detail(
                 f"multiply-adds until then, {_less(earliest, latest)}",
                 adds.value,
-                *adds.interval(study.settings.confidence),
+                *adds.interval(study.statistics.confidence),
             ),
             *(_detail(f"epochs until then, {_less(*pair)}", contrast) for pair, contrast in others),
         ],
@@ -158,7 +158,7 @@ def reason(study: Study, grid: Sequence[Variant], part: str) -> Finding:
         contrast,
         _verdict(contrast.is_worse and contrast.matters, contrast.is_better or contrast.is_as_good),
         details=[
-            Detail(f"training loss, {name.replace('_', ' ')}", each.value, *each.interval(study.settings.confidence))
+            Detail(f"training loss, {name.replace('_', ' ')}", each.value, *each.interval(study.statistics.confidence))
             for name, each in parts.items()
             if name != part
         ],
@@ -182,7 +182,7 @@ def gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
         contrast,
         _verdict(contrast.is_worse, contrast.is_better or contrast.is_as_good),
         details=[
-            Detail(f"that gap, {label}", each.value, *each.interval(study.settings.confidence))
+            Detail(f"that gap, {label}", each.value, *each.interval(study.statistics.confidence))
             for label, each in ((label, sample.estimate()) for label, sample in gaps.items())
         ],
     )
@@ -283,7 +283,7 @@ def _family(
 ) -> tuple[Contrast, list[tuple[Pair, Contrast]]]:
     """The contrast of the `primary` pair, and those of the others, simultaneous; errors are at least `least_error`."""
     rest = [place for place, pair in enumerate(pairs) if pair != primary]
-    factor = simultaneous.factor([samples[place] for place in rest], study.settings)
+    factor = simultaneous.factor([samples[place] for place in rest], study.statistics)
 
     def contrast(place: int, factor: float) -> Contrast:
         return study.contrast(primary[0].dataset, samples[place].estimate().at_least(least_error), measure, factor)

@@ -60,12 +60,12 @@ def content(title: str, study: Study, compared: Comparisons, paper: Paper) -> di
     """All of metrics/claims.json."""
     # By multiply-adds alone: seconds differ from run to run, and this file does not.
     told = recommendation.for_budget(study, recommendation.multiply_adds(study))
-    members = study.variants[0].record["repeats"]
+    members = study.variants[0].metrics["repeats"]
     return {
         "source": title,
         "repeats": members,
         "seeds": [repeat["seed"] for repeat in members],
-        "confidence": study.settings.confidence,
+        "confidence": study.statistics.confidence,
         "claims": check(study, paper),
         "dip_parts": parts_of_the_dip(study),
         "styles": styles(compared),
@@ -85,7 +85,7 @@ def parts_of_the_dip(study: Study) -> dict[str, Any]:
     for measure in ("loss", "accuracy"):
         for dataset, estimates in dip.explained(study, measure).items():
             parts.setdefault(dataset, {})[measure] = {
-                name: _numbers(part, study.settings.confidence) for name, part in estimates.items()
+                name: _numbers(part, study.statistics.confidence) for name, part in estimates.items()
             }
     return parts
 

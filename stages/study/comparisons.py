@@ -7,12 +7,12 @@ from itertools import combinations
 import pandas as pd
 
 from stages.common import tables
+from stages.results.history import MEASURES
 from stages.study import simultaneous
 from stages.study.equivalence import Contrast
 from stages.study.evidence import Study
 from stages.study.variants import ALL_ARMS, Variant
 
-MEASURES = ("loss", "accuracy")
 STYLES = "styles"
 
 
@@ -66,12 +66,13 @@ def _pairs(arm: str, members: Sequence[Variant]) -> list[tuple[Variant, Variant]
 
 def _family(study: Study, pairs: Sequence[tuple[Variant, Variant]]) -> list[Comparison]:
     contrasts = {measure: _contrasts(study, pairs, measure) for measure in MEASURES}
-    return [Comparison(*pair, *both) for pair, *both in zip(pairs, *contrasts.values(), strict=True)]
+    each = zip(pairs, contrasts["loss"], contrasts["accuracy"], strict=True)
+    return [Comparison(*pair, loss, accuracy) for pair, loss, accuracy in each]
 
 
 def _contrasts(study: Study, pairs: Sequence[tuple[Variant, Variant]], measure: str) -> list[Contrast]:
     samples = [study.at(variant, measure) - study.at(other, measure) for variant, other in pairs]
-    factor = simultaneous.factor(samples, study.settings)
+    factor = simultaneous.factor(samples, study.statistics)
     return [
         study.contrast(variant.dataset, sample.estimate(), measure, factor)
         for (variant, _), sample in zip(pairs, samples, strict=True)

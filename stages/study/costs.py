@@ -21,7 +21,7 @@ from stages.study.evidence import Study
 from stages.study.two_way import Sample
 from stages.study.variants import Variant
 
-MEASURES = ("epochs", "images", "multiply_adds", "seconds")
+UNITS = ("epochs", "images", "multiply_adds", "seconds")
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def of_epoch(variant: Variant, measure: str, seconds: pd.DataFrame | None = None
         whole = whole.groupby([seconds["phase"], seconds["repeat"]]).median().groupby("phase").min()
         return {phase: float(whole.get(phase, np.nan)) for phase in history.PHASES}
     if measure == "multiply_adds":
-        return {phase: variant.record["multiply_adds"][phase] for phase in history.PHASES}
-    return dict.fromkeys(history.PHASES, variant.record["images"]["training"] if measure == "images" else 1)
+        return {phase: variant.metrics["multiply_adds"][phase] for phase in history.PHASES}
+    return dict.fromkeys(history.PHASES, variant.metrics["images"]["training"] if measure == "images" else 1)
 
 
 def cumulative(variant: Variant, by_phase: Mapping[str, float]) -> np.ndarray:
@@ -111,7 +111,7 @@ def _first(losses: np.ndarray, least: np.ndarray, places: np.ndarray) -> int:
 
 
 def _row(study: Study, variant: Variant, seconds: pd.DataFrame) -> dict[str, Any]:
-    each = {measure: of_epoch(variant, measure, seconds) for measure in MEASURES}
+    each = {measure: of_epoch(variant, measure, seconds) for measure in UNITS}
     paid = {measure: cumulative(variant, by_phase) for measure, by_phase in each.items()}
     aim = target(study, variant.dataset)
     first = epochs_to(study, aim, variant) if aim else np.full(len(variant.repeats), variant.epochs + 1)
@@ -143,7 +143,7 @@ def _area(study: Study, variant: Variant) -> tuple[float, float | None, float | 
     areas = [np.trapezoid(losses, axis=0) / (len(losses) - 1) if len(losses) > 1 else losses[0] for losses in curves]
     estimate = study.sample(variant.dataset, areas).estimate()
     own = [area.mean() for area in areas]
-    return estimate.value, *two_way.possible(estimate.interval(study.settings.confidence), own, 0, np.inf)
+    return estimate.value, *two_way.possible(estimate.interval(study.statistics.confidence), own, 0, np.inf)
 
 
 def _with_interval(name: str, value: float, low: float | None, high: float | None) -> dict[str, float | None]:

@@ -11,7 +11,7 @@ from stages.study.evidence import Study
 from stages.study.two_way import Estimate, Sample
 from stages.study.variants import Variant
 
-PARTS = ("batch_statistics", "running_mean", "real")
+DIP_PARTS = ("batch_statistics", "running_mean", "real")
 
 
 def has_border(variant: Variant) -> bool:
@@ -52,7 +52,7 @@ def _pairs(study: Study) -> list[tuple[Variant, Variant]]:
     return [
         (style, plain)
         for style, plain in study.twins()
-        if (style.record["batch_norm"], plain.record["batch_norm"]) == ("moving", "batch")
+        if (style.metrics["batch_norm"], plain.metrics["batch_norm"]) == ("moving", "batch")
         and plain.in_grid
         and has_border(plain)
         and "train_clean_loss" in plain.runs

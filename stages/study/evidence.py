@@ -30,7 +30,7 @@ class Study:
 
     variants: list[Variant]
     says: Mapping[str, Says]
-    settings: Statistics
+    statistics: Statistics
     margins: Mapping[str, Margin] = field(default_factory=dict)
     converged: Mapping[str, Says] = field(default_factory=dict)
 
@@ -43,7 +43,7 @@ class Study:
         return len(variants.of_datasets(self.variants)[dataset][0].repeats)
 
     def margin(self, dataset: str) -> Margin:
-        return self.margins.get(dataset, self.settings.margin)
+        return self.margins.get(dataset, self.statistics.margin)
 
     def grids(self) -> dict[str, list[Variant]]:
         """Each data set's grid, as in the paper, by rising share of fine-tuning; where it has two schedules."""
@@ -101,7 +101,7 @@ class Study:
         sample = self.at(variant, measure, epoch)
         estimate, own = sample.estimate(), [values.mean() for values in sample.values]
         largest = 1 if measure == "accuracy" else np.inf
-        return estimate.value, *two_way.possible(estimate.interval(self.settings.confidence), own, 0, largest)
+        return estimate.value, *two_way.possible(estimate.interval(self.statistics.confidence), own, 0, largest)
 
     @cached_property
     def _folds(self) -> dict[str, list[list[int]]]:
@@ -121,7 +121,7 @@ class Study:
         return Contrast(
             estimate,
             getattr(self.margin(dataset), measure),
-            self.settings.confidence,
+            self.statistics.confidence,
             self.repeated(dataset),
             lower,
             factor,
@@ -129,7 +129,7 @@ class Study:
 
 
 def read(
-    members: list[Variant], results: Path, settings: Statistics, margins: Mapping[str, Margin] | None = None
+    members: list[Variant], results: Path, statistics: Statistics, margins: Mapping[str, Margin] | None = None
 ) -> Study:
     """The study of `members`, the rest read from <results>/<variant>/; raises ThawError where they do not match."""
     says = {variant.name: repeats.read_logits(results / variant.name) for variant in members}
@@ -142,7 +142,7 @@ def read(
         if (results / f"{dataset}-converged").is_dir():
             converged[dataset] = repeats.read_logits(results / f"{dataset}-converged")
             _check_alike(converged[dataset], first, 1, _path(results, f"{dataset}-converged"))
-    return Study(members, says, settings, margins or {}, converged)
+    return Study(members, says, statistics, margins or {}, converged)
 
 
 def _path(results: Path, name: str) -> Path:

@@ -97,4 +97,4 @@ def comparable(variant: Variant, part: str, values: Values, measure: str) -> flo
     if values.at == "last_transfer":
         column = measure if part == "train" else f"val_{measure}"
         return float(variant.history[column].iloc[variant.transfer - 1])
-    return variant.record[part]["best" if values.at == "best" else "final"][measure]
+    return variant.metrics[part]["best" if values.at == "best" else "final"][measure]

@@ -139,7 +139,7 @@ def _rivals(study: Study, stop: Stop, others: Sequence[Variant], paid: Paid, bud
     """What the other schedules have when the budget is spent and is not told apart from `stop`."""
     last = [_stop(study, variant, epoch, paid) for variant, epoch in _affordable(others, paid, budget).values()]
     samples = [_difference(study, stop, other) for other in last]
-    factor = simultaneous.factor(samples, study.settings)
+    factor = simultaneous.factor(samples, study.statistics)
     contrasts = [study.contrast(stop.variant.dataset, sample.estimate(), "loss", factor) for sample in samples]
     return [other.label for other, contrast in zip(last, contrasts, strict=True) if not contrast.is_better]
 
@@ -188,11 +188,11 @@ def _is_enough(study: Study, end: Stop, ends: Sequence[Stop]) -> bool:
 
 def _may_be_best(study: Study, end: Stop, ends: Sequence[Stop]) -> bool:
     """Whether no other beats it in simultaneous one-sided tests: two-sided ones at twice the level."""
-    confidence = 2 * study.settings.confidence - 1
-    settings = study.settings.model_copy(update={"confidence": confidence})
+    confidence = 2 * study.statistics.confidence - 1
+    statistics = study.statistics.model_copy(update={"confidence": confidence})
     others = [other for other in ends if other is not end]
     samples = [_difference(study, end, other) for other in others]
-    factor = simultaneous.factor(samples, settings)
+    factor = simultaneous.factor(samples, statistics)
     return not any(
         Contrast(sample.estimate(), 0, confidence, study.repeated(end.variant.dataset), factor=factor).is_worse
         for sample in samples

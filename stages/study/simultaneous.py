@@ -16,7 +16,7 @@ from stages.common.params import Statistics
 from stages.study.two_way import Sample
 
 
-def factor(samples: Sequence[Sample], settings: Statistics) -> float:
+def factor(samples: Sequence[Sample], statistics: Statistics) -> float:
     """By what the level is divided for each of `samples`, differences of the same repeats and pictures.
 
     1 for a family of one; where the noise is not known or there is none, Bonferroni's.
@@ -26,12 +26,12 @@ def factor(samples: Sequence[Sample], settings: Statistics) -> float:
     degrees = np.array([estimate.degrees for estimate in estimates if estimate.error])
     if len(noisy) < 2:
         return float(max(len(samples), 1))
-    random = np.random.default_rng(settings.seed)
-    normal = random.multivariate_normal(np.zeros(len(noisy)), _correlation(noisy), settings.resamples, method="eigh")
-    scale = random.uniform(size=(settings.resamples, 1))  # the same rank for all: their errors come from one run
+    random = np.random.default_rng(statistics.seed)
+    normal = random.multivariate_normal(np.zeros(len(noisy)), _correlation(noisy), statistics.resamples, method="eigh")
+    scale = random.uniform(size=(statistics.resamples, 1))  # the same rank for all: their errors come from one run
     t = np.abs(normal) / np.sqrt(scipy.stats.chi2.ppf(scale, degrees) / degrees)
     least = (2 * scipy.stats.t.sf(t, degrees)).min(axis=1)
-    alpha = 1 - settings.confidence
+    alpha = 1 - statistics.confidence
     return float(np.clip(alpha / np.quantile(least, alpha), 1, len(samples)))
 
 

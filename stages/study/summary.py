@@ -10,11 +10,10 @@ from typing import Any
 import pandas as pd
 
 from stages.common import tables
+from stages.results.history import MEASURES
 from stages.study import two_way, variants
 from stages.study.evidence import Study
 from stages.study.variants import Variant
-
-MEASURES = ("accuracy", "loss")
 
 
 def table(study: Study) -> pd.DataFrame:
@@ -27,12 +26,12 @@ def summary(title: str, study: Study) -> dict[str, Any]:
 
     The trial stands beside the data sets, not in one, so that a diff follows it from one to another.
     """
-    seeds = study.variants[0].record["seeds"]
+    seeds = study.variants[0].metrics["seeds"]
     content: dict[str, Any] = {"source": title, "seeds": seeds, "repeats": len(study.repeats)}
     for variant in study.variants:
         results = with_intervals(study, variant, "val")
         if variant.kind == "trial":
-            schedule = {key: variant.record[key] for key in ("dataset", "transfer", "fine")}
+            schedule = {key: variant.metrics[key] for key in ("dataset", "transfer", "fine")}
             content[variant.name] = {**schedule, **results}
         else:
             content.setdefault(variant.dataset, {})[variant.label] = results
@@ -44,7 +43,7 @@ def with_intervals(study: Study, variant: Variant, part: str) -> dict[str, dict[
 
     The best epoch is that of the means over the repeats, and its interval is that of the values at that epoch.
     """
-    results = {when: dict(variant.record[part][when]) for when in ("final", "best")}
+    results = {when: dict(variant.metrics[part][when]) for when in ("final", "best")}
     if len(variant.repeats) == 1:
         return results
     for when, values in results.items():
@@ -71,7 +70,7 @@ def final(study: Study) -> pd.DataFrame:
             "dataset": dataset,
             "variant": variant.name,
             "fine_share": variant.fine_share,
-            **variant.record["val"]["final"],
+            **variant.metrics["val"]["final"],
         }
         for dataset, members in variants.of_datasets(study.variants).items()
         for variant in variants.by_share(members)
@@ -84,7 +83,7 @@ def _interval(study: Study, variant: Variant, part: str, measure: str, epoch: in
         return study.level(variant, measure, epoch)[1:]
     own = variant.by_repeat(measure).loc[epoch].to_numpy()
     largest = 1 if measure == "accuracy" else float("inf")
-    interval = study.over_repeats(variant.dataset, own).interval(study.settings.confidence)
+    interval = study.over_repeats(variant.dataset, own).interval(study.statistics.confidence)
     return two_way.possible(interval, own, 0, largest)
 
 

@@ -11,7 +11,7 @@ from stages.common import tables
 from stages.common.command import ThawError
 from stages.results import history, repeats
 
-_RECORD_KEYS = (
+_METRICS_KEYS = (
     "dataset",
     "transfer",
     "fine",
@@ -36,27 +36,27 @@ Kind = Literal["grid", "tuned", "style", "trial"]
 
 @dataclass(frozen=True)
 class Variant:
-    """One schedule: its name, its record (`dataset`, `transfer`, `fine` and more) and its epochs.
+    """One schedule: its name, its metrics (`dataset`, `transfer`, `fine` and more) and its epochs.
 
     `history` holds the means over the repeats, one row an epoch; `runs` the epochs of all, with a column `repeat`.
     """
 
     name: str
-    record: Mapping[str, Any]
+    metrics: Mapping[str, Any]
     history: pd.DataFrame
     runs: pd.DataFrame
 
     @property
     def dataset(self) -> str:
-        return self.record["dataset"]
+        return self.metrics["dataset"]
 
     @property
     def transfer(self) -> int:
-        return self.record["transfer"]
+        return self.metrics["transfer"]
 
     @property
     def fine(self) -> int:
-        return self.record["fine"]
+        return self.metrics["fine"]
 
     @property
     def epochs(self) -> int:
@@ -74,7 +74,7 @@ class Variant:
     @property
     def differs(self) -> Mapping[str, Any]:
         """The schedule's own keys: what it has other than the params, by key."""
-        return self.record["differs"]
+        return self.metrics["differs"]
 
     @property
     def kind(self) -> Kind:
@@ -133,31 +133,31 @@ def _in_words(differs: Mapping[str, Any]) -> str:
 
 def read_all(names: Sequence[str], metrics: Path, histories: Path, results: Path, source: Path) -> list[Variant]:
     """Read all variants; raises ThawError where one is missing or ran on another source."""
-    study = [read(name, metrics, histories, results) for name in names]
-    for variant in study:
-        if variant.record["source"] != source.as_posix():
+    members = [read(name, metrics, histories, results) for name in names]
+    for variant in members:
+        if variant.metrics["source"] != source.as_posix():
             path = metrics / f"{variant.name}.json"
-            raise ThawError(f"{path}: ran on {variant.record['source']}, not on {source}; run `dvc repro`")
-    return study
+            raise ThawError(f"{path}: ran on {variant.metrics['source']}, not on {source}; run `dvc repro`")
+    return members
 
 
 def read(name: str, metrics: Path, histories: Path, results: Path) -> Variant:
     """Read the variant `name`; raises ThawError where a file is missing, wrong or of another run."""
     path = metrics / f"{name}.json"
-    record = tables.read_json(path)
-    missing = [key for key in _RECORD_KEYS if key not in record]
+    values = tables.read_json(path)
+    missing = [key for key in _METRICS_KEYS if key not in values]
     if missing:
         raise ThawError(f"{path}: has no {', '.join(missing)}; run `dvc repro`")
-    variant = checked(with_epochs(name, record, histories, results), path)
-    if variant.repeats != [repeat["repeat"] for repeat in record["repeats"]]:
+    variant = checked(with_epochs(name, values, histories, results), path)
+    if variant.repeats != [repeat["repeat"] for repeat in values["repeats"]]:
         raise ThawError(f"{path}: {name} there has other repeats than in its epochs; run `dvc repro`")
     return variant
 
 
-def with_epochs(name: str, record: Mapping[str, Any], histories: Path, results: Path) -> Variant:
-    """The variant of `record` with its epochs, read from <histories>/<name>.csv and <results>/<name>/."""
+def with_epochs(name: str, values: Mapping[str, Any], histories: Path, results: Path) -> Variant:
+    """The variant of `values`, its metrics, with its epochs, read from <histories>/<name>.csv and <results>/<name>/."""
     means = history.read(histories / f"{name}.csv")
-    return Variant(name, record, means, repeats.read_epochs(results / name))
+    return Variant(name, values, means, repeats.read_epochs(results / name))
 
 
 def checked(variant: Variant, path: Path) -> Variant:

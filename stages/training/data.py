@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from copy import copy
 from itertools import pairwise
+from operator import attrgetter
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from stages.pictures.augmentation import FIRST_ORDER, pass_of_epoch
 from stages.pictures.parts import PARTS, Part
 from stages.pictures.randomness import order
 from stages.training.batches import Batches, Joined
+
+Reads = Callable[[Entry], np.ndarray]
+"""What a phase takes of the stored features: the fine phase ACTIVATIONS, the transfer phase POOLED."""
+ACTIVATIONS: Reads = attrgetter("activations")
+POOLED: Reads = attrgetter("pooled")
 
 
 class Data:
@@ -46,21 +52,21 @@ class Data:
         inner._rows = {"training": rows[~held_out], "validation": rows[held_out]}
         return inner
 
-    def training(self, epoch: int, field: str) -> Batches:
-        """Epoch `epoch`'s training batches of `field`: `activations` or `pooled`; what is missing is computed."""
+    def training(self, epoch: int, read: Reads) -> Batches:
+        """Epoch `epoch`'s training batches of what `read` takes; what is missing is computed."""
         rows = self._rows["training"]
         rows = rows[order(len(rows), self.repeat.seed, epoch)]
         stored = self._pass(epoch)
-        return self._batches(lambda part: self._store.augmented(part, stored), field, rows)
+        return self._batches(lambda part: read(self._store.augmented(part, stored)), rows)
 
-    def clean(self, part: str, field: str) -> Batches:
+    def clean(self, part: str, read: Reads) -> Batches:
         """Batches of all pictures of `part`, training or validation, not augmented."""
-        return self._batches(self._store.clean, field, self._rows[part])
+        return self._batches(lambda each: read(self._store.clean(each)), self._rows[part])
 
-    def evaluations(self, field: str) -> dict[str, Batches]:
+    def evaluations(self, read: Reads) -> dict[str, Batches]:
         """What is measured after each epoch, by the prefix of its columns in the history."""
         parts = {"val_": "validation"} | ({"train_clean_": "training"} if self._params.clean_training else {})
-        return {prefix: self.clean(part, field) for prefix, part in parts.items()}
+        return {prefix: self.clean(part, read) for prefix, part in parts.items()}
 
     def frozen_seconds(self, epoch: int) -> float:
         """What the frozen activations of the epoch's pictures took to compute, whenever that was: their share."""
@@ -88,7 +94,7 @@ class Data:
 
     def pooled(self, part: str) -> np.ndarray:
         """The pooled output of a part's pictures, not augmented, float32 (n, channels)."""
-        return np.concatenate([inputs for inputs, _ in self.clean(part, "pooled")])
+        return np.concatenate([inputs for inputs, _ in self.clean(part, POOLED)])
 
     def paths(self, part: str) -> list:
         """The files of a part's pictures, in the order of `labels`."""
@@ -119,10 +125,8 @@ class Data:
     def _pass(self, epoch: int) -> int:
         return pass_of_epoch(epoch, self.repeat.draw, self._budget)
 
-    def _batches(self, read: Callable[[str], Entry], field: str, rows: np.ndarray) -> Batches:
-        used = [
-            getattr(read(part), field) if self._within(rows, start, end) else None for part, start, end in self._bounds
-        ]
+    def _batches(self, inputs: Callable[[str], np.ndarray], rows: np.ndarray) -> Batches:
+        used = [inputs(part) if self._within(rows, start, end) else None for part, start, end in self._bounds]
         return Batches(Joined(used, self._starts), self._labels, self._params.batch_size, rows)
 
     @staticmethod

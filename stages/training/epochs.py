@@ -24,12 +24,11 @@ from stages.network.keras_quietly import keras
 from stages.training import checkpoints
 from stages.training.batches import Batches
 from stages.training.checkpoints import State
-from stages.training.data import Data
+from stages.training.data import Data, Reads
 from stages.training.evaluation import forward, measure
 from stages.training.models import reset_dropout
 
 Row = dict[str, float | int | str]
-MEASURES = ("accuracy", "loss")
 
 
 @dataclass(frozen=True)
@@ -44,16 +43,16 @@ class Epoch:
 def epochs(
     model: keras.Model,
     phase: str,
-    field: str,
+    read: Reads,
     data: Data,
     numbers: range,
     begin: Callable[[keras.Model, int], None] = lambda model, epoch: None,
 ) -> Iterator[Epoch]:
-    """Train the epochs `numbers` of `phase` on `field`, `activations` or `pooled`; yields what each leaves.
+    """Train the epochs `numbers` of `phase` on what `read` takes of the store; yields what each leaves.
 
     `begin` is called with the model and the epoch before each. Raises ThawError where a value is not finite.
     """
-    evaluations = data.evaluations(field)
+    evaluations = data.evaluations(read)
     run = forward(model, evaluations["val_"].inputs.shape)
     title = f"{phase}, repeat {data.repeat.number}"
     state = checkpoints.captured(model)
@@ -61,12 +60,13 @@ def epochs(
     with tqdm(numbers, desc=title, unit=" epoch", disable=None if numbers else True) as progress:
         for epoch in progress:
             begin(model, epoch)
-            batches = data.training(epoch, field)
+            batches = data.training(epoch, read)
             started = time.perf_counter()
             reset_dropout(model, data.repeat.seed, epoch)
             row = _fit(model, state, batches, data, epoch)
             measured = {prefix: measure(run, each) for prefix, each in evaluations.items()}
-            row |= {f"{prefix}{name}": getattr(each, name) for prefix, each in measured.items() for name in MEASURES}
+            for prefix, each in measured.items():
+                row |= {f"{prefix}accuracy": each.accuracy, f"{prefix}loss": each.loss}
             _check_finite(row, epoch)
             progress.set_postfix(val_loss=f"{row['val_loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
             seconds = {"seconds": time.perf_counter() - started, "frozen_seconds": data.frozen_seconds(epoch)}
@@ -78,7 +78,7 @@ def epochs(
 def _fit(model: keras.Model, before: State, training: Batches, data: Data, epoch: int) -> Row:
     """Keras's own accuracy and loss of the epoch, weighted by class: running means while the network changes."""
     fitted = model.fit(training.dataset, shuffle=False, verbose=0, class_weight=data.class_weights).history
-    row = {name: fitted[name][-1] for name in MEASURES}
+    row = {"accuracy": fitted["accuracy"][-1], "loss": fitted["loss"][-1]}
     if not math.isfinite(row["loss"]):
         batch = _first_wrong_batch(model, before, training, data, epoch)
         where = f"epoch {epoch}, batch {batch}" if batch else f"epoch {epoch}"

@@ -14,7 +14,7 @@ from stages.network.keras_quietly import keras
 from stages.training import checkpoints, optimizers
 from stages.training.batch_normalization import fused
 from stages.training.checkpoints import State
-from stages.training.data import Data
+from stages.training.data import ACTIVATIONS, Data
 from stages.training.epochs import Epoch, Row, epochs
 from stages.training.models import FineTuned, compile_model
 
@@ -52,7 +52,7 @@ def train(
     phase = FinePhase(fine_tuned(backbone, head, data, params, len(numbers)))
     _resume(phase, checkpoint, numbers)
     begin = _unfreezing(backbone, data.classes, params.fine, numbers.start)
-    for epoch in epochs(phase.model, "fine", "activations", data, numbers[len(phase.rows) :], begin):
+    for epoch in epochs(phase.model, "fine", ACTIVATIONS, data, numbers[len(phase.rows) :], begin):
         phase.take(epoch)
         checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *phase.best, *epoch.state])
     return phase

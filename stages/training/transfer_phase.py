@@ -10,7 +10,7 @@ from stages.common.params import Params, Transfer
 from stages.network.keras_quietly import keras
 from stages.training import checkpoints, optimizers
 from stages.training.checkpoints import State
-from stages.training.data import Data
+from stages.training.data import POOLED, Data
 from stages.training.epochs import Row, epochs
 from stages.training.models import build_head, compile_model
 
@@ -40,7 +40,7 @@ class TransferPhase:
             self.states.append(checkpoints.captured(head))
         checkpoints.restore(head, self.states[-1])
         remaining = range(len(self.rows) + 1, last_epoch + 1)
-        for epoch in epochs(head, "transfer", "pooled", data, remaining):
+        for epoch in epochs(head, "transfer", POOLED, data, remaining):
             self.rows.append(epoch.row)
             self.states.append(epoch.state)
             self.logits.append(epoch.logits)

@@ -1,4 +1,4 @@
-"""The record of a variant: its settings, final and best values, versions and machine."""
+"""The metrics of a variant: its settings, final and best values, versions and machine."""
 
 import json
 
@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from stages.common.command import ThawError
-from stages.results import environment, record
+from stages.results import environment, metrics
 
 PHASES = {"0-3": ("fine", "fine", "fine"), "2-1": ("transfer", "transfer", "fine")}
-SETTINGS = {
+RUN = {
     "dataset": "animals",
     "transfer": 0,
     "fine": 3,
@@ -42,10 +42,10 @@ def ran(name: str) -> pd.DataFrame:
     )
 
 
-def test_the_record_of_a_variant():
-    found = record.of_variant(ran("0-3"), settings=SETTINGS, asked={"transfer": 0, "fine": 3}, **COUNTED)
+def test_the_metrics_of_a_variant():
+    found = metrics.of_variant(ran("0-3"), run=RUN, asked={"transfer": 0, "fine": 3}, **COUNTED)
     assert found == {
-        **SETTINGS,
+        **RUN,
         **COUNTED,
         "seed": 4,
         "seeds": [4, 2],
@@ -63,7 +63,7 @@ def test_the_record_of_a_variant():
 @pytest.mark.parametrize(("transfer", "fine"), [(2, 2), (3, 0), (0, 3), (1, 1), ("auto", 2), (1, "rest")])
 def test_other_epochs_than_asked_for_are_refused(transfer, fine):
     with pytest.raises(ThawError) as caught:
-        record.of_variant(ran("2-1"), settings=SETTINGS, asked={"transfer": transfer, "fine": fine}, **COUNTED)
+        metrics.of_variant(ran("2-1"), run=RUN, asked={"transfer": transfer, "fine": fine}, **COUNTED)
     assert str(caught.value) == (
         f"animals-{transfer}-{fine}: ran 2 transfer and 1 fine epochs, "
         f"asked for {transfer} and {fine}; run the variant again"
@@ -71,7 +71,7 @@ def test_other_epochs_than_asked_for_are_refused(transfer, fine):
 
 
 def test_epochs_that_the_run_itself_decides_may_be_any():
-    assert record.of_variant(ran("2-1"), settings=SETTINGS, asked={"transfer": "auto", "fine": "rest"}, **COUNTED)
+    assert metrics.of_variant(ran("2-1"), run=RUN, asked={"transfer": "auto", "fine": "rest"}, **COUNTED)
 
 
 def test_versions_and_machine_can_be_recorded():

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from stages.common import configuration as settings
-from stages.common import manifest, params
+from stages.common import configuration, manifest, params
 from stages.common.command import ThawError, run
 
 ON_NETWORKS = "--source small.yaml --images images --split table.csv --weights weights --store store"
@@ -76,22 +75,22 @@ def written(small_manifest, write_manifest, small_params, write_params):
 @pytest.mark.parametrize("changes", [{}, {"batch_size": 1}, {"budget": {"flowers": 9}}, {"budget": {"flowers": 1}}])
 def test_what_the_manifest_has_is_taken(written, changes, tmp_path):
     source = written(changes)
-    assert settings.read(source, params.load(tmp_path / "params.yaml")) == manifest.load(source)
+    assert configuration.read(source, params.load(tmp_path / "params.yaml")) == manifest.load(source)
 
 
 def test_a_batch_may_be_as_large_as_the_training_part(written, tmp_path):
     source = written({"batch_size": 5, "budget": {"flowers": 1}})  # 5 of 9: validation takes 2 of each class
-    assert settings.read(source, params.load(tmp_path / "params.yaml"))
+    assert configuration.read(source, params.load(tmp_path / "params.yaml"))
     source = written({"batch_size": 6, "budget": {"flowers": 1}})
     with pytest.raises(ThawError, match="6 is more than the 5 training images of 'flowers'"):
-        settings.read(source, params.load(tmp_path / "params.yaml"))
+        configuration.read(source, params.load(tmp_path / "params.yaml"))
 
 
 @pytest.mark.parametrize(("changes", "message"), MISTAKES)
 def test_what_the_manifest_has_not_is_told_in_one_line(written, changes, message, tmp_path, told):
     source = written(changes)
     with pytest.raises(ThawError) as caught:
-        settings.read(source, params.load(tmp_path / "params.yaml"))
+        configuration.read(source, params.load(tmp_path / "params.yaml"))
     assert str(caught.value) == message.format(path=source)
     shown = ", ".join(f"{key}: {value}" for key, value in changes.items())
     told("params against the manifest", str(caught.value), shown)
@@ -143,9 +142,9 @@ def test_folds_must_be_as_many_as_the_repeats(written, small_manifest, write_man
         small_manifest["datasets"][name]["split"]["folds"] = folds
     # Two folds of 6 animals leave 3 to train on, three of 9 flowers 6: fewer than a batch of 4.
     with pytest.raises(ThawError, match="batch_size: 4 is more than the 3 training images of 'animals'"):
-        settings.read(write_manifest(small_manifest), params_read)
+        configuration.read(write_manifest(small_manifest), params_read)
     small_manifest["datasets"]["animals"]["split"]["folds"] = 3
-    assert settings.read(write_manifest(small_manifest), params_read)
+    assert configuration.read(write_manifest(small_manifest), params_read)
     small_manifest["datasets"]["flowers"]["split"]["folds"] = 2
     with pytest.raises(ThawError, match=r"repeats: 3 of 'flowers', but .* divides it into 2 folds; lower it"):
-        settings.read(write_manifest(small_manifest), params_read)
+        configuration.read(write_manifest(small_manifest), params_read)

@@ -1,4 +1,4 @@
-"""What `metrics/<variant>.json` holds: the settings of a run, and final and best values."""
+"""What `metrics/<variant>.json` holds: the parameters of a run, and final and best values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,16 +13,16 @@ from stages.results.history import PHASES
 def of_variant(
     history: pd.DataFrame,
     *,
-    settings: Mapping[str, Any],
+    run: Mapping[str, Any],
     asked: Mapping[str, int | str],
     images: Mapping[str, int],
     multiply_adds: Mapping[str, int],
     versions: Mapping[str, str],
     machine: Mapping[str, str | int],
 ) -> dict[str, Any]:
-    """The record of a variant, ready for json.
+    """The metrics of a variant, ready for json.
 
-    `history` holds means over the repeats; `settings` has `dataset`, `transfer`, `fine` and `repeats` at least; `asked`
+    `history` holds means over the repeats; `run` has `dataset`, `transfer`, `fine` and `repeats` at least; `asked`
     are the epochs of each phase as the schedule has them; `images` are counted by part, `multiply_adds` of an epoch by
     phase. Raises ThawError where the epochs run are not the epochs asked for.
     """
@@ -30,12 +30,12 @@ def of_variant(
     numbers = {phase: count for phase, count in asked.items() if isinstance(count, int)}
     if any(ran[phase] != count for phase, count in numbers.items()):
         raise ThawError(
-            f"{settings['dataset']}-{asked['transfer']}-{asked['fine']}: ran {ran['transfer']} transfer and "
+            f"{run['dataset']}-{asked['transfer']}-{asked['fine']}: ran {ran['transfer']} transfer and "
             f"{ran['fine']} fine epochs, asked for {asked['transfer']} and {asked['fine']}; run the variant again"
         )
-    seeds = [repeat["seed"] for repeat in settings["repeats"]]
+    seeds = [repeat["seed"] for repeat in run["repeats"]]
     return {
-        **settings,
+        **run,
         "seed": seeds[0],
         "seeds": seeds,
         "train": _results(history, ""),
