@@ -35,7 +35,8 @@ def draw(study: Study, parts: Mapping[str, Any], source: Manifest) -> Figure:
 
     `parts` is `dip_parts` of metrics/claims.json.
     """
-    shown = {name: pair for name, members in variants.of_datasets(study.variants).items() if (pair := _pair(members))}
+    pairs = {name: _pair(members) for name, members in variants.of_datasets(study.variants).items()}
+    shown = {name: pair for name, pair in pairs.items() if pair}
     title = "Where fine-tuning starts: what the dip in training figures is made of"
     note = drawing.repeats_note(study.variants, study.statistics.confidence, "bands and bars", drawing.OVER_EACH)
     figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)

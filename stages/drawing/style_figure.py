@@ -23,9 +23,8 @@ def draw(study: Study, styles: Mapping[str, Any], source: Manifest) -> Figure:
 
     `styles` is that of metrics/claims.json.
     """
-    shown = {
-        name: found for name, members in variants.of_datasets(study.variants).items() if (found := _styled(members))
-    }
+    grouped = {name: _styled(members) for name, members in variants.of_datasets(study.variants).items()}
+    shown = {name: members for name, members in grouped.items() if members}
     note = drawing.repeats_note(study.variants, study.statistics.confidence, "bars")
     title = "Styles of fine-tuning beside the plain one"
     figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)

@@ -82,7 +82,7 @@ def of_run(run: FinishedRun) -> dict[str, Any]:
         "paper": _paper(run),
         "rows": rows,
         "arms": _arms(rows),
-        "further": [row for row in rows if row["kind"] in ("style", "trial")],
+        "further": [row for row in rows if row["kind"] not in ("grid", "tuned")],
         "styles": run.claims["styles"],
         "dip_parts": run.claims["dip_parts"],
         "parts": PARTS,

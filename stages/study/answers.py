@@ -242,7 +242,7 @@ def advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
         contrast=contrast,
         verdict=_verdict(
             contrast.is_not_worse and epochs[0] < earliest.epochs,
-            _speaks_against(contrast) or epochs[0] == earliest.epochs,
+            _speaks_against(contrast) or (contrast.repeats > 1 and epochs[0] == earliest.epochs),
         ),
         details=[
             Detail(

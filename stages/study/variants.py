@@ -31,7 +31,7 @@ _METRICS_KEYS = (
 _OF_THE_HEAD = "head"  # keys of a schedule that start so are those of an arm; all others make a style
 PAPER_ARM, ALL_ARMS = "paper", "all"
 
-Kind = Literal["grid", "tuned", "style", "trial"]
+Kind = Literal["grid", "tuned", "adaptive", "style", "trial"]
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,14 @@ class Variant:
 
     @property
     def kind(self) -> Kind:
-        """`grid` where schedules alone differ, as in the paper; `tuned` where the head does too; `style` otherwise."""
+        """`grid` where schedules alone differ, as in the paper; `tuned` where the head does too; `style` otherwise.
+
+        `adaptive`: with `transfer: auto`, whose repeats may have thawed after different epochs.
+        """
         if self.name == "trial":
             return "trial"
+        if "switch" in self.metrics:
+            return "adaptive"
         if not self.differs:
             return "grid"
         return "style" if self._of_style else "tuned"

@@ -1,4 +1,4 @@
-"""Logits of pictures that no training step sees, and the loss and accuracy that follow from them."""
+"""Logits without a training step, and the loss and accuracy that follow from them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +21,15 @@ class Measured:
     logits: np.ndarray
 
 
-def forward(model: keras.Model, shape: tuple[int, ...]) -> Forward:
-    """`model` outside training on inputs of `shape`, with the weights that it has whenever called; traced once."""
+def forward(model: keras.Model, shape: tuple[int, ...], training: bool = False) -> Forward:
+    """`model` on inputs of `shape`, with the weights that it has whenever called; traced once.
+
+    With `training` dropout is on, and batch normalisation does what the model's training does.
+    """
     if keras.backend.backend() != "tensorflow":
-        return model.predict_on_batch
+        return lambda inputs: keras.ops.convert_to_numpy(model(inputs, training=training))
     signature = [tf.TensorSpec((None, *shape), tf.float32)]
-    traced = tf.function(lambda inputs: model(inputs, training=False), input_signature=signature)
+    traced = tf.function(lambda inputs: model(inputs, training=training), input_signature=signature)
     return lambda inputs: traced(inputs).numpy()
 
 
