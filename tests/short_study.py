@@ -11,18 +11,16 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 SHORT = {
-    "30-1": "3-1",
-    "20-11": "2-2",
-    "10-21": "1-3",
-    "0-31": "0-4",
-    "50-1": "5-1",
-    "40-11": "4-2",
-    "30-21": "3-3",
-    "20-31": "2-4",
-    "10-41": "1-5",
-    "0-51": "0-6",
+    "cats_dogs-30-1": "cats_dogs-3-1",
+    "cats_dogs-20-11": "cats_dogs-2-2",
+    "cats_dogs-20-11-moving": "cats_dogs-2-2-moving",
+    "cats_dogs-0-31": "cats_dogs-0-4",
+    "roses_tulips-50-1": "roses_tulips-5-1",
+    "roses_tulips-40-11": "roses_tulips-4-2",
+    "roses_tulips-40-11-gradual": "roses_tulips-4-2-gradual",
+    "roses_tulips-0-51": "roses_tulips-0-6",
 }
-"""What stands here for each of params.yaml's schedules, transfer and fine epochs; variants of others are left out."""
+"""What stands here for some of params.yaml's variants, of each kind one at least; the others are left out."""
 PARAMS = {
     "budget": {"cats_dogs": 4, "roses_tulips": 6},
     "schedule": {"dataset": "roses_tulips", "transfer": 2, "fine": 1},
@@ -45,11 +43,9 @@ def write(folder: Path) -> None:
 def shorten(folder: Path) -> None:
     params = yaml.safe_load((folder / "params.yaml").read_text())
     variants = {}
-    for name, schedule in params["variants"].items():
-        epochs = f"{schedule['transfer']}-{schedule['fine']}"
-        if epochs in SHORT:
-            transfer, fine = map(int, SHORT[epochs].split("-"))
-            variants[name.replace(epochs, SHORT[epochs])] = schedule | {"transfer": transfer, "fine": fine}
+    for name, short in SHORT.items():
+        transfer, fine = map(int, short.split("-")[1:3])
+        variants[short] = params["variants"][name] | {"transfer": transfer, "fine": fine}
     (folder / "params.yaml").write_text(yaml.safe_dump(params | PARAMS | {"variants": variants}, sort_keys=False))
 
 
