@@ -8,7 +8,7 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup anew git extra leftovers repro adopt test lint bench bench-full bench-growth reproducibility faults record requirements clean-features
+.PHONY: help setup anew git extra leftovers repro adopt test test-quick lint bench bench-full bench-growth reproducibility faults record requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,9 @@ PYTEST = python -m pytest -n $(JOBS) --no-loadscope-reorder
 
 test: extra lint  ## run the tests
 	$(PYTEST)
+
+test-quick: extra lint  ## run the tests that train nothing and run no command of DVC's
+	$(PYTEST) --quick
 
 lint: setup  ## check format and style
 	ruff format --check .

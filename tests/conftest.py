@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import quick
 import short_study as short
 import yaml
 from fault_table import FaultTable, name_of
@@ -53,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fault-table", type=Path, metavar="PATH", help="write the page of faults and its csv, if no test fails"
     )
+    parser.addoption("--quick", action="store_true", help="only files that start neither TensorFlow nor DVC")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,6 +62,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # In the background a shell has Ctrl-C ignored, also by what the tests start and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if config.getoption("--quick") and is_test and not quick.is_quick(collection_path) else None
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
