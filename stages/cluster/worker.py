@@ -25,8 +25,9 @@ from typing import IO, Any
 import filelock
 from distributed import Worker, WorkerPlugin, get_client, get_worker
 
-DECIDING = ("python", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "dvc")
-"""What results depend on, beside the commit."""
+from stages.results import environment
+
+DECIDING = ("python", *environment.PACKAGES)
 
 LEFT_BY_THE_KILLED = (".git/index.lock", ".git/HEAD.lock", ".git/shallow.lock", ".dvc/tmp/rwlock")
 """Locks that only a process that was killed leaves behind, since a slot has one user."""
