@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not 0 < options.validation_share < 1:
         raise ThawError(f"--validation-share: must lie between 0 and 1, not {options.validation_share}")
     network = networks.described(options.backbone)
-    _check_weights(network[WEIGHTS], target)
+    network[WEIGHTS] = _weights(network[WEIGHTS], target)
     taken = _taken(options.pictures, target)
     found = pictures(taken.archive, taken.shown)
     wishes = Wishes(options.validation_share, options.seed, options.group)
@@ -118,17 +118,23 @@ def _name_of(pictures: str) -> str:
     return "_".join(words) or "pictures"
 
 
-def _check_weights(weights: dict[str, Any], target: Path) -> None:
-    """Raise ThawError where the weights cannot be had; what is fetched waits for the stage `download`."""
+def _weights(weights: dict[str, Any], target: Path) -> dict[str, Any]:
+    """The download of the weights, with the checksum of what was found where none was known.
+
+    Raises ThawError where they cannot be had; what is fetched waits for the stage `download`.
+    """
     try:
-        download.located(sections.checked(weights, Download, WEIGHTS), target, WORK, download.mirrors())
-    except ThawError as error:
-        cause = str(error).rpartition("; set ")[0] or str(error)
+        found = download.located(sections.checked(weights, Download, WEIGHTS), target, WORK, download.mirrors())
+    except download.UnavailableError as error:
         raise ThawError(
-            f"--backbone: its weights cannot be had ({cause}); connect to the network, or set "
+            f"--backbone: its weights cannot be had ({error.causes}); connect to the network, or set "
             f"{download.MIRROR}=FOLDER to a folder that holds them, or take the small network of the repository: "
             f"--backbone {networks.EMBEDDED}"
         ) from None
+    if not found.unknown:
+        return weights
+    known = {"bytes": found.path.stat().st_size, "sha256": files.sha256(found.path)}
+    return {"copies": [copy | known for copy in weights["copies"]]}
 
 
 def _taken(pictures: str, target: Path) -> Taken:

@@ -1,5 +1,6 @@
 """Pictures of one's own: from a folder or an archive to a manifest and schedules."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -247,13 +248,26 @@ def test_more_classes_than_a_thousand_are_refused(pictures):
 
 def test_weights_that_cannot_be_had_name_the_ways_out(pictures, monkeypatch):
     draw_fruit(pictures)
-    monkeypatch.setattr("stages.download.WAITS", ())
+    monkeypatch.setattr("stages.sources.transfer.WAITS", ())
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # the discard port, where nobody listens
     with pytest.raises(ThawError) as caught:
         adopt.main([str(pictures.folder)])
     assert str(caught.value).startswith("--backbone: its weights cannot be had (")
     assert str(caught.value).endswith("or take the small network of the repository: --backbone embedded")
     assert not Path("data/fruit.yaml").exists()
+
+
+def test_weights_of_a_mirror_are_written_down_with_their_checksum(pictures, tmp_path, monkeypatch):
+    draw_fruit(pictures)
+    content = b"weights of a network whose checksum nobody has told"
+    described = {"backbone": {"name": "VGG16", "arguments": {}, "image_size": 64}}
+    described["weights"] = {"copies": [{"address": "https://127.0.0.1/vgg16.h5"}]}
+    monkeypatch.setattr("stages.own.networks.described", lambda name: described)
+    monkeypatch.setenv("THAW_MIRROR", str(tmp_path))
+    (tmp_path / "vgg16.h5").write_bytes(content)
+    adopt.main([str(pictures.folder), "--backbone", "VGG16"])
+    (copy,) = manifest.load(Path("data/fruit.yaml")).download("weights").copies
+    assert (copy.bytes, copy.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
 def test_an_update_takes_the_pictures_of_now_and_keeps_the_rest(pictures):

@@ -58,11 +58,12 @@ def _check_local(params: Params, name: str, place: Path, inputs: Manifest) -> No
 def check_watched(params: Params, name: str, inputs: Manifest) -> None:
     """Raise ThawError where a copy on this machine could change without anyone noticing."""
     for each in inputs.download(name).copies:
-        if name not in params.local and each.path is not None and each.sha256 is None:
+        place = each.path_from(inputs.path)
+        if name not in params.local and place and each.sha256 is None:
             raise ThawError(
-                f"{PARAMS_FILE}: downloads: '{name}' is {each.path} on this machine, which may change; so that DVC "
-                f"looks whether it did, write `local: {{{name}: {each.path_from(inputs.path)}}}` and take it out of "
-                f"downloads, or give its sha256 in {inputs.path}"
+                f"{PARAMS_FILE}: downloads: '{name}' is {each.path or each.address} on this machine, which may change; "
+                f"so that DVC looks whether it did, write `local: {{{name}: {place}}}` and take it out of downloads, "
+                f"or give its sha256 in {inputs.path}"
             )
 
 

@@ -120,8 +120,11 @@ class Copy(Section):
     note: str | None = None  # what a reader of results must know of this copy
 
     def path_from(self, manifest: Path) -> Path | None:
-        """Where on this machine a copy with a path lies, by the manifest's file."""
-        return None if self.path is None else manifest.parent / Path(self.path).expanduser()
+        """Where on this machine a copy lies, by the manifest's file; None for one that lies elsewhere."""
+        if self.path is not None:
+            return manifest.parent / Path(self.path).expanduser()
+        parts = urlsplit(self.address or "")
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
     @property
     def file_name(self) -> str:
@@ -369,6 +372,11 @@ class Manifest(Section):
             if name not in self.downloads:
                 raise ValueError(f"downloads: '{name}' is missing; known are {_listed(self.downloads)}")
         return self
+
+
+def corrected(source: Path) -> str:
+    """How to bring the manifest `source` to what there is now, as the end of a sentence."""
+    return f"correct {source} (`python -m stages.adopt --update {source.stem}` does so if adopt wrote it)"
 
 
 def load(path: Path) -> Manifest:
