@@ -158,7 +158,17 @@ def test_parts_stay_as_they_are_shipped(pictures, capsys, train, val):
 
 
 def test_names_of_any_script_with_spaces_and_of_numbers(pictures):
-    names = ["grün und blau", "写真 猫", "кошка", "yes", "2020", "1e5", "no\u00a0break"]
+    names = [
+        "grün und blau",
+        "写真 猫",
+        "кошка",
+        "yes",
+        "2020",
+        "1e5",
+        "no\u00a0break",
+        "\u3000wide",
+        "at the end\u00a0",
+    ]
     for name in names:
         for number in range(3):
             pictures(f"{name}/{number}.png", seed=hash_of(f"{names.index(name)}{number}"))

@@ -213,8 +213,13 @@ def test_what_says_it_is_a_picture_must_be_readable(name, refusal, tmp_path):
             "MINE/RIPE (2), MINE/UNRIPE (2)",
             "split.folder: MINE, classes: {class 0: RIPE, class 1: UNRIPE}",
         ),
+        (
+            ("mine/ripe\u00a0", "mine/\u3000unripe"),
+            "mine/ripe\\xa0 (2), mine/\\u3000unripe (2)",
+            'split.folder: mine, classes: {class 0: "ripe\\_", class 1: "\\u3000unripe"}',
+        ),
     ],
-    ids=["no top folder", "a doubled one", "capital letters", "all capitals"],
+    ids=["no top folder", "a doubled one", "capital letters", "all capitals", "other spaces"],
 )
 def test_folders_of_other_names(folders, held, names, refusal, tmp_path):
     archive = zipped(fruit(folders))

@@ -182,6 +182,26 @@ def test_names_beyond_ascii(split_archive, small_manifest):
     assert "flowers/Tulpen weiß/Ä 日本.png,1," in Path("table.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_names_that_yaml_and_eyes_mistake(pack, small_manifest, write_manifest):
+    """Classes called yes, 0 and 2020 without quotes, their folders with no-break and ideographic spaces."""
+    folders = {"yes": "\u00a0roses", "0": "tu\u3000lips", "2020": "asters\u3000"}
+    counts = dict.fromkeys(folders, 4)
+    small_manifest["datasets"]["flowers"] |= {"classes": "CLASSES", "images": "IMAGES"}
+    small_manifest["datasets"]["flowers"]["split"]["validation_share"] = 0.5
+    source = write_manifest(small_manifest)
+    text = source.read_text(encoding="utf-8")
+    for word, mapping in (("CLASSES", folders), ("IMAGES", counts)):
+        text = text.replace(word, f"{{{', '.join(f'{name}: {value!r}' for name, value in mapping.items())}}}")
+    source.write_text(text.replace("\\xa0", "\u00a0").replace("\\u3000", "\u3000"), encoding="utf-8")
+    members = pictures([f"flowers/{folder}/{number}.png" for folder in folders.values() for number in range(4)])
+    Path("raw").mkdir()
+    Path("raw/archive").write_bytes(pack(members))
+    arguments = ["--source", str(source), "--dataset", "flowers", "--archive", "raw"]
+    split.main([*arguments, "--images", "images", "--split", "table.csv"])
+    assert images() == members
+
+
 RED = Image.new("RGB", (8, 6), (200, 0, 0))
 ROTATED = Image.Exif()
 ROTATED[274] = 6  # orientation: to be turned by a quarter

@@ -4,6 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, NamedTuple, TypeVar
@@ -51,8 +52,13 @@ def _file_name(name: str) -> str:
     return name
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
+def _spelt_out(text: str) -> bool:
+    """Whether all of a text can be seen: people have folders with a no-break or an ideographic space in the name."""
+    return all(each.isprintable() or unicodedata.category(each) == "Zs" for each in text)
+
+
+def _line(text: str) -> str:
+    if not _spelt_out(text):
         raise ValueError("must be a text of one line, without control characters")
     return text
 
@@ -65,11 +71,6 @@ def _way(text: str) -> str:
     if len(text.encode()) > LONGEST_PATH or max(len(part.encode()) for part in parts) > LONGEST_NAME:
         raise ValueError(f"must have at most {LONGEST_PATH} bytes, {LONGEST_NAME} between two '/'")
     return text
-
-
-def _spelt_out(text: str) -> bool:
-    """Whether all of a text can be seen: people have folders with a no-break or an ideographic space in the name."""
-    return all(each.isprintable() or unicodedata.category(each) == "Zs" for each in text)
 
 
 def _folder(text: str) -> str:
@@ -94,13 +95,13 @@ def _scalar(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    """YAML takes yes for true and 2020 for a number."""
-    if isinstance(value, bool | int | float):
+    """YAML takes yes for true, 2020 for a number, 2020-01-01 for a date and null for nothing."""
+    if value is None or isinstance(value, bool | int | float | date):
         raise ValueError("must be a text; put it in quotes, as 'yes' or '2020'")
     return value
 
 
-Title = Annotated[str, BeforeValidator(_text), Field(min_length=1), AfterValidator(_printable)]
+Title = Annotated[str, BeforeValidator(_text), Field(min_length=1), AfterValidator(_line)]
 # Names become names of folders, stages and variants.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
 Folder = Annotated[str, BeforeValidator(_text), AfterValidator(_folder)]
