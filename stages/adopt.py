@@ -67,10 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = options.name or _name_of(options.pictures)
     target = MANIFESTS / f"{name}.yaml"
     if target.exists():
-        raise ThawError(
-            f"{target}: is there already; give another --name, or `python -m stages.adopt --update {name}` if its "
-            "pictures have changed"
-        )
+        known = name in manifest.load(target).datasets
+        update = f", or `python -m stages.adopt --update {name}` if its pictures have changed" if known else ""
+        raise ThawError(f"{target}: is there already; give another --name{update}")
     if not 0 < options.validation_share < 1:
         raise ThawError(f"--validation-share: must lie between 0 and 1, not {options.validation_share}")
     network = networks.described(options.backbone)
@@ -88,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         params_beside.write_text(text, encoding="utf-8")
         configuration.read(beside, params.load(params_beside))
     print(f"wrote {target} and the entries of '{name}' in {PARAMS_FILE}; next: dvc repro (or make repro)")
+    print(f"before experiments are queued: git add {target} {PARAMS_FILE}; they run on what git holds")
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from stages.common import configuration, params
 from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole, only_file, written_whole
-from stages.common.manifest import DrawnDataset, ShippedDataset
+from stages.common.manifest import DrawnDataset, ShippedDataset, corrected
 from stages.pictures import inspection, splits
 from stages.sources import archive_layout
 from stages.sources.archive import Found, Survey, extract, survey
@@ -145,7 +145,8 @@ def _check_pictures(archive: Path, source: Path, checked: dict[str, Checked], un
             path.write_text("".join(f"{mistake}\n" for mistake in mistakes), encoding="utf-8")
         raise ThawError(
             f"{archive}: {len(mistakes)} of {len(checked)} pictures in the class folders cannot be read: "
-            f"{_some(mistakes)}; {unreadable} lists them all; mend the archive, or leave them out and correct {source}"
+            f"{_some(mistakes)}; {unreadable} lists them all; mend them where they come from, or list them under "
+            f"`leave_out` and {corrected(source)}"
         )
 
 
@@ -166,7 +167,7 @@ def _check_counts(archive: Path, source: Path, dataset: Dataset, found: list[Fou
     if differences:
         raise ThawError(
             f"{archive}: the numbers of images differ from {source} ({'; '.join(differences)}); "
-            "correct the manifest or fetch another copy"
+            f"take the right pictures, or {corrected(source)}"
         )
 
 
@@ -219,7 +220,8 @@ def _warn_of_contradictions(archive: Path, rows: list[Row], checked: dict[str, C
     if pairs:
         print(
             f"warning: {archive}: {len(pairs)} images are in another class too, byte for byte: "
-            f"{_some([f'{one} and {other}' for one, other in pairs])}; leave out the wrong ones",
+            f"{_some([f'{one} and {other}' for one, other in pairs])}; "
+            "list the wrong ones under `leave_out` in the manifest",
             file=sys.stderr,
         )
 

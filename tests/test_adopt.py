@@ -240,7 +240,11 @@ def test_what_is_refused_says_what_to_do(pictures, tmp_path):
     assert "--group: 'zzz' matches no path" in refusal(folder, "--validation-share", 0.5, "--group", "zzz")
     assert "holds this repository itself" in refusal(tmp_path)
     adopted(folder, "--validation-share", 0.5)
-    assert refusal(folder).startswith("data/fruit.yaml: is there already; give another --name")
+    assert refusal(folder) == (
+        "data/fruit.yaml: is there already; give another --name, or `python -m stages.adopt --update fruit` if its "
+        "pictures have changed"
+    )
+    assert refusal(folder, "--name", "photos") == "data/photos.yaml: is there already; give another --name"
 
 
 def test_a_part_that_lacks_a_class_is_refused(pictures):

@@ -346,7 +346,7 @@ def test_folders_that_could_lead_elsewhere_are_refused(folder, small_manifest, w
 def test_data_sets_need_names_that_folders_can_have(name, small_manifest, write_manifest, message):
     small_manifest["datasets"][name] = small_manifest["datasets"]["animals"]
     assert message(write_manifest(small_manifest)) == (
-        f"datasets.{name}: String should match pattern '^[A-Za-z0-9][A-Za-z0-9_-]*$', not {name!r}"
+        f"datasets.{name}: must be a name of letters A to Z, digits, '_' and '-', at most 200 of them, not {name!r}"
     )
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from stages import split
 from stages.common.command import ThawError
+from stages.common.manifest import corrected
 from stages.sources import archive as archives
 
 ANIMALS = [
@@ -261,8 +262,8 @@ def test_files_that_are_no_whole_images(content, mistake, failure, tmp_path):
     message = failure("animals", zipped(members))
     assert message.startswith(f"1 of 6 pictures in the class folders cannot be read: {ANIMALS[0]} ({mistake}")
     assert message.endswith(
-        "); work/split/animals-unreadable.txt lists them all; mend the archive, or leave them out and correct "
-        f"{tmp_path}/small.yaml"
+        "); work/split/animals-unreadable.txt lists them all; mend them where they come from, or list them under "
+        f"`leave_out` and {corrected(tmp_path / 'small.yaml')}"
     )
 
 
@@ -272,7 +273,7 @@ def test_many_mistakes_are_counted_and_the_first_ones_named(failure, tmp_path):
     assert failure("flowers", tarred(members)) == (
         f"7 of 9 pictures in the class folders cannot be read: {', '.join(listed[:5])} and 2 more; "
         "work/split/flowers-unreadable.txt lists them all; "
-        f"mend the archive, or leave them out and correct {tmp_path}/small.yaml"
+        f"mend them where they come from, or list them under `leave_out` and {corrected(tmp_path / 'small.yaml')}"
     )
     assert Path("work/split/flowers-unreadable.txt").read_text(encoding="utf-8").splitlines() == listed
 
@@ -288,7 +289,7 @@ def test_counts_that_differ_from_the_manifest(failure, tmp_path):
     assert failure("animals", zipped(members)) == (
         f"the numbers of images differ from {tmp_path}/small.yaml (training dogs: 3 in animals/train/dogs, "
         "2 expected; validation dogs: 2 in animals/validation/dogs, 1 expected); "
-        "correct the manifest or fetch another copy"
+        f"take the right pictures, or {corrected(tmp_path / 'small.yaml')}"
     )
 
 
@@ -307,7 +308,7 @@ def test_images_of_two_classes_are_named(split_archive, capfd):
     split_archive("animals", zipped(members))
     assert capfd.readouterr().err == (
         "warning: raw/archive: 1 images are in another class too, byte for byte: "
-        "animals/train/cats/a.png and animals/train/dogs/b.png; leave out the wrong ones\n"
+        "animals/train/cats/a.png and animals/train/dogs/b.png; list the wrong ones under `leave_out` in the manifest\n"
     )
 
 
@@ -451,7 +452,7 @@ def test_a_header_that_is_a_bomb(failure):
     info = tarfile.TarInfo("animals/x")
     info.pax_headers = {"comment": "x" * 2**21}
     assert failure("animals", tarred([(info, b"")])) == (
-        "is damaged or cut short (a header of 2097664 bytes); fetch or pack it again"
+        f"is damaged or cut short (a header of 2097664 bytes); {archives.AGAIN}"
     )
 
 
@@ -460,7 +461,7 @@ def test_zeros_after_the_end_that_are_a_bomb(failure, monkeypatch):
     archive = tarred(pictures(ANIMALS)) + gzip.compress(bytes(10**6), 1)
     most = 2 * max(6 * 2**16, 100 * len(archive))
     assert failure("animals", archive) == (
-        f"is damaged or cut short (unpacks to more than {most} bytes); fetch or pack it again"
+        f"is damaged or cut short (unpacks to more than {most} bytes); {archives.AGAIN}"
     )
 
 
@@ -488,7 +489,7 @@ def test_archives_that_are_cut_short(pack, share, failure):
     archive = pack(pictures(ANIMALS))
     message = failure("animals", archive[: max(4, int(share * len(archive)))])
     assert message.startswith("is damaged or cut short (")
-    assert message.endswith("); fetch or pack it again")
+    assert message.endswith(f"); {archives.AGAIN}")
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
@@ -513,4 +514,4 @@ def test_the_archive_stands_alone_in_its_folder(names, small_manifest, write_man
     arguments = ["--source", str(write_manifest(small_manifest)), "--dataset", "animals", "--archive", "raw"]
     with pytest.raises(ThawError) as caught:
         split.main([*arguments, "--images", "images", "--split", "table.csv"])
-    assert str(caught.value) == (f"raw: holds {len(names)} files, not the one downloaded; run `dvc repro download`")
+    assert str(caught.value) == (f"raw: holds {len(names)} files, not the one downloaded; run `dvc repro`")

@@ -98,7 +98,7 @@ def only_file(folder: Path) -> Path:
     """The one file that the `download` stage put into `folder`; raises ThawError where there is not one."""
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     if len(found) != 1:
-        raise ThawError(f"{folder}: holds {len(found)} files, not the one downloaded; run `dvc repro download`")
+        raise ThawError(f"{folder}: holds {len(found)} files, not the one downloaded; run `dvc repro`")
     return found[0]
 
 

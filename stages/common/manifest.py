@@ -88,6 +88,12 @@ def _backbone(name: str) -> str:
     return name
 
 
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text) or len(text) > LONGEST_NAME:
+        raise ValueError(f"must be a name of letters A to Z, digits, '_' and '-', at most {LONGEST_NAME} of them")
+    return text
+
+
 def _scalar(value: object) -> object:
     if not isinstance(value, str | int | float | bool):
         raise ValueError("must be a number, a text, true or false")
@@ -103,7 +109,7 @@ def _text(value: object) -> object:
 
 Title = Annotated[str, BeforeValidator(_text), Field(min_length=1), AfterValidator(_line)]
 # Names become names of folders, stages and variants.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
+Name = Annotated[str, AfterValidator(_name)]
 Folder = Annotated[str, BeforeValidator(_text), AfterValidator(_folder)]
 ImageCount = Annotated[int, Field(ge=1, le=10**9)]  # at most: so that a share of it is a number
 ClassCounts = dict[Annotated[str, BeforeValidator(_text)], ImageCount]

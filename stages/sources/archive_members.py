@@ -64,7 +64,7 @@ def members(archive: Path, most_bytes: int) -> Iterator[tuple[Entry, Open]]:
         return _zip_members(archive)
     raise ThawError(
         f"{archive}: {_what(head)}, not a zip or a tar archive (plain, or compressed by gzip, bzip2 or xz); "
-        "fetch the archive itself, or pack the pictures as one of these"
+        "name the archive itself, or pack the pictures as one of these"
     )
 
 

@@ -142,7 +142,10 @@ class Transfer:
                 bar.update(len(chunk))
                 if file.tell() > most:
                     self.discard()
-                    raise NotFetchedError(f"{self.copy.address}: sends more than {most} bytes, the manifest's number")
+                    raise NotFetchedError(
+                        f"{self.copy.address}: sends more than {most} bytes, the manifest's number; correct it if the "
+                        "file is another now"
+                    )
 
 
 class _Context(ssl.SSLContext):
