@@ -164,6 +164,8 @@ def _on_this_machine(path: Path, target: Path) -> Taken:
     if not path.is_dir():
         return Taken({"path": place, "sha256": files.sha256(path)}, path, path, watched)
     listed = folders.pictures(path)
+    if others := folders.passed_over(path, listed):
+        print(f"left aside: {len(others)} files that are no pictures")
     listing = download.kept_listing(WORK, path)
     folders.write(path, listed, listing)
     return Taken({"path": place, "sha256": folders.checksum(listed)}, listing, path, watched)

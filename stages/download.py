@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.common import configuration, params, tables
-from stages.common.command import ThawError, run
+from stages.common.command import ThawError, one_line, run
 from stages.common.files import folder_written_whole, sha256
 from stages.common.manifest import Copy, Download, corrected
 from stages.common.params import PARAMS_FILE
@@ -19,6 +19,7 @@ from stages.sources import archive_end, folders
 from stages.sources.transfer import NotFetchedError, Transfer
 
 MIRROR = "THAW_MIRROR"
+SHOWN = 5  # of many files that one line names
 HEAD = 1024  # bytes in which an HTML page shows itself
 
 
@@ -198,6 +199,9 @@ def _take_folder(path: Path, copy: Copy, source: Path, work: Path) -> Located:
             f"{path}: its {len(listed)} pictures, of sha256 {found}, are not those that {source} describes"
             f"{f' ({changed})' if changed else ''}; if they are right, {corrected(source)}"
         )
+    if others := folders.passed_over(path, listed):
+        some = ", ".join(map(repr, others[:SHOWN])) + (f" and {len(others) - SHOWN} more" if others[SHOWN:] else "")
+        print(one_line(f"{path}: {len(others)} files are no pictures and were passed over: {some}"), file=sys.stderr)
     folders.write(path, listed, kept)
     return Located(path)
 

@@ -192,7 +192,9 @@ def test_what_cannot_be_read_and_what_is_there_twice_is_left_out_by_name(picture
     assert dataset.leave_out["ripe/cut.png"].startswith("cannot be read: ")
     assert dataset.leave_out["ripe/copy.png"] == "the same picture as ripe/1.png"
     assert dataset.leave_out["ripe/both.png"] == "the same picture is in ripe and unripe"
-    assert "left out: unripe/both.png: the same picture is in ripe and unripe" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "left out: unripe/both.png: the same picture is in ripe and unripe" in told
+    assert "left aside: 2 files that are no pictures" in told
 
 
 def test_a_picture_of_both_parts_leaves_validation(pictures):

@@ -286,10 +286,10 @@ def test_another_data_set_is_a_manifest_and_params(own_data):
 
 
 def test_an_experiment_that_does_not_run_here_needs_the_manifest_in_git(own_data):
-    told = refused(own_data, "exp", "run", "--temp", "-S", "schedule.fine=1")
-    assert any("'downloads.birds' are missing from 'data/mine.yaml'" in line for line in told)
+    experiment = ("exp", "run", "--temp", "-S", "schedule.fine=1", "split@birds")
+    assert any("'downloads.birds' are missing from 'data/mine.yaml'" in line for line in refused(own_data, *experiment))
     short.run(own_data, "git", "add", "data/mine.yaml")
-    assert "train@birds-1-2" in ran(dvc(own_data, "exp", "run", "--temp", "-S", "schedule.fine=1"))
+    assert "split@birds" in ran(dvc(own_data, *experiment))
 
 
 def test_classes_may_have_names_that_yaml_mistakes_and_eyes_overlook(own_data):

@@ -9,12 +9,16 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from own_data import TARS, ZIPS, dataset, fruit, packings, pictures_taken, pixels_of, png, tarred, zipped
 
+from stages import download, split
 from stages.common.command import ThawError
+from stages.common.manifest import Copy, Download
+from stages.sources.archive import survey
+from stages.sources.archive_names import is_junk
 
 
 @pytest.fixture
@@ -176,6 +180,39 @@ def test_what_lies_beside_pictures_is_passed_over(pack, kind, tmp_path, capfd, f
     fault("archives of one's own", f"{kind} files beside the pictures", len(beside), "passed over, told in one line")
 
 
+@pytest.mark.parametrize("kind", JUNK)
+def test_what_lies_beside_pictures_in_a_folder_is_passed_over(kind, tmp_path, capfd, monkeypatch, fault):
+    """As `download` lists a folder of this machine, and `split` reads it there."""
+    text_alone = kind == "texts and videos"
+    beside = {
+        name: VIDEO if "MOV" in name or "mp4" in name else b"text" if text_alone else png(9) for name in JUNK[kind]
+    }
+    for name, content in [*fruit(), *((f"mine/ripe/{name}", content) for name, content in beside.items())]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raw").mkdir()
+    fruits = Download(copies=[Copy(path=str(tmp_path / "mine"))])
+    download.obtain(fruits, Path("mine.yaml"), tmp_path / "raw/mine", tmp_path / "work", [])
+    seen = [name for name in sorted(f"ripe/{name}" for name in beside) if not is_junk(PurePosixPath(name).parent)]
+    told = capfd.readouterr().err
+    if seen:
+        assert told.startswith(f"{tmp_path}/mine: {len(seen)} files are no pictures and were passed over: ")
+        assert told.count("\n") == 1
+    paths = [tmp_path / name for name in ("images", "table.csv", "unreadable.txt")]
+    split.split(dataset(top="."), Path("mine.yaml"), tmp_path / "raw/mine/mine.folder.json", *paths)
+    rows = [line.split(",")[:2] for line in paths[1].read_text().splitlines()[1:]]
+    assert sorted(rows) == [
+        [f"{folder}/{n}.png", label] for folder, label in (("ripe", "0"), ("unripe", "1")) for n in (0, 1)
+    ]
+    fault(
+        "pictures in a folder",
+        f"{kind} files beside them",
+        len(beside),
+        "passed over, those not hidden told in one line",
+    )
+
+
 UNREAD = {
     "0.heic": (b"text", "not one of "),
     "0.jpg": (VIDEO, "not one of "),
@@ -269,16 +306,33 @@ def test_few_pictures_wanted_of_many(tmp_path):
     assert pictures_taken(tmp_path, archive, dataset(images=20)) == pixels_of(20)
 
 
+def test_twelve_large_tiffs_are_no_bomb(tmp_path):
+    """Of 6000 x 4000 pixels, 72 MB each, in an archive that is packed to less than a thousandth."""
+    tiff = bytes(3 * 6000 * 4000)
+    members = [(f"mine/{folder}/{number}.tif", tiff) for folder in ("ripe", "unripe") for number in range(6)]
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    contents = survey(tmp_path / "mine.zip", dataset(images=6).places())
+    assert [str(found.path) for several in contents.found.values() for found in several] == [
+        name for name, _ in members
+    ]
+
+
 @pytest.mark.parametrize("packing", [packing for packing in packings() if packing not in ("stored zip", "tar")])
 def test_a_bomb_is_refused_in_bounded_memory(packing, tmp_path, fault):
     """Zeros for a picture, more than four images make likely, read by a process of little memory."""
     write_bomb(tmp_path / "bomb", packing, 9 * 2**26)
     code = """if True:
         import sys
-        from pathlib import Path
+        from pathlib import Path, PurePosixPath
         from own_data import TARS, ZIPS, dataset
         from stages import split
-        from stages.common.command import ThawError
+        from stages import download, split
+from stages.common.command import ThawError
+from stages.common.manifest import Copy, Download
+from stages.sources.archive import survey
+from stages.sources.archive_names import is_junk
         folder = Path(sys.argv[1])
         try:
             split.split(dataset(images=2), Path("mine.yaml"), folder / "bomb", *(folder / each for each in "itu"))

@@ -478,7 +478,7 @@ def test_zeros_after_the_end_that_are_a_bomb(failure, monkeypatch):
 )
 def test_files_that_are_no_archives(archive, what, failure):
     assert failure("animals", archive) == (
-        f"{what}, not a zip or a tar archive (plain, or compressed by gzip, bzip2 or xz); fetch the archive itself, "
+        f"{what}, not a zip or a tar archive (plain, or compressed by gzip, bzip2 or xz); name the archive itself, "
         "or pack the pictures as one of these"
     )
 
