@@ -152,6 +152,11 @@ def test_a_transfer_of_unknown_size_that_breaks_off_is_asked_for_again(server, t
     server.faults = ["open"]
     assert repro(folder) == ["download@few", TARGET]
     assert repro(folder) == []
+    packed(folder, lambda members: members | {"few/LICENSE": b"text"})
+    server.content = (folder / "data/few.zip").read_bytes()
+    told = finished(folder, dvc("repro", "--force", "--single-item", "download@few")).stderr
+    assert f"warning: {server.address('few.zip')}: is another file than before, of sha256 " in told
+    assert repro(folder) == [TARGET]
     fault(
         "a changed input", "a transfer of unknown size that breaks off", 1, "refused, and fetched again by the next run"
     )
