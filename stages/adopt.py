@@ -177,6 +177,8 @@ def _update(name: str) -> None:
     before = manifest.load(target)
     old, copy = before.dataset(name), before.download(name).copies[0]
     place = copy.path_from(target)
+    if place and not place.exists():
+        raise ThawError(download.missing(place, target))
     taken = _at_address(copy.address or "", target) if place is None else _taken(str(place), target)
     found = pictures(taken.archive, taken.shown)
     drawn = old.split if isinstance(old.split, Drawn) else None

@@ -174,11 +174,14 @@ def _take_from_mirror(download: Download, source: Path, mirror: Path) -> Located
     raise NotFetchedError(f"{MIRROR} ({mirror}): holds no good {' or '.join(names)}")
 
 
+def missing(path: Path, source: Path) -> str:
+    """That nothing is where the manifest `source` says."""
+    return f"{path}: is not there; bring it back, or correct its path in {source} (and under `local` in {PARAMS_FILE})"
+
+
 def _take(path: Path, copy: Copy, source: Path) -> Located:
     if not path.is_file():
-        raise NotFetchedError(
-            f"{path}: is not there; bring it back, or correct its path in {source} (and under `local` in {PARAMS_FILE})"
-        )
+        raise NotFetchedError(missing(path, source))
     try:
         _check(path, str(path), copy)
     except NotFetchedError as failure:

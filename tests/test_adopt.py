@@ -17,7 +17,7 @@ import short_study as short
 import yaml
 from PIL import Image
 
-from stages import adopt
+from stages import adopt, download
 from stages.common import configuration, manifest, params
 from stages.common.command import ThawError
 
@@ -296,6 +296,38 @@ def test_an_update_takes_the_pictures_of_now_and_keeps_the_rest(pictures):
     assert after.dataset("fruit").split == before.dataset("fruit").split
     assert after.backbone == before.backbone
     assert after.download("fruit") != before.download("fruit")
+
+
+def test_an_archive_that_changed_is_refused_with_the_update_that_takes_it(pictures, tmp_path):
+    def pack(*more):
+        for path in more:
+            pictures(path)
+        shutil.make_archive(str(tmp_path / "packed"), "zip", pictures.folder)
+
+    def downloaded():
+        download.main(["--source", "data/packed.yaml", "--name", "packed", "--out", "raw"])
+
+    draw_fruit(pictures)
+    pack()
+    adopted(tmp_path / "packed.zip")
+    downloaded()
+    pack("ripe/new.png")
+    with pytest.raises(ThawError) as caught:
+        downloaded()
+    assert str(caught.value).startswith(f"{tmp_path}/packed.zip: has sha256 ")
+    assert str(caught.value).endswith(
+        " as the manifest says; put the right file there, or, if this one is right, correct data/packed.yaml "
+        "(`python -m stages.adopt --update packed` does so if adopt wrote it)"
+    )
+    adopt.main(["--update", "packed"])
+    downloaded()
+    assert manifest.load(Path("data/packed.yaml")).dataset("packed").images == {"ripe": 7, "unripe": 5}
+    (tmp_path / "packed.zip").unlink()
+    for stage in (downloaded, lambda: adopt.main(["--update", "packed"])):
+        with pytest.raises(
+            ThawError, match=r"packed\.zip: is not there; bring it back, or correct its path in data/pack"
+        ):
+            stage()
 
 
 @pytest.fixture(scope="module")
