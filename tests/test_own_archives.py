@@ -226,9 +226,12 @@ UNREAD = {
 @pytest.mark.parametrize("name", UNREAD)
 def test_what_says_it_is_a_picture_must_be_readable(name, refusal, tmp_path):
     content, cause = UNREAD[name]
-    message = refusal(zipped([*fruit(), (f"mine/ripe/{name}", content)]))
+    archive = zipped([*fruit(), (f"mine/ripe/{name}", content)])
+    message = refusal(archive)
     assert message.startswith(f"1 of 5 pictures in the class folders cannot be read: mine/ripe/{name} ({cause}")
     assert (tmp_path / "unreadable.txt").read_text(encoding="utf-8").startswith(f"mine/ripe/{name} ({cause}")
+    left_out = dataset(leave_out={f"mine/ripe/{name}": "cannot be read"})
+    assert pictures_taken(tmp_path, archive, left_out) == pixels_of()  # the remedy works
 
 
 @pytest.mark.parametrize(

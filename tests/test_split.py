@@ -222,9 +222,10 @@ ROTATED[274] = 6  # orientation: to be turned by a quarter
         encoded(RED, "GIF", save_all=True, append_images=[RED.rotate(180), RED.convert("L")]),
         encoded(RED, "WEBP"),
         encoded(RED, "TIFF"),
+        encoded(RED, "HEIF"),
         encoded(RED.resize((70000, 1)), "PNG"),
     ],
-    ids="rgb cmyk grey rotated palette alpha 16-bit one-pixel animated webp tiff long".split(),  # noqa: SIM905
+    ids="rgb cmyk grey rotated palette alpha 16-bit one-pixel animated webp tiff heic long".split(),  # noqa: SIM905
 )
 def test_kinds_of_images_that_are_taken(content, split_archive, fault, request):
     members = pictures(ANIMALS) | {ANIMALS[0]: content}
