@@ -20,7 +20,7 @@ from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole, only_file, written_whole
 from stages.common.manifest import DrawnDataset, ShippedDataset, corrected
 from stages.pictures import inspection, splits
-from stages.sources import archive_layout
+from stages.sources import archive_layout, folders
 from stages.sources.archive import Found, Survey, extract, survey
 
 Dataset = ShippedDataset | DrawnDataset
@@ -71,20 +71,21 @@ def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Pa
     """
     table.unlink(missing_ok=True)  # no table ever stands beside images of another archive
     unreadable.unlink(missing_ok=True)
+    shown = folders.read(archive)[0] if folders.is_listing(archive) else archive
     with folder_written_whole(images) as folder:
         contents = survey(archive, dataset.places(), dataset.limits.bytes, dataset.leave_out)
-        _check_left_out(archive, source, dataset, contents)
-        archive_layout.check(archive, source, dataset, contents)
+        _check_left_out(shown, source, dataset, contents)
+        archive_layout.check(shown, source, dataset, contents)
         found, passed_over = extract(archive, contents, folder)
-        _tell_passed_over(archive, passed_over)
+        _tell_passed_over(shown, passed_over)
         checked = _decode_all(folder, found, dataset.limits.pixels)
-        _check_pictures(archive, source, checked, unreadable)
-        _check_counts(archive, source, dataset, found)
+        _check_pictures(shown, source, checked, unreadable)
+        _check_counts(shown, source, dataset, found)
         rows = assign_parts(dataset, found)
         _check_parts(source, dataset, rows)
-        _warn_of_remarks(archive, checked)
-        _warn_of_repeats(archive, rows, checked)
-        _warn_of_contradictions(archive, rows, checked)
+        _warn_of_remarks(shown, checked)
+        _warn_of_repeats(shown, rows, checked)
+        _warn_of_contradictions(shown, rows, checked)
     with written_whole(table) as path, path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)

@@ -17,6 +17,7 @@ from own_data import TARS, ZIPS, dataset, fruit, packings, pictures_taken, pixel
 from stages import download, split
 from stages.common.command import ThawError
 from stages.common.manifest import Copy, Download
+from stages.sources import folders
 from stages.sources.archive import survey
 from stages.sources.archive_names import is_junk
 
@@ -211,6 +212,18 @@ def test_what_lies_beside_pictures_in_a_folder_is_passed_over(kind, tmp_path, ca
         len(beside),
         "passed over, those not hidden told in one line",
     )
+
+
+def test_of_a_folder_messages_name_the_folder(tmp_path):
+    for name, content in fruit():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    listing = tmp_path / "raw/mine.folder.json"
+    folders.write(tmp_path / "mine", folders.pictures(tmp_path / "mine"), listing)
+    paths = [tmp_path / name for name in ("images", "table.csv", "unreadable.txt")]
+    with pytest.raises(ThawError) as caught:
+        split.split(dataset(top=".", images=3), Path("mine.yaml"), listing, *paths)
+    assert str(caught.value).startswith(f"{tmp_path}/mine: the numbers of images differ from mine.yaml (")
 
 
 UNREAD = {
