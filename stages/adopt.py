@@ -67,14 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = options.name or _name_of(options.pictures)
     target = MANIFESTS / f"{name}.yaml"
     if target.exists():
-        raise ThawError(
-            f"{target}: is there already; give another --name, or `python -m stages.adopt --update {name}` if its "
-            "pictures have changed"
-        )
+        known = name in manifest.load(target).datasets
+        update = f", or `python -m stages.adopt --update {name}` if its pictures have changed" if known else ""
+        raise ThawError(f"{target}: is there already; give another --name{update}")
     if not 0 < options.validation_share < 1:
         raise ThawError(f"--validation-share: must lie between 0 and 1, not {options.validation_share}")
     network = networks.described(options.backbone)
-    _check_weights(network[WEIGHTS], target)
+    network[WEIGHTS] = _weights(network[WEIGHTS], target)
     taken = _taken(options.pictures, target)
     found = pictures(taken.archive, taken.shown)
     wishes = Wishes(options.validation_share, options.seed, options.group)
@@ -88,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         params_beside.write_text(text, encoding="utf-8")
         configuration.read(beside, params.load(params_beside))
     print(f"wrote {target} and the entries of '{name}' in {PARAMS_FILE}; next: dvc repro (or make repro)")
+    print(f"before experiments are queued: git add {target} {PARAMS_FILE}; they run on what git holds")
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -118,17 +118,23 @@ def _name_of(pictures: str) -> str:
     return "_".join(words) or "pictures"
 
 
-def _check_weights(weights: dict[str, Any], target: Path) -> None:
-    """Raise ThawError where the weights cannot be had; what is fetched waits for the stage `download`."""
+def _weights(weights: dict[str, Any], target: Path) -> dict[str, Any]:
+    """The download of the weights, with the checksum of what was found where none was known.
+
+    Raises ThawError where they cannot be had; what is fetched waits for the stage `download`.
+    """
     try:
-        download.located(sections.checked(weights, Download, WEIGHTS), target, WORK, download.mirrors())
-    except ThawError as error:
-        cause = str(error).rpartition("; set ")[0] or str(error)
+        found = download.located(sections.checked(weights, Download, WEIGHTS), target, WORK, download.mirrors())
+    except download.UnavailableError as error:
         raise ThawError(
-            f"--backbone: its weights cannot be had ({cause}); connect to the network, or set "
+            f"--backbone: its weights cannot be had ({error.causes}); connect to the network, or set "
             f"{download.MIRROR}=FOLDER to a folder that holds them, or take the small network of the repository: "
             f"--backbone {networks.EMBEDDED}"
         ) from None
+    if not found.unknown:
+        return weights
+    known = {"bytes": found.path.stat().st_size, "sha256": files.sha256(found.path)}
+    return {"copies": [copy | known for copy in weights["copies"]]}
 
 
 def _taken(pictures: str, target: Path) -> Taken:
@@ -158,6 +164,8 @@ def _on_this_machine(path: Path, target: Path) -> Taken:
     if not path.is_dir():
         return Taken({"path": place, "sha256": files.sha256(path)}, path, path, watched)
     listed = folders.pictures(path)
+    if others := folders.passed_over(path, listed):
+        print(f"left aside: {len(others)} files that are no pictures")
     listing = download.kept_listing(WORK, path)
     folders.write(path, listed, listing)
     return Taken({"path": place, "sha256": folders.checksum(listed)}, listing, path, watched)
@@ -169,6 +177,8 @@ def _update(name: str) -> None:
     before = manifest.load(target)
     old, copy = before.dataset(name), before.download(name).copies[0]
     place = copy.path_from(target)
+    if place and not place.exists():
+        raise ThawError(download.missing(place, target))
     taken = _at_address(copy.address or "", target) if place is None else _taken(str(place), target)
     found = pictures(taken.archive, taken.shown)
     drawn = old.split if isinstance(old.split, Drawn) else None

@@ -1,50 +1,34 @@
 """Reads a manifest and fetches one of its downloads into a folder that holds the one file, checked."""
 
 import argparse
-import bz2
-import gzip
 import hashlib
-import lzma
 import os
-import re
 import shutil
 import sys
-import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple
 
-import requests
-import urllib3
-from tqdm import tqdm
-
-from stages.common import configuration, params
+from stages.common import configuration, params, tables
 from stages.common.command import ThawError, one_line, run
-from stages.common.files import folder_written_whole, sha256, written_whole
-from stages.common.manifest import Copy, Download
-from stages.sources import folders
+from stages.common.files import folder_written_whole, sha256
+from stages.common.manifest import Copy, Download, corrected
+from stages.common.params import PARAMS_FILE
+from stages.sources import archive_end, folders
+from stages.sources.transfer import NotFetchedError, Transfer
 
 MIRROR = "THAW_MIRROR"
-UPDATE = "`python -m stages.adopt --update NAME` writes the manifest of the data set NAME anew"
-# Seconds between attempts that bring nothing new: long enough for a server to recover, short enough to watch.
-WAITS = (0.5, 1.0, 2.0, 4.0)
-TIMEOUTS = (10, 60)  # seconds: to connect, and between two arrivals of data
-CHUNK = 2**18  # bytes
+SHOWN = 5  # of many files that one line names
 HEAD = 1024  # bytes in which an HTML page shows itself
-PASSING_STATUS = {408, 425, 429, 500, 502, 503, 504}  # HTTP: may be over at the next attempt
-NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 
-class NotFetchedError(Exception):
-    """A copy that cannot be had or is not what the manifest says; the text tells which and why."""
+class UnavailableError(ThawError):
+    """A download of which no copy can be had; `causes` tells of each copy why not."""
 
-
-class InterruptedTransferError(Exception):
-    """An attempt that failed in a way that the next one may not."""
+    def __init__(self, causes: str, remedy: str = "") -> None:
+        super().__init__(f"{causes}; {remedy}" if remedy else causes)
+        self.causes = causes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,6 +61,8 @@ def obtain(download: Download, source: Path, out: Path, work: Path, mirrors: Seq
     `source` is the manifest's file. Raises ThawError with every failure where no copy can be had.
     """
     found = located(download, source, work, mirrors)
+    if found.unknown:
+        _note_checksum(found.unknown, source, sha256(found.path), work)
     with folder_written_whole(out) as folder:
         if found.path.is_dir():
             folders.write(found.path, folders.read(kept_listing(work, found.path))[1], folder / found.listing)
@@ -88,11 +74,30 @@ def obtain(download: Download, source: Path, out: Path, work: Path, mirrors: Seq
         found.transfer.discard()
 
 
+def _note_checksum(place: str, source: Path, found: str, work: Path) -> None:
+    """Write down the checksum of what came from `place`, where the manifest has none; warn if it was another before."""
+    noted = work / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}.sha256"
+    before = noted.read_text(encoding="utf-8") if noted.exists() else found
+    if before == found:
+        print(f"{place}: has sha256 {found}; written into {source}, it lets nothing else pass", file=sys.stderr)
+    else:
+        print(
+            f"warning: {place}: is another file than before, of sha256 {found} in place of {before}; all that depends "
+            "on it is computed anew",
+            file=sys.stderr,
+        )
+    tables.write_text(found, noted)
+
+
 class Located(NamedTuple):
-    """A good copy where it lies; `transfer` is what fetched it, if anything did."""
+    """A good copy where it lies; `transfer` is what fetched it, if anything did.
+
+    `unknown` is the place, in words, of what the manifest has no checksum of and DVC does not watch.
+    """
 
     path: Path
-    transfer: "Transfer | None" = None
+    transfer: Transfer | None = None
+    unknown: str | None = None
 
     @property
     def listing(self) -> str:
@@ -109,7 +114,8 @@ def kept_listing(work: Path, folder: Path) -> Path:
 def located(download: Download, source: Path, work: Path, mirrors: Sequence[Path]) -> Located:
     """The first good copy of `download`: a mirror's, this machine's, or fetched to `work`, where `obtain` finds it.
 
-    `source` is the manifest's file. Raises ThawError with every failure where no copy can be had.
+    `source` is the manifest's file. Raises UnavailableError with every failure where no copy can be had, and
+    ThawError where a folder's pictures have changed.
     """
     failures = []
     for attempt in _attempts(download, source, work, mirrors):
@@ -119,29 +125,32 @@ def located(download: Download, source: Path, work: Path, mirrors: Sequence[Path
             failures.append(str(failure))
     names = " or ".join(dict.fromkeys(copy.file_name for copy in download.copies))
     failures = failures or [f"{names}: {source} knows no address"]
-    raise ThawError(
-        f"{'; '.join(failures)}; set {MIRROR}=FOLDER to a folder that holds {names}, "
-        "or `source: data/embedded.yaml` in params.yaml"
+    raise UnavailableError("; ".join(failures), _remedy(download, source, names))
+
+
+def _remedy(download: Download, source: Path, names: str) -> str:
+    """What helps where no copy can be had; nothing for files of this machine, of which each failure says it."""
+    elsewhere = [copy for copy in download.copies if copy.path_from(source) is None]
+    if not elsewhere:
+        return ""
+    address = (
+        "see that the address is right and can be reached from here, or "
+        if any(copy.address for copy in elsewhere)
+        else ""
     )
+    return f"{address}set {MIRROR}=FOLDER to a folder that holds {names}"
 
 
 def _attempts(download: Download, source: Path, work: Path, mirrors: Sequence[Path]) -> Iterator[Callable[[], Located]]:
     """What to try, in order: the mirrors, files of this machine, the network."""
     for mirror in mirrors:
         yield partial(_take_from_mirror, download, source, mirror)
-    local = {copy: path for copy in download.copies if (path := _local_path(copy, source))}
+    local = {copy: path for copy in download.copies if (path := copy.path_from(source))}
     for copy, path in local.items():
-        yield partial(_take_folder, path, copy, source, work) if path.is_dir() else partial(_take, path, copy)
+        yield partial(_take_folder, path, copy, source, work) if path.is_dir() else partial(_take, path, copy, source)
     for copy in download.copies:
         if copy.address and copy not in local:
-            yield partial(_fetch, copy, work)
-
-
-def _local_path(copy: Copy, source: Path) -> Path | None:
-    if copy.path is not None:
-        return copy.path_from(source)
-    parts = urlsplit(copy.address or "")
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+            yield partial(_fetch, copy, source, work)
 
 
 def _take_from_mirror(download: Download, source: Path, mirror: Path) -> Located:
@@ -160,19 +169,24 @@ def _take_from_mirror(download: Download, source: Path, mirror: Path) -> Located
             return Located(path)
         if path.name in unchecked:
             _check(path, str(path), unchecked[path.name])
-            return Located(path)
+            return Located(path, unknown=str(path))
         print(f"warning: {path}: passed over, its sha256 {found} is not in {source}", file=sys.stderr)
     raise NotFetchedError(f"{MIRROR} ({mirror}): holds no good {' or '.join(names)}")
 
 
-def _take(path: Path, copy: Copy) -> Located:
+def missing(path: Path, source: Path) -> str:
+    """That nothing is where the manifest `source` says."""
+    return f"{path}: is not there; bring it back, or correct its path in {source} (and under `local` in {PARAMS_FILE})"
+
+
+def _take(path: Path, copy: Copy, source: Path) -> Located:
     if not path.is_file():
-        raise NotFetchedError(f"{path}: no such file")
+        raise NotFetchedError(missing(path, source))
     try:
         _check(path, str(path), copy)
     except NotFetchedError as failure:
         raise NotFetchedError(
-            f"{failure} (bring that file back, or, if it is right, correct the manifest: {UPDATE})"
+            f"{failure}; put the right file there, or, if this one is right, {corrected(source)}"
         ) from None
     return Located(path)
 
@@ -181,13 +195,16 @@ def _take_folder(path: Path, copy: Copy, source: Path, work: Path) -> Located:
     """Hold a folder's pictures against the manifest's checksum and keep their listing."""
     listed = folders.pictures(path)
     kept = kept_listing(work, path)
-    if copy.sha256 is not None and folders.checksum(listed) != copy.sha256:
+    found = folders.checksum(listed)
+    if copy.sha256 not in (None, found):
         changed = folders.changes(folders.read(kept)[1], listed) if kept.exists() else ""
         raise ThawError(
-            f"{path}: its {len(listed)} pictures are not those that {source} describes"
-            f"{f' ({changed})' if changed else ''}; if they are right, `python -m stages.adopt --update {source.stem}` "
-            "writes it anew"
+            f"{path}: its {len(listed)} pictures, of sha256 {found}, are not those that {source} describes"
+            f"{f' ({changed})' if changed else ''}; if they are right, {corrected(source)}"
         )
+    if others := folders.passed_over(path, listed):
+        some = ", ".join(map(repr, others[:SHOWN])) + (f" and {len(others) - SHOWN} more" if others[SHOWN:] else "")
+        print(one_line(f"{path}: {len(others)} files are no pictures and were passed over: {some}"), file=sys.stderr)
     folders.write(path, listed, kept)
     return Located(path)
 
@@ -203,165 +220,21 @@ def _check(path: Path, place: str, copy: Copy) -> None:
         raise NotFetchedError(f"{place}: has {size} bytes, not {copy.bytes} as the manifest says")
     if copy.sha256 is not None and (found := sha256(path)) != copy.sha256:
         raise NotFetchedError(f"{place}: has sha256 {found}, not {copy.sha256} as the manifest says")
+    if copy.sha256 is None and archive_end.is_missing(path):
+        raise NotFetchedError(f"{place}: ends early or is damaged (its sha256 is {sha256(path)})")
 
 
-def _check_end(path: Path, copy: Copy) -> None:
-    """Raise NotFetchedError where an archive, by what it is, ends early, as it may where its size is not known."""
-    with path.open("rb") as file:
-        start = file.read(6)
-    if start.startswith(b"PK"):
-        whole = zipfile.is_zipfile(path)  # its directory comes last
-    else:
-        packed = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-        whole = all(_reads_to_its_end(unpack(path)) for mark, unpack in packed.items() if start.startswith(mark))
-    if not whole:
-        raise NotFetchedError(f"{copy.address}: what arrived of {copy.file_name} ends early or is damaged; run again")
-
-
-def _reads_to_its_end(unpacked: IO[bytes]) -> bool:
-    try:
-        with unpacked:
-            while unpacked.read(CHUNK):
-                pass
-    except (EOFError, OSError, lzma.LZMAError, zlib.error):
-        return False
-    return True
-
-
-def _fetch(copy: Copy, work: Path) -> Located:
+def _fetch(copy: Copy, source: Path, work: Path) -> Located:
     """Fetch `copy` over HTTPS to `work`, where what arrived waits for the next run."""
     part = work / f"{copy.file_name}.part"
     transfer = Transfer(copy, part)
     transfer.complete()
     try:
         _check(part, copy.address, copy)
-        if copy.sha256 is None:
-            _check_end(part, copy)
-            print(f"{copy.address}: sha256: {sha256(part)}; in the manifest, it lets a change be seen", file=sys.stderr)
-    except NotFetchedError:
+    except NotFetchedError as failure:
         transfer.discard()
-        raise
-    return Located(part, transfer)
-
-
-class Transfer:
-    """A file on its way from `copy.address` to `part`, and beside that the version it belongs to."""
-
-    def __init__(self, copy: Copy, part: Path) -> None:
-        self.copy = copy
-        self.part = part
-        self.version = part.with_name(part.name + ".version")  # two lines: address, ETag or date
-        part.parent.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def arrived(self) -> int:
-        """Bytes that lie in `part`."""
-        return self.part.stat().st_size if self.part.exists() else 0
-
-    def discard(self) -> None:
-        """Forget what arrived."""
-        self.part.unlink(missing_ok=True)
-        self.version.unlink(missing_ok=True)
-
-    def complete(self) -> None:
-        """Fetch what is missing; the waits between attempts start over whenever more than ever arrived."""
-        waits = iter(WAITS)
-        most = self.arrived
-        with requests.Session() as session:
-            del session.adapters["http://"]  # no redirect leads away from https://
-            while True:
-                try:
-                    return self._attempt(session)
-                except InterruptedTransferError as interruption:
-                    if self.arrived > most:
-                        waits, most = iter(WAITS), self.arrived
-                    wait = next(waits, None)
-                    if wait is None:
-                        raise NotFetchedError(f"{self.copy.address}: {interruption}") from None
-                    time.sleep(wait)
-
-    def _attempt(self, session: requests.Session) -> None:
-        try:
-            with session.get(
-                self.copy.address, headers=self._request_headers(), stream=True, timeout=TIMEOUTS
-            ) as response:
-                self._receive(response)
-        except requests.exceptions.InvalidSchema as error:
-            raise NotFetchedError(f"{self.copy.address}: leads away from https:// ({error})") from None
-        except NETWORK_ERRORS as error:
-            raise InterruptedTransferError(f"cannot be fetched ({_innermost(error)})") from None
-
-    def _request_headers(self) -> dict[str, str]:
-        headers = {"Accept-Encoding": "identity"}  # the bytes as they lie there, which sizes and ranges count
-        kept = self.version.read_text(errors="replace") if self.version.exists() else ""
-        address, _, version = kept.partition("\n")
-        if not self.arrived or address != self.copy.address:
-            self.discard()
-            return headers
-        headers["Range"] = f"bytes={self.arrived}-"
-        if version:
-            headers["If-Range"] = version
-        return headers
-
-    def _receive(self, response: requests.Response) -> None:
-        status = response.status_code
-        if status == requests.codes.requested_range_not_satisfiable and self.arrived:
-            return self._end_of_range(response)
-        if status in PASSING_STATUS:
-            raise InterruptedTransferError(f"answers {status} {response.reason}")
-        if status not in (requests.codes.ok, requests.codes.partial_content):
-            raise NotFetchedError(f"{self.copy.address}: answers {status} {response.reason}")
-        if status == requests.codes.partial_content and not self._continues(response):
-            self.discard()
-            raise InterruptedTransferError("answers with another range than the one asked for")
-        if status == requests.codes.ok:
-            self._start_over(response)
-        return self._append(response)
-
-    def _end_of_range(self, response: requests.Response) -> None:
-        """The server has nothing after what arrived: either it is all there, or it is not of this file."""
-        if response.headers.get("Content-Range") != f"bytes */{self.arrived}":
-            self.discard()
-            raise InterruptedTransferError("holds less than what arrived of it before")
-
-    def _continues(self, response: requests.Response) -> bool:
-        return response.headers.get("Content-Range", "").startswith(f"bytes {self.arrived}-")
-
-    def _start_over(self, response: requests.Response) -> None:
-        self.discard()
-        etag = response.headers.get("ETag", "")
-        # A weak ETag does not vouch for bytes.
-        version = response.headers.get("Last-Modified", "") if etag.startswith("W/") or not etag else etag
-        # With neither a version nor a checksum, two halves of different files could pass for one.
-        if version or self.copy.sha256:
-            with written_whole(self.version) as path:
-                path.write_text(f"{self.copy.address}\n{version}")
-
-    def _append(self, response: requests.Response) -> None:
-        remaining = response.headers.get("Content-Length", "")
-        total = self.arrived + int(remaining) if remaining.isdecimal() else self.copy.bytes
-        most = self.copy.bytes or float("inf")
-        with self.part.open("ab") as file, _progress(self.copy.file_name, self.arrived, total) as bar:
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
-                file.write(chunk)
-                bar.update(len(chunk))
-                if file.tell() > most:
-                    self.discard()
-                    raise NotFetchedError(f"{self.copy.address}: sends more than {most} bytes, the manifest's number")
-
-
-def _progress(name: str, arrived: int, total: int | None) -> tqdm:
-    # disable=None: silent where stderr is no terminal
-    return tqdm(desc=name, initial=arrived, total=total, unit="B", unit_scale=True, disable=None)
-
-
-def _innermost(error: BaseException) -> str:
-    """The cause at the bottom of a network error, without the layers and the connection's name around it."""
-    wrapped = [error.__dict__.get("reason"), *error.args]
-    inner = next((each for each in wrapped if isinstance(each, Exception)), None)
-    if inner:
-        return _innermost(inner)
-    return re.sub(r"^\w+\(.*?\): ", "", one_line(error))
+        raise NotFetchedError(f"{failure}; run again, or, if that is right, correct {source}") from None
+    return Located(part, transfer, None if copy.sha256 else copy.address)
 
 
 if __name__ == "__main__":

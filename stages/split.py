@@ -18,9 +18,9 @@ from tqdm import tqdm
 from stages.common import configuration, params
 from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole, only_file, written_whole
-from stages.common.manifest import DrawnDataset, ShippedDataset
+from stages.common.manifest import DrawnDataset, ShippedDataset, corrected
 from stages.pictures import inspection, splits
-from stages.sources import archive_layout
+from stages.sources import archive_layout, folders
 from stages.sources.archive import Found, Survey, extract, survey
 
 Dataset = ShippedDataset | DrawnDataset
@@ -71,20 +71,21 @@ def split(dataset: Dataset, source: Path, archive: Path, images: Path, table: Pa
     """
     table.unlink(missing_ok=True)  # no table ever stands beside images of another archive
     unreadable.unlink(missing_ok=True)
+    shown = folders.read(archive)[0] if folders.is_listing(archive) else archive
     with folder_written_whole(images) as folder:
         contents = survey(archive, dataset.places(), dataset.limits.bytes, dataset.leave_out)
-        _check_left_out(archive, source, dataset, contents)
-        archive_layout.check(archive, source, dataset, contents)
+        _check_left_out(shown, source, dataset, contents)
+        archive_layout.check(shown, source, dataset, contents)
         found, passed_over = extract(archive, contents, folder)
-        _tell_passed_over(archive, passed_over)
+        _tell_passed_over(shown, passed_over)
         checked = _decode_all(folder, found, dataset.limits.pixels)
-        _check_pictures(archive, source, checked, unreadable)
-        _check_counts(archive, source, dataset, found)
+        _check_pictures(shown, source, checked, unreadable)
+        _check_counts(shown, source, dataset, found)
         rows = assign_parts(dataset, found)
         _check_parts(source, dataset, rows)
-        _warn_of_remarks(archive, checked)
-        _warn_of_repeats(archive, rows, checked)
-        _warn_of_contradictions(archive, rows, checked)
+        _warn_of_remarks(shown, checked)
+        _warn_of_repeats(shown, rows, checked)
+        _warn_of_contradictions(shown, rows, checked)
     with written_whole(table) as path, path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
@@ -145,7 +146,8 @@ def _check_pictures(archive: Path, source: Path, checked: dict[str, Checked], un
             path.write_text("".join(f"{mistake}\n" for mistake in mistakes), encoding="utf-8")
         raise ThawError(
             f"{archive}: {len(mistakes)} of {len(checked)} pictures in the class folders cannot be read: "
-            f"{_some(mistakes)}; {unreadable} lists them all; mend the archive, or leave them out and correct {source}"
+            f"{_some(mistakes)}; {unreadable} lists them all; mend them where they come from, or list them under "
+            f"`leave_out` and {corrected(source)}"
         )
 
 
@@ -166,7 +168,7 @@ def _check_counts(archive: Path, source: Path, dataset: Dataset, found: list[Fou
     if differences:
         raise ThawError(
             f"{archive}: the numbers of images differ from {source} ({'; '.join(differences)}); "
-            "correct the manifest or fetch another copy"
+            f"take the right pictures, or {corrected(source)}"
         )
 
 
@@ -219,7 +221,8 @@ def _warn_of_contradictions(archive: Path, rows: list[Row], checked: dict[str, C
     if pairs:
         print(
             f"warning: {archive}: {len(pairs)} images are in another class too, byte for byte: "
-            f"{_some([f'{one} and {other}' for one, other in pairs])}; leave out the wrong ones",
+            f"{_some([f'{one} and {other}' for one, other in pairs])}; "
+            "list the wrong ones under `leave_out` in the manifest",
             file=sys.stderr,
         )
 

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,7 +23,9 @@ class Server(ThreadingHTTPServer):
         self.content = content
         self.headers = {"ETag": ETAG}
         self.knows_ranges = True
-        self.faults = []  # "break": half an answer; "cut": half, of no told size; "redirect"; or a status
+        # "break": half an answer; of no told size: "cut", half, "drop", half and no word that this is the end, "open",
+        # all, and "leave", all and no word; "redirect"; or a status.
+        self.faults = []
         self.ranges = []  # what each request asked for
         self.pause = 0.0  # seconds between two pieces of an answer
 
@@ -67,11 +69,17 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        if fault != "cut":
+        if fault not in ("cut", "drop", "open", "leave"):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self._send(body[: len(body) // 2] if fault in ("break", "cut") else body)
+        self._send(body[: len(body) // 2] if fault in ("break", "cut", "drop") else body)
         self.close_connection = True
+        if fault in ("cut", "open"):
+            self._say_that_this_is_all()
+
+    def _say_that_this_is_all(self):
+        with suppress(OSError):  # a client that hangs up without the same word
+            self.connection.unwrap()
 
     def _send(self, body):
         for start in range(0, len(body), PIECE):

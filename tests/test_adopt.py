@@ -1,5 +1,6 @@
 """Pictures of one's own: from a folder or an archive to a manifest and schedules."""
 
+import hashlib
 import io
 import json
 import shutil
@@ -16,7 +17,7 @@ import short_study as short
 import yaml
 from PIL import Image
 
-from stages import adopt
+from stages import adopt, download
 from stages.common import configuration, manifest, params
 from stages.common.command import ThawError
 
@@ -157,7 +158,17 @@ def test_parts_stay_as_they_are_shipped(pictures, capsys, train, val):
 
 
 def test_names_of_any_script_with_spaces_and_of_numbers(pictures):
-    names = ["grün und blau", "写真 猫", "кошка", "yes", "2020", "1e5", "no\u00a0break"]
+    names = [
+        "grün und blau",
+        "写真 猫",
+        "кошка",
+        "yes",
+        "2020",
+        "1e5",
+        "no\u00a0break",
+        "\u3000wide",
+        "at the end\u00a0",
+    ]
     for name in names:
         for number in range(3):
             pictures(f"{name}/{number}.png", seed=hash_of(f"{names.index(name)}{number}"))
@@ -181,7 +192,9 @@ def test_what_cannot_be_read_and_what_is_there_twice_is_left_out_by_name(picture
     assert dataset.leave_out["ripe/cut.png"].startswith("cannot be read: ")
     assert dataset.leave_out["ripe/copy.png"] == "the same picture as ripe/1.png"
     assert dataset.leave_out["ripe/both.png"] == "the same picture is in ripe and unripe"
-    assert "left out: unripe/both.png: the same picture is in ripe and unripe" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "left out: unripe/both.png: the same picture is in ripe and unripe" in told
+    assert "left aside: 2 files that are no pictures" in told
 
 
 def test_a_picture_of_both_parts_leaves_validation(pictures):
@@ -229,7 +242,11 @@ def test_what_is_refused_says_what_to_do(pictures, tmp_path):
     assert "--group: 'zzz' matches no path" in refusal(folder, "--validation-share", 0.5, "--group", "zzz")
     assert "holds this repository itself" in refusal(tmp_path)
     adopted(folder, "--validation-share", 0.5)
-    assert refusal(folder).startswith("data/fruit.yaml: is there already; give another --name")
+    assert refusal(folder) == (
+        "data/fruit.yaml: is there already; give another --name, or `python -m stages.adopt --update fruit` if its "
+        "pictures have changed"
+    )
+    assert refusal(folder, "--name", "photos") == "data/photos.yaml: is there already; give another --name"
 
 
 def test_a_part_that_lacks_a_class_is_refused(pictures):
@@ -247,13 +264,26 @@ def test_more_classes_than_a_thousand_are_refused(pictures):
 
 def test_weights_that_cannot_be_had_name_the_ways_out(pictures, monkeypatch):
     draw_fruit(pictures)
-    monkeypatch.setattr("stages.download.WAITS", ())
+    monkeypatch.setattr("stages.sources.transfer.WAITS", ())
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # the discard port, where nobody listens
     with pytest.raises(ThawError) as caught:
         adopt.main([str(pictures.folder)])
     assert str(caught.value).startswith("--backbone: its weights cannot be had (")
     assert str(caught.value).endswith("or take the small network of the repository: --backbone embedded")
     assert not Path("data/fruit.yaml").exists()
+
+
+def test_weights_of_a_mirror_are_written_down_with_their_checksum(pictures, tmp_path, monkeypatch):
+    draw_fruit(pictures)
+    content = b"weights of a network whose checksum nobody has told"
+    described = {"backbone": {"name": "VGG16", "arguments": {}, "image_size": 64}}
+    described["weights"] = {"copies": [{"address": "https://127.0.0.1/vgg16.h5"}]}
+    monkeypatch.setattr("stages.own.networks.described", lambda name: described)
+    monkeypatch.setenv("THAW_MIRROR", str(tmp_path))
+    (tmp_path / "vgg16.h5").write_bytes(content)
+    adopt.main([str(pictures.folder), "--backbone", "VGG16"])
+    (copy,) = manifest.load(Path("data/fruit.yaml")).download("weights").copies
+    assert (copy.bytes, copy.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
 def test_an_update_takes_the_pictures_of_now_and_keeps_the_rest(pictures):
@@ -266,6 +296,38 @@ def test_an_update_takes_the_pictures_of_now_and_keeps_the_rest(pictures):
     assert after.dataset("fruit").split == before.dataset("fruit").split
     assert after.backbone == before.backbone
     assert after.download("fruit") != before.download("fruit")
+
+
+def test_an_archive_that_changed_is_refused_with_the_update_that_takes_it(pictures, tmp_path):
+    def pack(*more):
+        for path in more:
+            pictures(path)
+        shutil.make_archive(str(tmp_path / "packed"), "zip", pictures.folder)
+
+    def downloaded():
+        download.main(["--source", "data/packed.yaml", "--name", "packed", "--out", "raw"])
+
+    draw_fruit(pictures)
+    pack()
+    adopted(tmp_path / "packed.zip")
+    downloaded()
+    pack("ripe/new.png")
+    with pytest.raises(ThawError) as caught:
+        downloaded()
+    assert str(caught.value).startswith(f"{tmp_path}/packed.zip: has sha256 ")
+    assert str(caught.value).endswith(
+        " as the manifest says; put the right file there, or, if this one is right, correct data/packed.yaml "
+        "(`python -m stages.adopt --update packed` does so if adopt wrote it)"
+    )
+    adopt.main(["--update", "packed"])
+    downloaded()
+    assert manifest.load(Path("data/packed.yaml")).dataset("packed").images == {"ripe": 7, "unripe": 5}
+    (tmp_path / "packed.zip").unlink()
+    for stage in (downloaded, lambda: adopt.main(["--update", "packed"])):
+        with pytest.raises(
+            ThawError, match=r"packed\.zip: is not there; bring it back, or correct its path in data/pack"
+        ):
+            stage()
 
 
 @pytest.fixture(scope="module")

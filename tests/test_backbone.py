@@ -254,7 +254,7 @@ def test_a_network_that_keras_cannot_build_is_the_manifest_s_mistake(weights, ar
 def check_refused(told):
     """Load weights that do not fit: one line that names the file."""
 
-    def check(path: Path, spec: Backbone, remedy: str = "fetch them again") -> None:
+    def check(path: Path, spec: Backbone, remedy: str = backbones.AGAIN) -> None:
         with pytest.raises(ThawError) as error:
             backbones.load(spec, path)
         message = str(error.value)

@@ -55,9 +55,19 @@ def handlers():
         (
             OSError(errno.ENOSPC, "No space left on device", "models/a.keras"),
             1,
-            "error: models/a.keras: No space left on device; make room or mend it, then run again\n",
+            "error: models/a.keras: No space left on device; make room, then run again\n",
         ),
-        (OSError("broken\npipe"), 1, "error: a file: broken pipe; make room or mend it, then run again\n"),
+        (
+            OSError(errno.EACCES, "Permission denied", "models/a.keras"),
+            1,
+            "error: models/a.keras: Permission denied; see that it is there and may be read and written, then run "
+            "again\n",
+        ),
+        (
+            OSError("broken\npipe"),
+            1,
+            "error: a file: broken pipe; see that it is there and may be read and written, then run again\n",
+        ),
     ],
 )
 def test_errors_end_in_one_line(capsys, error, code, line):

@@ -50,9 +50,18 @@ MISTAKES = [
         "params.yaml: downloads: 'weights' is missing, which the stages read; add it",
     ),
     (
+        {"local": {"animals": "animals.zip"}},
+        "params.yaml: local: 'animals' stands under downloads too; take it out of one of them",
+    ),
+    (
+        {"downloads": ["flowers", "weights"], "local": {"animals": "~/animals.zip"}},
+        "params.yaml: local: 'animals' is ~/animals.zip, but in {path} it is {path.parent}/animals.zip; write that, or "
+        "correct downloads.animals there",
+    ),
+    (
         {"seeds": None, "repeats": {"flowers": 2}},
-        "params.yaml: repeats: 1 of 'animals', but {path} divides it into no folds; lower it, or set "
-        "datasets.animals.split.folds there",
+        "params.yaml: repeats: 1 of 'animals', but {path} divides it into no folds; give `seeds` in its "
+        "place, or set datasets.animals.split.folds there",
     ),
     (
         {"batch_size": 5},

@@ -10,15 +10,19 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import h5py
 import https_server
 import pytest
 from https_server import ETAG
 
 from stages import download
 from stages.common.command import ThawError, run
+from stages.common.manifest import Copy
+from stages.sources import transfer
 
 CONTENT = bytes(range(256)) * 4000  # about a megabyte
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
+MORE = "sends more than 1000 bytes, the manifest's number; correct it if the file is another now"
 HTML = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
 
 
@@ -30,7 +34,7 @@ def certificate(tmp_path_factory):
 @pytest.fixture
 def server(certificate, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
-    monkeypatch.setattr(download, "WAITS", (0, 0))
+    monkeypatch.setattr(transfer, "WAITS", (0, 0))
     with https_server.serving(CONTENT, certificate) as server:
         yield server
 
@@ -50,8 +54,8 @@ def fetch(small_manifest, write_manifest, small_params, write_params):
     def fetch_animals(*copies):
         small_manifest["downloads"]["animals"]["copies"] = list(copies)
         source = write_manifest(small_manifest)
-        if paths := [Path(copy["path"]) for copy in copies if "path" in copy]:
-            watched = {"animals": str(source.parent / paths[0].expanduser())}
+        if paths := [path for copy in copies if (path := Copy(**copy).path_from(source))]:
+            watched = {"animals": str(paths[0])}
             write_params(small_params | {"local": watched, "downloads": ["flowers", "weights"]})
         download.main(["--source", str(source), "--name", "animals", "--out", "out"])
 
@@ -60,19 +64,30 @@ def fetch(small_manifest, write_manifest, small_params, write_params):
 
 @pytest.fixture
 def failure(fetch, told):
-    """The message of a fetch that fails, with what all of them end with cut off; nothing stands at `out`."""
+    """The message of a fetch that fails, without the remedy that `remedy_of` tells; nothing stands at `out`."""
 
     def failed_fetch(*copies):
         with pytest.raises(ThawError) as caught:
             fetch(*copies)
         assert not Path("out").exists()
-        told("downloads", str(caught.value))
-        message, remedy = str(caught.value).split("; set THAW_MIRROR=FOLDER to a folder that holds ")
-        assert remedy.endswith(", or `source: data/embedded.yaml` in params.yaml")
+        message = str(caught.value)
+        told("downloads", message)
         assert "\n" not in message
-        return message
+        assert message.endswith(remedy_of(*copies))
+        return message.removesuffix(remedy_of(*copies))
 
     return failed_fetch
+
+
+def remedy_of(*copies):
+    """What helps where copies lie elsewhere; one of this machine has a remedy of its own."""
+    elsewhere = [Copy(**copy) for copy in copies if Copy(**copy).path_from(Path()) is None]
+    if not elsewhere:
+        return ""
+    names = " or ".join(dict.fromkeys(Copy(**copy).file_name for copy in copies))
+    addressed = any(each.address for each in elsewhere)
+    address = "see that the address is right and can be reached from here, or " if addressed else ""
+    return f"; {address}set THAW_MIRROR=FOLDER to a folder that holds {names}"
 
 
 def files(folder):
@@ -95,6 +110,25 @@ def test_a_file_address(fetch, tmp_path):
     assert files("out") == {"my animals.zip": CONTENT}
 
 
+@pytest.mark.parametrize(
+    ("copy", "place"),
+    [({"path": "animals.zip"}, "{}/animals.zip"), ({"address": "file:///my%20own/animals.zip"}, "/my own/animals.zip")],
+)
+def test_a_file_of_this_machine_that_could_change_unseen_is_refused(
+    copy, place, small_manifest, write_manifest, tmp_path, told
+):
+    small_manifest["downloads"]["animals"]["copies"] = [copy]
+    source = write_manifest(small_manifest)
+    with pytest.raises(ThawError) as caught:
+        download.main(["--source", str(source), "--name", "animals", "--out", "out"])
+    assert str(caught.value) == (
+        f"params.yaml: downloads: 'animals' is {next(iter(copy.values()))} on this machine, which may change; so that "
+        f"DVC looks whether it did, write `local: {{animals: {place.format(tmp_path)}}}` and take it out of downloads, "
+        f"or give its sha256 in {source}"
+    )
+    told("downloads", str(caught.value), f"a {next(iter(copy))} on this machine of which nothing is known")
+
+
 def test_what_stood_at_out_before_is_replaced(fetch, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/old.zip").write_bytes(b"old")
@@ -106,7 +140,7 @@ def test_what_stood_at_out_before_is_replaced(fetch, tmp_path):
 @pytest.mark.parametrize(
     ("copy", "content", "cause"),
     [
-        ({}, None, "no such file"),
+        ({}, None, "is not there"),
         ({"bytes": 5}, b"1234", "has 4 bytes, not 5 as the manifest says"),
         (
             {"sha256": DIGEST},
@@ -118,11 +152,15 @@ def test_what_stood_at_out_before_is_replaced(fetch, tmp_path):
     ids=["missing", "another size", "another checksum", "html"],
 )
 def test_files_that_are_not_what_the_manifest_says(copy, content, cause, failure, tmp_path):
-    remedy = ""
+    source = tmp_path / "small.yaml"
+    remedy = f"bring it back, or correct its path in {source} (and under `local` in params.yaml)"
     if content is not None:
         (tmp_path / "animals.zip").write_bytes(content)
-        remedy = f" (bring that file back, or, if it is right, correct the manifest: {download.UPDATE})"
-    assert failure({"path": "animals.zip", **copy}) == f"{tmp_path}/animals.zip: {cause}{remedy}"
+        remedy = (
+            f"put the right file there, or, if this one is right, correct {source} "
+            "(`python -m stages.adopt --update small` does so if adopt wrote it)"
+        )
+    assert failure({"path": "animals.zip", **copy}) == f"{tmp_path}/animals.zip: {cause}; {remedy}"
 
 
 def test_the_mirror_comes_first_and_any_known_checksum_will_do(fetch, tmp_path, monkeypatch):
@@ -162,7 +200,7 @@ def test_the_mirror_s_file_is_looked_at_where_no_checksum_is_known(failure, tmp_
     (tmp_path / "mirror/animals.zip").write_bytes(HTML)
     monkeypatch.setenv("THAW_MIRROR", "mirror")
     cause = "mirror/animals.zip: is an HTML page (a login or an error?), not animals.zip"
-    assert failure({"path": "animals.zip"}) == f"{cause}; {tmp_path}/animals.zip: no such file"
+    assert failure({"path": "animals.zip"}).startswith(f"{cause}; {tmp_path}/animals.zip: is not there; bring it back")
 
 
 def test_a_mirror_without_the_file_is_named(failure, tmp_path, monkeypatch):
@@ -210,7 +248,7 @@ def test_the_next_run_goes_on_where_the_last_one_gave_up(server, fetch, failure)
     server.ranges.clear()
     fetch(copy)
     assert files("out") == {"animals.zip": CONTENT}
-    assert files("work") == {}
+    assert not any("part" in name for name in files("work"))
     assert server.ranges == [f"bytes={half}-"]
 
 
@@ -278,7 +316,7 @@ def test_a_part_from_another_address_is_dropped(server, fetch):
     ("copy", "content", "cause"),
     [
         ({"bytes": len(CONTENT)}, CONTENT[:-1], "has 1023999 bytes, not 1024000 as the manifest says"),
-        ({"bytes": 1000}, CONTENT, "sends more than 1000 bytes, the manifest's number"),
+        ({"bytes": 1000}, CONTENT, MORE),
         (
             {"sha256": DIGEST},
             b"1234",
@@ -288,10 +326,11 @@ def test_a_part_from_another_address_is_dropped(server, fetch):
     ],
     ids=["cut short", "too long", "another checksum", "html"],
 )
-def test_what_is_not_what_the_manifest_says_is_not_kept(copy, content, cause, server, failure):
+def test_what_is_not_what_the_manifest_says_is_not_kept(copy, content, cause, server, failure, tmp_path):
     server.content = content
     address = server.address("animals.zip")
-    assert failure({"address": address, **copy}) == f"{address}: {cause}"
+    correct = f"run again, or, if that is right, correct {tmp_path}/small.yaml"
+    assert failure({"address": address, **copy}) == f"{address}: {cause}{'' if cause == MORE else f'; {correct}'}"
     assert files("work") == {}
 
 
@@ -334,7 +373,7 @@ def test_a_certificate_that_nobody_vouches_for(server, failure, monkeypatch):
 
 
 def test_without_a_network_the_command_prints_one_line(fetch, monkeypatch, capfd):
-    monkeypatch.setattr(download, "WAITS", (0,))
+    monkeypatch.setattr(transfer, "WAITS", (0,))
     address = "https://127.0.0.1:1/animals.zip"  # nothing listens on port 1
     with pytest.raises(SystemExit) as caught:
         run(lambda: fetch({"address": address}))
@@ -343,35 +382,99 @@ def test_without_a_network_the_command_prints_one_line(fetch, monkeypatch, capfd
         "",
         f"error: {address}: cannot be fetched (Failed to establish a new connection: "
         f"[Errno {errno.ECONNREFUSED}] Connection refused); "
-        "set THAW_MIRROR=FOLDER to a folder that holds animals.zip, or `source: data/embedded.yaml` in params.yaml\n",
+        "see that the address is right and can be reached from here, or set THAW_MIRROR=FOLDER to a folder that holds "
+        "animals.zip\n",
     )
     assert not Path("out").exists()
 
 
 def packed(suffix):
-    """A zip file or a compressed tar file of a picture that does not compress."""
-    content, picture = io.BytesIO(), random.Random(1).randbytes(100_000)
+    """An archive of two pictures that do not compress, or a file of weights."""
+    content, pictures = io.BytesIO(), {name: random.Random(name).randbytes(100_000) for name in ("a.jpg", "b.jpg")}
     if suffix == "zip":
         with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr("a.jpg", picture)
+            for name, picture in pictures.items():
+                archive.writestr(name, picture)
+    elif suffix == "h5":
+        with h5py.File(content, "w") as weights:
+            weights["layer"] = list(pictures["a.jpg"])
     else:
-        with tarfile.open(fileobj=content, mode=f"w:{suffix}") as archive:
-            member = tarfile.TarInfo("a.jpg")
-            member.size = len(picture)
-            archive.addfile(member, io.BytesIO(picture))
+        with tarfile.open(fileobj=content, mode=f"w:{suffix[4:]}") as archive:
+            for name, picture in pictures.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(picture)
+                archive.addfile(member, io.BytesIO(picture))
     return content.getvalue()
 
 
-@pytest.mark.parametrize("suffix", ["zip", "gz", "bz2", "xz"])
-def test_an_archive_of_unknown_size_that_breaks_off_is_not_taken_for_whole(suffix, server, fetch, failure, capfd):
+PACKED = ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]
+
+
+@pytest.mark.parametrize("suffix", [*PACKED, "h5"])
+def test_what_is_of_unknown_size_and_ends_early_is_not_taken_for_whole(suffix, server, fetch, failure, tmp_path, capfd):
     server.content, server.faults = packed(suffix), ["cut"]
     address = server.address(f"animals.{suffix}")
-    early = f"{address}: what arrived of animals.{suffix} ends early or is damaged; run again"
-    assert failure({"address": address}) == early
+    half = hashlib.sha256(server.content[: len(server.content) // 2]).hexdigest()
+    assert failure({"address": address}) == (
+        f"{address}: ends early or is damaged (its sha256 is {half}); run again, or, if that is right, correct "
+        f"{tmp_path}/small.yaml"
+    )
     assert files("work") == {}
+    server.faults = ["open"]
     fetch({"address": address})
     assert files("out") == {f"animals.{suffix}": server.content}
-    assert hashlib.sha256(server.content).hexdigest() in capfd.readouterr().err
+    digest = hashlib.sha256(server.content).hexdigest()
+    assert f"{address}: has sha256 {digest}; written into {tmp_path}/small.yaml, it" in capfd.readouterr().err
+
+
+def test_a_tar_that_is_cut_between_two_members_is_not_taken_for_whole(server, failure):
+    server.content = packed("tar")[: 2 * (tarfile.BLOCKSIZE + 10**5 // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE + 512)]
+    with tarfile.open(fileobj=io.BytesIO(server.content)) as archive:
+        assert archive.getnames() == ["a.jpg", "b.jpg"]
+    assert "ends early or is damaged" in failure({"address": server.address("animals.tar")})
+
+
+def test_a_connection_that_ends_without_a_word_is_no_end(server, fetch):
+    server.faults = ["drop"]
+    fetch({"address": server.address("animals.bin")})
+    assert files("out") == {"animals.bin": CONTENT}
+    assert server.ranges == [None, f"bytes={len(CONTENT) // 2}-"]
+
+
+def test_a_connection_that_ends_without_a_word_each_time_is_refused(server, failure):
+    server.headers, server.faults = {}, ["leave"] * 3
+    address = server.address("animals.bin")
+    assert failure({"address": address}) == (
+        f"{address}: cannot be fetched (the connection ends, and the server has not said that this was all)"
+    )
+
+
+@pytest.mark.parametrize("known", [{"bytes": len(CONTENT)}, {"sha256": DIGEST}])
+def test_what_the_manifest_vouches_for_may_end_without_a_word(known, server, fetch):
+    server.headers, server.faults = {}, ["leave"]
+    fetch({"address": server.address("animals.bin"), **known})
+    assert files("out") == {"animals.bin": CONTENT}
+    assert server.ranges == [None]
+
+
+def test_another_file_than_before_is_warned_of(server, fetch, tmp_path, capfd):
+    address = server.address("animals.bin")
+    fetch({"address": address})
+    server.content = CONTENT[::-1]
+    fetch({"address": address})
+    found = hashlib.sha256(CONTENT[::-1]).hexdigest()
+    assert capfd.readouterr().err == (
+        f"{address}: has sha256 {DIGEST}; written into {tmp_path}/small.yaml, it lets nothing else pass\n"
+        f"warning: {address}: is another file than before, of sha256 {found} in place of {DIGEST}; "
+        "all that depends on it is computed anew\n"
+    )
+
+
+def test_a_half_copied_file_in_the_mirror_is_not_taken(failure, tmp_path, monkeypatch):
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/animals.zip").write_bytes(packed("zip")[:-9])
+    monkeypatch.setenv("THAW_MIRROR", "mirror")
+    assert failure({"path": "animals.zip"}).startswith("mirror/animals.zip: ends early or is damaged (")
 
 
 def test_several_mirrors_as_in_path(fetch, tmp_path, monkeypatch):

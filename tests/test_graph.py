@@ -285,6 +285,38 @@ def test_another_data_set_is_a_manifest_and_params(own_data):
     assert ran(dvc(own_data, "repro")) == []
 
 
+def test_an_experiment_that_does_not_run_here_needs_the_manifest_in_git(own_data):
+    experiment = ("exp", "run", "--temp", "-S", "schedule.fine=1", "split@birds")
+    assert any("'downloads.birds' are missing from 'data/mine.yaml'" in line for line in refused(own_data, *experiment))
+    short.run(own_data, "git", "add", "data/mine.yaml")
+    assert "split@birds" in ran(dvc(own_data, *experiment))
+
+
+def test_classes_may_have_names_that_yaml_mistakes_and_eyes_overlook(own_data):
+    path = own_data / "data/mine.yaml"
+    text = path.read_text()
+    for name, other in (("cats", "yes"), ("dogs", "un\u00a0ripe\u3000")):
+        text = re.sub(rf"^( +){name}:", rf"\1{other}:", text, flags=re.MULTILINE)
+    path.write_text(text, encoding="utf-8")
+    assert yaml.safe_load(text)["datasets"]["birds"]["classes"].keys() == {True, "un\u00a0ripe\u3000"}
+    assert ran(dvc(own_data, "repro", "train@birds-1-2"))[-1] == "train@birds-1-2"
+    assert ran(dvc(own_data, "repro", "train@birds-1-2")) == []
+
+
+def test_a_source_may_have_a_space_in_its_path(study):
+    shutil.copy(study / "data/embedded.yaml", study / "data/my pictures.yaml")
+    short.commit(study)
+    everything = {"download", "split", "features", "transfer", "train", "trial", *TABLES}
+    output = dvc(study, "exp", "run", "-S", "source=data/my pictures.yaml", "-S", "schedule.fine=1")
+    assert {name.partition("@")[0] for name in ran(output)} == everything
+    assert params(study)["source"] == "data/my pictures.yaml"
+    assert ran(dvc(study, "repro")) == []
+    manifest = yaml.safe_load((study / "data/my pictures.yaml").read_text())
+    manifest["datasets"]["roses_tulips"]["split"]["seed"] += 1
+    (study / "data/my pictures.yaml").write_text(yaml.safe_dump(manifest))
+    assert ran(dvc(study, "repro", "split@roses_tulips")) == ["split@roses_tulips"]
+
+
 # What fails, and what would have no effect.
 
 REFUSED = {

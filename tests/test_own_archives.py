@@ -9,12 +9,17 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from own_data import TARS, ZIPS, dataset, fruit, packings, pictures_taken, pixels_of, png, tarred, zipped
 
+from stages import download, split
 from stages.common.command import ThawError
+from stages.common.manifest import Copy, Download
+from stages.sources import folders
+from stages.sources.archive import survey
+from stages.sources.archive_names import is_junk
 
 
 @pytest.fixture
@@ -176,6 +181,51 @@ def test_what_lies_beside_pictures_is_passed_over(pack, kind, tmp_path, capfd, f
     fault("archives of one's own", f"{kind} files beside the pictures", len(beside), "passed over, told in one line")
 
 
+@pytest.mark.parametrize("kind", JUNK)
+def test_what_lies_beside_pictures_in_a_folder_is_passed_over(kind, tmp_path, capfd, monkeypatch, fault):
+    """As `download` lists a folder of this machine, and `split` reads it there."""
+    text_alone = kind == "texts and videos"
+    beside = {
+        name: VIDEO if "MOV" in name or "mp4" in name else b"text" if text_alone else png(9) for name in JUNK[kind]
+    }
+    for name, content in [*fruit(), *((f"mine/ripe/{name}", content) for name, content in beside.items())]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raw").mkdir()
+    fruits = Download(copies=[Copy(path=str(tmp_path / "mine"))])
+    download.obtain(fruits, Path("mine.yaml"), tmp_path / "raw/mine", tmp_path / "work", [])
+    seen = [name for name in sorted(f"ripe/{name}" for name in beside) if not is_junk(PurePosixPath(name).parent)]
+    told = capfd.readouterr().err
+    if seen:
+        assert told.startswith(f"{tmp_path}/mine: {len(seen)} files are no pictures and were passed over: ")
+        assert told.count("\n") == 1
+    paths = [tmp_path / name for name in ("images", "table.csv", "unreadable.txt")]
+    split.split(dataset(top="."), Path("mine.yaml"), tmp_path / "raw/mine/mine.folder.json", *paths)
+    rows = [line.split(",")[:2] for line in paths[1].read_text().splitlines()[1:]]
+    assert sorted(rows) == [
+        [f"{folder}/{n}.png", label] for folder, label in (("ripe", "0"), ("unripe", "1")) for n in (0, 1)
+    ]
+    fault(
+        "pictures in a folder",
+        f"{kind} files beside them",
+        len(beside),
+        "passed over, those not hidden told in one line",
+    )
+
+
+def test_of_a_folder_messages_name_the_folder(tmp_path):
+    for name, content in fruit():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    listing = tmp_path / "raw/mine.folder.json"
+    folders.write(tmp_path / "mine", folders.pictures(tmp_path / "mine"), listing)
+    paths = [tmp_path / name for name in ("images", "table.csv", "unreadable.txt")]
+    with pytest.raises(ThawError) as caught:
+        split.split(dataset(top=".", images=3), Path("mine.yaml"), listing, *paths)
+    assert str(caught.value).startswith(f"{tmp_path}/mine: the numbers of images differ from mine.yaml (")
+
+
 UNREAD = {
     "0.heic": (b"text", "not one of "),
     "0.jpg": (VIDEO, "not one of "),
@@ -189,9 +239,12 @@ UNREAD = {
 @pytest.mark.parametrize("name", UNREAD)
 def test_what_says_it_is_a_picture_must_be_readable(name, refusal, tmp_path):
     content, cause = UNREAD[name]
-    message = refusal(zipped([*fruit(), (f"mine/ripe/{name}", content)]))
+    archive = zipped([*fruit(), (f"mine/ripe/{name}", content)])
+    message = refusal(archive)
     assert message.startswith(f"1 of 5 pictures in the class folders cannot be read: mine/ripe/{name} ({cause}")
     assert (tmp_path / "unreadable.txt").read_text(encoding="utf-8").startswith(f"mine/ripe/{name} ({cause}")
+    left_out = dataset(leave_out={f"mine/ripe/{name}": "cannot be read"})
+    assert pictures_taken(tmp_path, archive, left_out) == pixels_of()  # the remedy works
 
 
 @pytest.mark.parametrize(
@@ -213,8 +266,13 @@ def test_what_says_it_is_a_picture_must_be_readable(name, refusal, tmp_path):
             "MINE/RIPE (2), MINE/UNRIPE (2)",
             "split.folder: MINE, classes: {class 0: RIPE, class 1: UNRIPE}",
         ),
+        (
+            ("mine/ripe\u00a0", "mine/\u3000unripe"),
+            "mine/ripe\\xa0 (2), mine/\\u3000unripe (2)",
+            'split.folder: mine, classes: {class 0: "ripe\\_", class 1: "\\u3000unripe"}',
+        ),
     ],
-    ids=["no top folder", "a doubled one", "capital letters", "all capitals"],
+    ids=["no top folder", "a doubled one", "capital letters", "all capitals", "other spaces"],
 )
 def test_folders_of_other_names(folders, held, names, refusal, tmp_path):
     archive = zipped(fruit(folders))
@@ -262,6 +320,19 @@ def test_few_pictures_wanted_of_many(tmp_path):
     others = [(f"mine/other {number % 50}/{number}.jpg", b"any") for number in range(4000)]
     archive = zipped([*others, *fruit(images=20)])
     assert pictures_taken(tmp_path, archive, dataset(images=20)) == pixels_of(20)
+
+
+def test_twelve_large_tiffs_are_no_bomb(tmp_path):
+    """Of 6000 x 4000 pixels, 72 MB each, in an archive that is packed to less than a thousandth."""
+    tiff = bytes(3 * 6000 * 4000)
+    members = [(f"mine/{folder}/{number}.tif", tiff) for folder in ("ripe", "unripe") for number in range(6)]
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    contents = survey(tmp_path / "mine.zip", dataset(images=6).places())
+    assert [str(found.path) for several in contents.found.values() for found in several] == [
+        name for name, _ in members
+    ]
 
 
 @pytest.mark.parametrize("packing", [packing for packing in packings() if packing not in ("stored zip", "tar")])

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -211,6 +212,30 @@ def test_bands_that_are_left_out_are_remarked_on():
     assert image_file.read(io.BytesIO(tiff(2, 8, extra=True))).remarks == [
         "has 2 bands, of which the first 1 are taken"
     ]
+
+
+NAN = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIII", 1, 0x011A, 12, 1, 26, 0) + struct.pack("<d", np.nan)
+GARBAGE = b"Exif\0\0II*\0\x08\0\0\0\xff\xff"
+
+
+@pytest.mark.parametrize(("kind", "exif"), [("JPEG", NAN), ("JPEG", GARBAGE), ("WEBP", GARBAGE), ("PNG", NAN)])
+def test_broken_metadata_are_worth_a_warning_at_most(kind, exif, tmp_path, capfd):
+    plain, broken = (saved(Image.fromarray(noise()), kind, **extra) for extra in ({}, {"exif": exif}))
+    assert exif[8:] in broken
+    pixels = [np.asarray(image_file.upright_rgb(io.BytesIO(content))) for content in (plain, broken)]
+    np.testing.assert_array_equal(*pixels)
+    pictures_taken(tmp_path, zipped([("mine/ripe/x.jpg", broken), *fruit()[1:]]), dataset())
+    told = capfd.readouterr().err.splitlines()
+    assert told in ([], [f"warning: {tmp_path}/mine.archive: mine/ripe/x.jpg has broken metadata, which is left out"])
+
+
+def test_a_png_with_a_damaged_text_is_taken_and_named(tmp_path, capfd):
+    content = saved(Image.fromarray(noise()), "PNG")
+    chunk = struct.pack(">I", 9) + b"tEXt" + b"key\0value" + struct.pack(">I", zlib.crc32(b"tEXtkey\0value") ^ 1)
+    damaged = content[:33] + chunk + content[33:]  # behind the header
+    pictures_taken(tmp_path, zipped([("mine/ripe/x.png", damaged), *fruit()[1:]]), dataset())
+    line = capfd.readouterr().err.splitlines()[0]  # behind it, OpenCV's of the same
+    assert line == f"warning: {tmp_path}/mine.archive: mine/ripe/x.png has broken metadata, which is left out"
 
 
 @pytest.mark.parametrize(("kind", "most", "remarks"), [("PNG", 4096, 1), ("TIFF", 4096, 1), ("PNG", 2**16, 0)])

@@ -116,7 +116,7 @@ def test_a_missing_file_of_the_run_is_refused(run, source, monkeypatch, path):
 def test_a_missing_download_is_refused(run, source, monkeypatch):
     (run / "raw" / "weights" / "weights.bin").unlink()
     assert refusal(run, source, monkeypatch) == (
-        f"{run / 'raw' / 'weights'}: holds 0 files, not the one downloaded; run `dvc repro download`"
+        f"{run / 'raw' / 'weights'}: holds 0 files, not the one downloaded; run `dvc repro`"
     )
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from stages import split
 from stages.common.command import ThawError
+from stages.common.manifest import corrected
 from stages.sources import archive as archives
 
 ANIMALS = [
@@ -182,6 +183,26 @@ def test_names_beyond_ascii(split_archive, small_manifest):
     assert "flowers/Tulpen weiß/Ä 日本.png,1," in Path("table.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_names_that_yaml_and_eyes_mistake(pack, small_manifest, write_manifest):
+    """Classes called yes, 0 and 2020 without quotes, their folders with no-break and ideographic spaces."""
+    folders = {"yes": "\u00a0roses", "0": "tu\u3000lips", "2020": "asters\u3000"}
+    counts = dict.fromkeys(folders, 4)
+    small_manifest["datasets"]["flowers"] |= {"classes": "CLASSES", "images": "IMAGES"}
+    small_manifest["datasets"]["flowers"]["split"]["validation_share"] = 0.5
+    source = write_manifest(small_manifest)
+    text = source.read_text(encoding="utf-8")
+    for word, mapping in (("CLASSES", folders), ("IMAGES", counts)):
+        text = text.replace(word, f"{{{', '.join(f'{name}: {value!r}' for name, value in mapping.items())}}}")
+    source.write_text(text.replace("\\xa0", "\u00a0").replace("\\u3000", "\u3000"), encoding="utf-8")
+    members = pictures([f"flowers/{folder}/{number}.png" for folder in folders.values() for number in range(4)])
+    Path("raw").mkdir()
+    Path("raw/archive").write_bytes(pack(members))
+    arguments = ["--source", str(source), "--dataset", "flowers", "--archive", "raw"]
+    split.main([*arguments, "--images", "images", "--split", "table.csv"])
+    assert images() == members
+
+
 RED = Image.new("RGB", (8, 6), (200, 0, 0))
 ROTATED = Image.Exif()
 ROTATED[274] = 6  # orientation: to be turned by a quarter
@@ -201,9 +222,10 @@ ROTATED[274] = 6  # orientation: to be turned by a quarter
         encoded(RED, "GIF", save_all=True, append_images=[RED.rotate(180), RED.convert("L")]),
         encoded(RED, "WEBP"),
         encoded(RED, "TIFF"),
+        encoded(RED, "HEIF"),
         encoded(RED.resize((70000, 1)), "PNG"),
     ],
-    ids="rgb cmyk grey rotated palette alpha 16-bit one-pixel animated webp tiff long".split(),  # noqa: SIM905
+    ids="rgb cmyk grey rotated palette alpha 16-bit one-pixel animated webp tiff heic long".split(),  # noqa: SIM905
 )
 def test_kinds_of_images_that_are_taken(content, split_archive, fault, request):
     members = pictures(ANIMALS) | {ANIMALS[0]: content}
@@ -241,8 +263,8 @@ def test_files_that_are_no_whole_images(content, mistake, failure, tmp_path):
     message = failure("animals", zipped(members))
     assert message.startswith(f"1 of 6 pictures in the class folders cannot be read: {ANIMALS[0]} ({mistake}")
     assert message.endswith(
-        "); work/split/animals-unreadable.txt lists them all; mend the archive, or leave them out and correct "
-        f"{tmp_path}/small.yaml"
+        "); work/split/animals-unreadable.txt lists them all; mend them where they come from, or list them under "
+        f"`leave_out` and {corrected(tmp_path / 'small.yaml')}"
     )
 
 
@@ -252,7 +274,7 @@ def test_many_mistakes_are_counted_and_the_first_ones_named(failure, tmp_path):
     assert failure("flowers", tarred(members)) == (
         f"7 of 9 pictures in the class folders cannot be read: {', '.join(listed[:5])} and 2 more; "
         "work/split/flowers-unreadable.txt lists them all; "
-        f"mend the archive, or leave them out and correct {tmp_path}/small.yaml"
+        f"mend them where they come from, or list them under `leave_out` and {corrected(tmp_path / 'small.yaml')}"
     )
     assert Path("work/split/flowers-unreadable.txt").read_text(encoding="utf-8").splitlines() == listed
 
@@ -268,7 +290,7 @@ def test_counts_that_differ_from_the_manifest(failure, tmp_path):
     assert failure("animals", zipped(members)) == (
         f"the numbers of images differ from {tmp_path}/small.yaml (training dogs: 3 in animals/train/dogs, "
         "2 expected; validation dogs: 2 in animals/validation/dogs, 1 expected); "
-        "correct the manifest or fetch another copy"
+        f"take the right pictures, or {corrected(tmp_path / 'small.yaml')}"
     )
 
 
@@ -287,7 +309,7 @@ def test_images_of_two_classes_are_named(split_archive, capfd):
     split_archive("animals", zipped(members))
     assert capfd.readouterr().err == (
         "warning: raw/archive: 1 images are in another class too, byte for byte: "
-        "animals/train/cats/a.png and animals/train/dogs/b.png; leave out the wrong ones\n"
+        "animals/train/cats/a.png and animals/train/dogs/b.png; list the wrong ones under `leave_out` in the manifest\n"
     )
 
 
@@ -431,7 +453,7 @@ def test_a_header_that_is_a_bomb(failure):
     info = tarfile.TarInfo("animals/x")
     info.pax_headers = {"comment": "x" * 2**21}
     assert failure("animals", tarred([(info, b"")])) == (
-        "is damaged or cut short (a header of 2097664 bytes); fetch or pack it again"
+        f"is damaged or cut short (a header of 2097664 bytes); {archives.AGAIN}"
     )
 
 
@@ -440,7 +462,7 @@ def test_zeros_after_the_end_that_are_a_bomb(failure, monkeypatch):
     archive = tarred(pictures(ANIMALS)) + gzip.compress(bytes(10**6), 1)
     most = 2 * max(6 * 2**16, 100 * len(archive))
     assert failure("animals", archive) == (
-        f"is damaged or cut short (unpacks to more than {most} bytes); fetch or pack it again"
+        f"is damaged or cut short (unpacks to more than {most} bytes); {archives.AGAIN}"
     )
 
 
@@ -457,7 +479,7 @@ def test_zeros_after_the_end_that_are_a_bomb(failure, monkeypatch):
 )
 def test_files_that_are_no_archives(archive, what, failure):
     assert failure("animals", archive) == (
-        f"{what}, not a zip or a tar archive (plain, or compressed by gzip, bzip2 or xz); fetch the archive itself, "
+        f"{what}, not a zip or a tar archive (plain, or compressed by gzip, bzip2 or xz); name the archive itself, "
         "or pack the pictures as one of these"
     )
 
@@ -468,7 +490,7 @@ def test_archives_that_are_cut_short(pack, share, failure):
     archive = pack(pictures(ANIMALS))
     message = failure("animals", archive[: max(4, int(share * len(archive)))])
     assert message.startswith("is damaged or cut short (")
-    assert message.endswith("); fetch or pack it again")
+    assert message.endswith(f"); {archives.AGAIN}")
 
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
@@ -493,4 +515,4 @@ def test_the_archive_stands_alone_in_its_folder(names, small_manifest, write_man
     arguments = ["--source", str(write_manifest(small_manifest)), "--dataset", "animals", "--archive", "raw"]
     with pytest.raises(ThawError) as caught:
         split.main([*arguments, "--images", "images", "--split", "table.csv"])
-    assert str(caught.value) == (f"raw: holds {len(names)} files, not the one downloaded; run `dvc repro download`")
+    assert str(caught.value) == (f"raw: holds {len(names)} files, not the one downloaded; run `dvc repro`")

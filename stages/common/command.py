@@ -1,9 +1,11 @@
 """How a stage's command ends: quietly, or with one line that names the cause and the remedy."""
 
+import errno
 import signal
 import sys
 from collections.abc import Callable
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LONGEST_LINE = 2000  # characters: a message repeats names and values of others, which have no limit
 
 
@@ -46,7 +48,8 @@ def _ended_by(main: Callable[[], None]) -> int | signal.Signals:
         return _told(str(error))
     except OSError as error:  # a full disk, a file that may not be read: what no stage can mend
         cause = error.strerror or one_line(error)
-        return _told(one_line(f"{error.filename or 'a file'}: {cause}; make room or mend it, then run again"))
+        remedy = "make room" if error.errno in NO_ROOM else "see that it is there and may be read and written"
+        return _told(one_line(f"{error.filename or 'a file'}: {cause}; {remedy}, then run again"))
     except KeyboardInterrupt:
         return signal.SIGINT
     except _Terminated:

@@ -49,20 +49,22 @@ def _check_local(params: Params, name: str, place: Path, inputs: Manifest) -> No
         raise ThawError(f"{PARAMS_FILE}: local: '{name}' stands under downloads too; take it out of one of them")
     paths = [each.path_from(inputs.path) for each in inputs.download(name).copies]
     if not any(path and path.resolve() == place.resolve() for path in paths):
+        here = " or ".join(str(path) for path in paths if path) or "nowhere on this machine"
         raise ThawError(
-            f"{PARAMS_FILE}: local: '{name}' is {place}, but {inputs.path} has no copy with this path; "
-            f"make local.{name} and downloads.{name} there the same place"
+            f"{PARAMS_FILE}: local: '{name}' is {place}, but in {inputs.path} it is {here}; write that, or correct "
+            f"downloads.{name} there"
         )
 
 
 def check_watched(params: Params, name: str, inputs: Manifest) -> None:
     """Raise ThawError where a copy on this machine could change without anyone noticing."""
     for each in inputs.download(name).copies:
-        if name not in params.local and each.path is not None and each.sha256 is None:
+        place = each.path_from(inputs.path)
+        if name not in params.local and place and each.sha256 is None:
             raise ThawError(
-                f"{PARAMS_FILE}: downloads: '{name}' is {each.path} on this machine, which may change; so that DVC "
-                f"looks whether it did, write `local: {{{name}: {each.path_from(inputs.path)}}}` and take it out of "
-                f"downloads, or give its sha256 in {inputs.path}"
+                f"{PARAMS_FILE}: downloads: '{name}' is {each.path or each.address} on this machine, which may change; "
+                f"so that DVC looks whether it did, write `local: {{{name}: {place}}}` and take it out of downloads, "
+                f"or give its sha256 in {inputs.path}"
             )
 
 
@@ -72,9 +74,10 @@ def _check_dataset(params: Params, name: str, inputs: Manifest) -> None:
     images = dataset.training_images()
     if params.repeats is not None:
         if repeats > (folds or 0):
+            remedy = "lower it" if folds else "give `seeds` in its place"
             raise ThawError(
                 f"{PARAMS_FILE}: repeats: {repeats} of '{name}', but {inputs.path} divides it into {folds or 'no'} "
-                f"folds; lower it, or set datasets.{name}.split.folds there"
+                f"folds; {remedy}, or set datasets.{name}.split.folds there"
             )
         images = dataset.all_images() * (folds - 1) // folds
     if params.batch_size > images:

@@ -7,7 +7,6 @@ The locks are the system's (flock, or Windows's own). Where it has none, they ar
 one of a process that is no longer there counts for nothing.
 """
 
-import errno
 import hashlib
 import os
 import shutil
@@ -17,13 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from stages.common.command import ThawError
+from stages.common.command import NO_ROOM, ThawError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that the system has no locks, which a user can do nothing about
     from filelock import FileLock, Timeout, UnixFileLock
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -98,7 +95,7 @@ def only_file(folder: Path) -> Path:
     """The one file that the `download` stage put into `folder`; raises ThawError where there is not one."""
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     if len(found) != 1:
-        raise ThawError(f"{folder}: holds {len(found)} files, not the one downloaded; run `dvc repro download`")
+        raise ThawError(f"{folder}: holds {len(found)} files, not the one downloaded; run `dvc repro`")
     return found[0]
 
 

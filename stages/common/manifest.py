@@ -4,6 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, NamedTuple, TypeVar
@@ -51,8 +52,13 @@ def _file_name(name: str) -> str:
     return name
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
+def _spelt_out(text: str) -> bool:
+    """Whether all of a text can be seen: people have folders with a no-break or an ideographic space in the name."""
+    return all(each.isprintable() or unicodedata.category(each) == "Zs" for each in text)
+
+
+def _line(text: str) -> str:
+    if not _spelt_out(text):
         raise ValueError("must be a text of one line, without control characters")
     return text
 
@@ -65,11 +71,6 @@ def _way(text: str) -> str:
     if len(text.encode()) > LONGEST_PATH or max(len(part.encode()) for part in parts) > LONGEST_NAME:
         raise ValueError(f"must have at most {LONGEST_PATH} bytes, {LONGEST_NAME} between two '/'")
     return text
-
-
-def _spelt_out(text: str) -> bool:
-    """Whether all of a text can be seen: people have folders with a no-break or an ideographic space in the name."""
-    return all(each.isprintable() or unicodedata.category(each) == "Zs" for each in text)
 
 
 def _folder(text: str) -> str:
@@ -87,6 +88,12 @@ def _backbone(name: str) -> str:
     return name
 
 
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", text) or len(text) > LONGEST_NAME:
+        raise ValueError(f"must be a name of letters A to Z, digits, '_' and '-', at most {LONGEST_NAME} of them")
+    return text
+
+
 def _scalar(value: object) -> object:
     if not isinstance(value, str | int | float | bool):
         raise ValueError("must be a number, a text, true or false")
@@ -94,15 +101,15 @@ def _scalar(value: object) -> object:
 
 
 def _text(value: object) -> object:
-    """YAML takes yes for true and 2020 for a number."""
-    if isinstance(value, bool | int | float):
+    """YAML takes yes for true, 2020 for a number, 2020-01-01 for a date and null for nothing."""
+    if value is None or isinstance(value, bool | int | float | date):
         raise ValueError("must be a text; put it in quotes, as 'yes' or '2020'")
     return value
 
 
-Title = Annotated[str, BeforeValidator(_text), Field(min_length=1), AfterValidator(_printable)]
+Title = Annotated[str, BeforeValidator(_text), Field(min_length=1), AfterValidator(_line)]
 # Names become names of folders, stages and variants.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=LONGEST_NAME)]
+Name = Annotated[str, AfterValidator(_name)]
 Folder = Annotated[str, BeforeValidator(_text), AfterValidator(_folder)]
 ImageCount = Annotated[int, Field(ge=1, le=10**9)]  # at most: so that a share of it is a number
 ClassCounts = dict[Annotated[str, BeforeValidator(_text)], ImageCount]
@@ -120,8 +127,11 @@ class Copy(Section):
     note: str | None = None  # what a reader of results must know of this copy
 
     def path_from(self, manifest: Path) -> Path | None:
-        """Where on this machine a copy with a path lies, by the manifest's file."""
-        return None if self.path is None else manifest.parent / Path(self.path).expanduser()
+        """Where on this machine a copy lies, by the manifest's file; None for one that lies elsewhere."""
+        if self.path is not None:
+            return manifest.parent / Path(self.path).expanduser()
+        parts = urlsplit(self.address or "")
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
     @property
     def file_name(self) -> str:
@@ -369,6 +379,11 @@ class Manifest(Section):
             if name not in self.downloads:
                 raise ValueError(f"downloads: '{name}' is missing; known are {_listed(self.downloads)}")
         return self
+
+
+def corrected(source: Path) -> str:
+    """How to bring the manifest `source` to what there is now, as the end of a sentence."""
+    return f"correct {source} (`python -m stages.adopt --update {source.stem}` does so if adopt wrote it)"
 
 
 def load(path: Path) -> Manifest:

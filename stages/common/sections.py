@@ -12,6 +12,9 @@ import yaml
 
 from stages.common.command import ThawError, one_line
 
+YAML_TAGS = "tag:yaml.org,2002:"
+MERGE = f"{YAML_TAGS}merge"
+
 
 class Section(pydantic.BaseModel):
     """A mapping of a YAML file: every key known, every value of the declared type, nothing changed later."""
@@ -22,7 +25,8 @@ class Section(pydantic.BaseModel):
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, which refuses a key that stands twice: it would silently take the last one.
 
-    It also takes `1e-05`, as DVC writes it, for the number it is in YAML 1.2.
+    A key is the text that stands there, also `yes`, `0` or `2020`, as classes are called. `1e-05`, as DVC writes it, is
+    the number that it is in YAML 1.2.
     """
 
     def compose_scalar_node(self, anchor: str | None) -> yaml.ScalarNode:
@@ -38,6 +42,8 @@ class _Loader(yaml.SafeLoader):
             if key.value in lines:
                 raise yaml.YAMLError(f"the key {key.value!r} stands in line {lines[key.value]} and in {line}")
             lines[key.value] = line
+            if key.tag.startswith(YAML_TAGS) and key.tag != MERGE:
+                key.tag = f"{YAML_TAGS}str"
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -56,7 +62,7 @@ class _Dumper(yaml.SafeDumper):
 
 for each in (_Loader, _Dumper):
     each.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+        f"{YAML_TAGS}float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
     )
 
 SectionType = TypeVar("SectionType", bound=Section)

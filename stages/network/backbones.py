@@ -11,6 +11,8 @@ from stages.common.manifest import Backbone
 from stages.network.keras_quietly import keras
 
 Preprocessing = Callable[[keras.KerasTensor], keras.KerasTensor]
+# DVC takes what it has downloaded for done.
+AGAIN = "correct the download `weights` in the manifest, or fetch it again: `dvc repro --force download@weights`"
 LayerPlace = int | float | str
 """A layer by its index, by its name, or by the share of the layers below it."""
 
@@ -22,7 +24,7 @@ def load(spec: Backbone, weights: Path) -> keras.Model:
     it as the manifest says, or the weights do not fit.
     """
     if not h5py.is_hdf5(weights):  # of Keras's other formats, one may hold code
-        raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} (no HDF5 file); fetch them again")
+        raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} (no HDF5 file); {AGAIN}")
     network = _built(spec)
     try:
         network.load_weights(str(weights))
@@ -30,7 +32,7 @@ def load(spec: Backbone, weights: Path) -> keras.Model:
         cause = one_line(error)
         # Keras says so of whole files whose layers are another network's: to fetch such a file again mends nothing.
         other = "mismatch" in cause
-        remedy = "correct `backbone` in the manifest, or its download `weights`" if other else "fetch them again"
+        remedy = "correct `backbone` in the manifest, or its download `weights`" if other else AGAIN
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); {remedy}") from None
     return network
 

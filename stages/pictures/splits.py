@@ -66,7 +66,9 @@ def _check(assigned: Mapping[str, int], labels: Mapping[str, int], number: int, 
     """Raise ThawError naming `key` where a fold is empty, or the others hold no picture of some class."""
     for fold in range(1, number + 1):
         if fold not in assigned.values():
-            raise ThawError(f"{key}: leaves fold {fold} of {len(labels)} images empty; ask for larger parts")
+            raise ThawError(
+                f"{key}: leaves fold {fold} of {len(labels)} images empty; ask for fewer folds or a larger share"
+            )
         trained = {labels[path] for path, other in assigned.items() if other != fold}
         if missing := sorted(set(labels.values()) - trained):
             raise ThawError(
@@ -90,7 +92,9 @@ def _grouped(labels: Mapping[str, int], split: Folded, number: int, key: str) ->
             warnings.simplefilter("ignore")  # of a class that not every fold can have
             held_out = [rows for _, rows in folds.split(paths, classes, groups)]
     except ValueError as error:
-        raise ThawError(f"{key}: the groups cannot be divided so ({error}); ask for larger parts") from None
+        raise ThawError(
+            f"{key}: the groups cannot be divided so ({error}); ask for fewer folds or a larger share"
+        ) from None
     assigned = {paths[row]: fold for fold, rows in enumerate(held_out, start=1) for row in rows}
     _check(assigned, labels, number, key)
     return assigned

@@ -34,6 +34,9 @@ MEMBERS_WHATEVER_THE_SIZE = 100_000
 ARCHIVED_BYTES_PER_MEMBER = 20  # its name and what is said of it take more
 LONGEST_CHAIN = 10  # of links that lead to links
 
+# DVC takes what it has downloaded for done.
+AGAIN = "pack it again, or fetch it again: `dvc repro --force download@NAME`"
+
 # What Python's readers raise on damaged archives, besides an OSError without a cause in the file system.
 DAMAGE = (
     zipfile.BadZipFile,
@@ -254,4 +257,4 @@ def _damage_named(archive: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         cause = one_line(error)
-        raise ThawError(f"{archive}: is damaged or cut short ({cause}); fetch or pack it again") from None
+        raise ThawError(f"{archive}: is damaged or cut short ({cause}); {AGAIN}") from None

@@ -42,22 +42,22 @@ def _remedy(source: Path, dataset: DrawnDataset | ShippedDataset, contents: Surv
 
 
 def _fitting_names(dataset: DrawnDataset | ShippedDataset, folders: set[PurePosixPath]) -> str | None:
-    """The keys that would name folders of the archive which differ in case or in what they lie in; None without any."""
+    """The keys that name folders of the archive which differ in case, spaces or what they lie in; None without any."""
     if isinstance(dataset, DrawnDataset):
         roots = {"folder": dataset.split.folder}
     else:
         roots = {"training": dataset.split.training, "validation": dataset.split.validation}
-    by_name = {str(folder).casefold(): folder for folder in folders}
+    by_name = {_loosely(folder): folder for folder in folders}
     chosen: dict[str, PurePosixPath] = {}
     classes: dict[str, str] = {}
     for key, wanted in roots.items():
         options = [root for root in folders if all(_inside(root, leaf, by_name) for leaf in dataset.classes.values())]
         if not options:
             return None
-        name = composed(PurePosixPath(wanted)).name.casefold()
-        chosen[key] = min(options, key=lambda root: (root.name.casefold() != name, len(root.parts), root))
+        name = _loosely(PurePosixPath(PurePosixPath(wanted).name))
+        chosen[key] = min(options, key=lambda root: (_loosely(PurePosixPath(root.name)) != name, len(root.parts), root))
         for title, leaf in dataset.classes.items():
-            classes[title] = str(by_name[_path(chosen[key], leaf)].relative_to(chosen[key]))
+            classes[title] = str(by_name[_loosely(chosen[key] / leaf)].relative_to(chosen[key]))
     if len(set(chosen.values())) < len(roots):
         return None
     if any(root / leaf not in folders for root in chosen.values() for leaf in classes.values()):
@@ -67,16 +67,22 @@ def _fitting_names(dataset: DrawnDataset | ShippedDataset, folders: set[PurePosi
 
 
 def _yaml(value: str | dict[str, str]) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=LONGEST_LINE).split("\n")[0]
+    """In one line that can be copied: what would not be seen in it stands in YAML's own words."""
+    texts = [
+        yaml.safe_dump(value, default_flow_style=True, allow_unicode=unicode, width=LONGEST_LINE).split("\n")[0]
+        for unicode in (True, False)
+    ]
+    return texts[0] if texts[0].isprintable() else texts[1]
 
 
 def _inside(root: PurePosixPath, leaf: str, by_name: dict[str, PurePosixPath]) -> bool:
-    folder = by_name.get(_path(root, leaf))
+    folder = by_name.get(_loosely(root / leaf))
     return folder is not None and folder != root and root in folder.parents
 
 
-def _path(root: PurePosixPath, leaf: str) -> str:
-    return str(composed(root / leaf)).casefold()
+def _loosely(path: PurePosixPath) -> str:
+    """The path as a hasty eye sees it: without the case of letters, and all spaces the same."""
+    return "/".join(" ".join(part.split()) for part in composed(path).parts).casefold()
 
 
 def _named(folder: PurePosixPath) -> str:

@@ -56,19 +56,15 @@ def members(archive: Path, most_bytes: int) -> Iterator[tuple[Entry, Open]]:
         return _listed_members(archive)
     with archive.open("rb") as file:
         head = file.read(tarfile.BLOCKSIZE)
-    if head.startswith(b"\x1f\x8b"):
-        return _unpacked_tar(archive, partial(gzip.open, archive), "gzip", most_bytes)
-    if head.startswith(b"BZh"):
-        return _unpacked_tar(archive, partial(bz2.open, archive), "bzip2", most_bytes)
-    if head.startswith(b"\xfd7zXZ\0"):
-        return _unpacked_tar(archive, partial(_Xz, archive), "xz", most_bytes)
-    if _begins_tar(head):
+    if packer := packer_of(head):
+        return _unpacked_tar(archive, partial(PACKERS[packer], archive), packer, most_bytes)
+    if begins_tar(head):
         return _unpacked_tar(archive, partial(archive.open, "rb"), "", most_bytes)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) or (head.startswith(b"MZ") and zipfile.is_zipfile(archive)):
         return _zip_members(archive)
     raise ThawError(
         f"{archive}: {_what(head)}, not a zip or a tar archive (plain, or compressed by gzip, bzip2 or xz); "
-        "fetch the archive itself, or pack the pictures as one of these"
+        "name the archive itself, or pack the pictures as one of these"
     )
 
 
@@ -134,7 +130,7 @@ def _unpacked_tar(
 ) -> Iterator[tuple[Entry, Open]]:
     if packer:
         with unpacked() as stream:
-            if not _begins_tar(stream.read(tarfile.BLOCKSIZE)):
+            if not begins_tar(stream.read(tarfile.BLOCKSIZE)):
                 raise ThawError(
                     f"{archive}: is compressed by {packer}, but holds no tar archive; pack the class folders as "
                     "zip or .tar.gz"
@@ -151,7 +147,14 @@ def _unpacked_tar(
                 raise tarfile.ReadError("data after its end")
 
 
-def _begins_tar(head: bytes) -> bool:
+def packer_of(head: bytes) -> str | None:
+    """The name in PACKERS of what has compressed a file that begins with `head`."""
+    starts = {"gzip": b"\x1f\x8b", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0"}
+    return next((packer for packer, start in starts.items() if head.startswith(start)), None)
+
+
+def begins_tar(head: bytes) -> bool:
+    """Whether `head`, the first block of a file, is that of a tar archive."""
     try:
         tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
     except tarfile.EOFHeaderError:  # a tar without a member
@@ -241,3 +244,7 @@ class _Xz:
             self._packed = b""
             if data:
                 return data
+
+
+PACKERS: dict[str, Callable[[Path], IO[bytes]]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": _Xz}
+"""What reads a compressed file, by the packer's name."""

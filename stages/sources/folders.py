@@ -31,7 +31,13 @@ def pictures(folder: Path) -> Files:
 
 def paths(folder: Path) -> list[Path]:
     """Every picture below `folder`, by name or content; hidden files and what systems leave behind are none."""
-    return sorted(path for path in _walk(folder) if is_named_as_picture(path.name) or _begins_as_picture(path))
+    files = (path for path in _walk(folder) if not is_junk(PurePosixPath(path.name)))
+    return sorted(path for path in files if is_named_as_picture(path.name) or _begins_as_picture(path))
+
+
+def passed_over(folder: Path, listed: Files) -> list[str]:
+    """The paths of the other files below `folder`, but for those in hidden folders and in systems' own."""
+    return sorted({path.relative_to(folder).as_posix() for path in _walk(folder)} - listed.keys())
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -43,7 +49,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             continue
         entered.add(real)
         subfolders[:] = [name for name in subfolders if not is_junk(PurePosixPath(name))]
-        yield from (path for name in names if not is_junk(PurePosixPath(name)) and (path := Path(at, name)).is_file())
+        yield from (path for name in names if (path := Path(at, name)).is_file())
 
 
 def _begins_as_picture(path: Path) -> bool:
