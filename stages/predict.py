@@ -27,6 +27,8 @@ MODEL = "best.keras"  # as the stage `train` writes it
 NAMED = ("class", "second", "third")  # as many of the likeliest classes as there are
 AT_ONCE = 32  # pictures in a batch
 DECIMALS = 4
+# What Keras and TensorFlow import wherever it is installed: a third of the start, and nothing that predicts.
+NOT_NEEDED = ("sklearn", "matplotlib", "jax")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ranks = NAMED[: len(names)]
     writer.writerow(["file", *(column for rank in ranks for column in (rank, _column(rank)))])
     if paths:
+        for package in NOT_NEEDED:
+            if package != os.environ.get("KERAS_BACKEND"):
+                sys.modules.setdefault(package, None)  # as if it were not installed
         predict = keras_file.predict(file.loaded())
         for batch in _batches(_decoded(paths, size, failures)):
             read, pixels = zip(*batch, strict=True)
