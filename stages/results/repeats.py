@@ -92,10 +92,9 @@ def write_logits(repeats: Mapping[int, Validation], folder: Path) -> None:
 
 def mean_history(epochs: pd.DataFrame) -> pd.DataFrame:
     """The means over the repeats, one row an epoch; where they differ, the phase is that of most."""
-    by_epoch = epochs.drop(columns="repeat").groupby("epoch", sort=False)
-    phases = by_epoch["phase"].agg(lambda phase: phase.mode().iloc[-1])
+    by_epoch = epochs.drop(columns="repeat").assign(fine=epochs["phase"] == "fine").groupby("epoch", sort=False)
     means = by_epoch.mean(numeric_only=True)
-    means.insert(0, "phase", phases)
+    means.insert(0, "phase", np.where(means.pop("fine") > 0.5, "fine", "transfer"))
     return means.reset_index()
 
 
