@@ -24,6 +24,7 @@ $(VENV)/ready: requirements.txt $(if $(SOUND),,anew)
 		'TensorFlow is made; install one, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; })
 	$(if $(SOUND),,$(PYTHON) -m venv --clear $(VENV))
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(VENV)/bin/python -m stages.plots_page
 	touch $@
 
 # `dvc repro` needs a git repository; experiments need one that is the user's, and a name to commit by.
@@ -47,7 +48,7 @@ BESIDE = dvc --wait-for-lock repro --single-item
 LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2-
 
 # Data sets are prepared side by side, then variants trained; `dvc repro` alone takes one by one.
-repro: leftovers  ## run the study: download, split, features, transfer, train, trial, summarize, costs, figures, report
+repro: leftovers  ## run the study: download, split, features, transfer, train, trial, summarize, costs, figures, report, export
 	dvc stage list --name-only | grep -E '^(download|local)@' | xargs -r dvc repro
 	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(BESIDE) split@% features@% transfer@%
 	dvc repro --dry train trial | sed -nE "s/^Running stage '(train@[^']*|trial)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) %

@@ -185,6 +185,8 @@ def _update(name: str) -> None:
     wishes = Wishes(drawn.validation_share if drawn else 0.2, old.split.seed, old.split.group)
     text = target.read_text(encoding="utf-8")
     dataset = _dataset(old.title, taken.shown, _without(found, _by_hand(old.leave_out)), wishes)
+    if old.licence:
+        dataset["licence"] = old.licence
     written = sections.value(text)
     written["datasets"][name], written["downloads"][name] = dataset, {"copies": [taken.copy]}
     _tell(found, name)

@@ -8,7 +8,7 @@ import csv
 import glob
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -17,18 +17,18 @@ import numpy as np
 
 from stages.common import params, tables
 from stages.common.command import ThawError, one_line, run
+from stages.formats import keras_file
 from stages.pictures.inspection import look
 from stages.pictures.parts import resized
 from stages.sources import folders
 
 MODELS, METRICS = Path("models"), Path("metrics")
-MODEL, CLASSES = "best.keras", "classes.json"  # as the stage `train` writes them
+MODEL = "best.keras"  # as the stage `train` writes it
 NAMED = ("class", "second", "third")  # as many of the likeliest classes as there are
 AT_ONCE = 32  # pictures in a batch
 DECIMALS = 4
-
-Predict = Callable[[np.ndarray], np.ndarray]
-"""Pixels, float32 (n, size, size, 3), to logits, float32 (n, 1) for two classes or (n, classes)."""
+# What Keras and TensorFlow import wherever it is installed: a third of the start, and nothing that predicts.
+NOT_NEEDED = ("sklearn", "matplotlib", "jax")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,18 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     model_file = options.model or _best_model()
-    told = _told(model_file)
-    names, size = told["classes"], told["image_size"]
+    file = keras_file.read(model_file)
+    names, size = file.classes, file.image_size
     failures: list[str] = []
     paths = list(_paths(options.pictures, failures))
     writer = csv.writer(sys.stdout, lineterminator="\n")
     ranks = NAMED[: len(names)]
     writer.writerow(["file", *(column for rank in ranks for column in (rank, _column(rank)))])
     if paths:
-        predict = _loaded(model_file, size, len(names))
+        for package in NOT_NEEDED:
+            if package != os.environ.get("KERAS_BACKEND"):
+                sys.modules.setdefault(package, None)  # as if it were not installed
+        predict = keras_file.predict(file.loaded())
         for batch in _batches(_decoded(paths, size, failures)):
             read, pixels = zip(*batch, strict=True)
-            for path, likely in zip(read, _probabilities(predict, np.stack(pixels)), strict=True):
+            for path, likely in zip(read, predict(np.stack(pixels).astype(np.float32)), strict=True):
                 order = np.argsort(-likely, kind="stable")[: len(ranks)]
                 row = [cell for label in order for cell in (names[label], f"{likely[label]:.{DECIMALS}f}")]
                 writer.writerow([path, *row])
@@ -81,19 +84,6 @@ def _best_model() -> Path:
     best = min(losses, key=lambda path: losses[path])
     print(f"model: {best}", file=sys.stderr)
     return best
-
-
-def _told(model: Path) -> dict:
-    """The names of the classes and the image size of a model, which stand beside it."""
-    if not model.is_file():
-        raise ThawError(f"{model}: no such model; name a .keras file that `dvc repro` has trained")
-    beside = model.with_name(CLASSES)
-    if not beside.exists():
-        raise ThawError(f"{beside}: no such file; copy it from where the model was trained, to lie beside {model.name}")
-    told = tables.read_json(beside)
-    if not isinstance(told.get("classes"), list) or not isinstance(told.get("image_size"), int):
-        raise ThawError(f"{beside}: names no classes and image_size; copy it again from where the model was trained")
-    return told
 
 
 def _paths(named: Iterable[str], failures: list[str]) -> Iterator[Path]:
@@ -135,29 +125,6 @@ def _pixels(path: Path, size: int) -> np.ndarray | str:
 def _batches(pictures: Iterator[tuple[Path, np.ndarray]]) -> Iterator[list[tuple[Path, np.ndarray]]]:
     while batch := list(islice(pictures, AT_ONCE)):
         yield batch
-
-
-def _loaded(path: Path, size: int, classes: int) -> Predict:
-    from stages.network.keras_quietly import keras  # takes seconds, and a mistake above is told before
-
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # zipfile, h5py and Keras raise whatever damaged bytes lead them to
-        raise ThawError(f"{path}: cannot be loaded ({one_line(error)}); train it again: `dvc repro`") from None
-    shapes = (model.input_shape[1:], model.output_shape[1:])
-    if shapes != ((size, size, 3), (1 if classes == 2 else classes,)):
-        raise ThawError(f"{path}: takes and gives {shapes}, not what {CLASSES} beside it says; train it again")
-    # Called as it is: to trace it takes longer than a hundred pictures.
-    return lambda pixels: keras.ops.convert_to_numpy(model(pixels, training=False))
-
-
-def _probabilities(predict: Predict, pixels: np.ndarray) -> np.ndarray:
-    """Of each class, float64 (n, classes), of pixels (n, size, size, 3)."""
-    logits = np.asarray(predict(pixels.astype(np.float32)), np.float64)
-    if logits.shape[1] == 1:
-        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-    likely = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return likely / likely.sum(axis=1, keepdims=True)
 
 
 if __name__ == "__main__":

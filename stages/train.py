@@ -37,10 +37,17 @@ def main() -> None:
     models.use_threads(read.params.threads)
     fingerprint = tables.read_json(arguments.features)["fingerprint"]
     runs, saved = {}, None
-    for repeat in read.params.repeats_of(schedule.dataset):
-        runs[repeat.number], networks = trained(read, schedule, fingerprint, repeat, arguments)
-        saved = saved or networks  # the first repeat's are saved; the others' would only fill memory
-    _write(arguments, read, schedule, runs, saved)
+    with files.put_back_on_failure(arguments.history):  # it is in git, and written while training runs
+        for repeat in read.params.repeats_of(schedule.dataset):
+            show = partial(_show, arguments.history, runs, repeat.number)
+            runs[repeat.number], networks = trained(read, schedule, fingerprint, repeat, arguments, show)
+            saved = saved or networks  # the first repeat's are saved; the others' would only fill memory
+        _write(arguments, read, schedule, runs, saved)
+
+
+def _show(path: Path, runs: dict[int, "Run"], running: int, rows: list[Row]) -> None:
+    """Write the history so far, of the repeats that have run and of the one that runs, for whoever watches it."""
+    repeats.write_history({number: each.rows for number, each in runs.items()} | {running: rows}, path)
 
 
 Network = tuple[keras.Model, keras.Model]
@@ -69,10 +76,16 @@ class Run:
 
 
 def trained(
-    read: Inputs, schedule: Schedule, fingerprint: str, repeat: Repeat, folders: argparse.Namespace
+    read: Inputs,
+    schedule: Schedule,
+    fingerprint: str,
+    repeat: Repeat,
+    folders: argparse.Namespace,
+    show: Callable[[list[Row]], None] = lambda rows: None,
 ) -> tuple[Run, Networks]:
     """Run `schedule` as `repeat` says, on from its transfer phase.
 
+    show: called after each fine epoch, with the rows so far.
     folders: `transfer_phase` has what the stage `transfer` wrote; checkpoints go to `transfer_work` and `work`.
     """
     budget = read.params.budget[schedule.dataset]
@@ -89,7 +102,10 @@ def trained(
         numbers = range(thawed.epoch + 1, thawed.epoch + fine + 1)
         state = phase.states[thawed.epoch]
         checkpoint = fine_phase.checkpoint_path(folders.work, fingerprint, numbers, state, data, read.params)
-        ran = fine_phase.train(backbone, head, data, read.params, numbers, checkpoint)
+        before = rows
+        ran = fine_phase.train(
+            backbone, head, data, read.params, numbers, checkpoint, lambda fine: show([*before, *fine])
+        )
         rows, logits = rows + ran.rows, logits + ran.logits
         if _best_epoch(rows) > thawed.epoch:
             best = partial(_in_fine, ran, (backbone, head))
@@ -142,8 +158,8 @@ def _write(
     rows = {number: each.rows for number, each in runs.items()}
     repeats.write_logits({number: each.validation for number, each in runs.items()}, arguments.results)
     repeats.write_seconds(rows, arguments.seconds)
-    epochs = repeats.write_epochs(rows, arguments.results)
-    history.write(repeats.mean_history(epochs).to_dict("records"), arguments.history)
+    repeats.write_epochs(rows, arguments.results)
+    repeats.write_history(rows, arguments.history)
     tables.write_json(_metrics(arguments, read, schedule, runs, saved.last), arguments.metrics)
 
 

@@ -25,6 +25,7 @@ WRITES = {
     "costs": ["out"],
     "figures": ["out"],
     "report": ["out"],
+    "export": ["out", "card"],
 }
 """The options of each stage that name what it writes."""
 

@@ -241,6 +241,16 @@ def report_options(folder: Path, source: Path) -> dict[str, object]:
     }
 
 
+def export_options(folder: Path, source: Path) -> dict[str, object]:
+    return {
+        **_inputs(folder, source),
+        "models": folder / "models",
+        "images": folder / "images",
+        "out": folder / "models" / "export",
+        "card": folder / "models" / "card.md",
+    }
+
+
 def record_options(folder: Path, source: Path) -> dict[str, object]:
     return {**_pages_options(folder, source), "raw": folder / "raw", "out": folder / "docs" / "paper"}
 

@@ -170,6 +170,17 @@ def test_what_is_not_told_apart_is_not_called_good_enough():
     assert told[2].endswith("Elsewhere the same cost buys 0.450 (0.450 to 0.450) at best, with 2 + 1: cannot tell.")
 
 
+@pytest.mark.parametrize(
+    ("cheap", "chosen"),
+    [(alike([0.9, 0.8, 0.405]), "d-2-1"), ([[0.9, 0.8, 0.3], [0.9, 0.8, 0.5], [0.9, 0.8, 0.42]], "d-0-3")],
+    ids=["good enough", "not shown to be"],
+)
+def test_the_schedule_to_run_to_its_end_is_the_cheapest_good_enough_or_else_the_best(cheap, chosen):
+    made = study(variant("d-2-1", val_loss=cheap), variant("d-0-3", val_loss=alike([0.9, 0.8, 0.4])))
+    stop = recommendation.recommended(made, recommendation.multiply_adds(made))["d"]
+    assert (stop.variant.name, stop.epoch) == (chosen, 3)
+
+
 def test_nothing_is_chosen_that_something_cheaper_beats_or_equals():
     # 2-1 is the cheapest end within the margin; for less than it costs, 0-3 is better after its first epoch.
     cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.405]))

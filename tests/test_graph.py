@@ -31,7 +31,7 @@ GRID = {
     "cats_dogs": [(30, 1), (20, 11), (10, 21), (0, 31)],
     "roses_tulips": [(50, 1), (40, 11), (30, 21), (20, 31), (10, 41), (0, 51)],
 }  # the paper's
-TABLES = ["summarize", "costs", "figures", "report"]  # what reads all variants, in DVC's order
+TABLES = ["summarize", "costs", "figures", "report", "export"]  # what reads all variants, in DVC's order
 FEW = ["roses_tulips-40-11-moving", "roses_tulips-0-51"]
 
 
@@ -204,13 +204,14 @@ def test_variants_train_side_by_side(study):
     {
         "common": ["download", "split", "features", "transfer", "train", "trial", *TABLES],
         "sources": ["download", "split"],
-        "pictures": ["download", "split", "features", "transfer", "train", "trial", "report"],
-        "network": ["features", "transfer", "train", "trial"],
+        "pictures": ["download", "split", "features", "transfer", "train", "trial", "report", "export"],
+        "network": ["features", "transfer", "train", "trial", "export"],
         "training": ["transfer", "train", "trial"],
         "results": ["transfer", "train", "trial", *TABLES],
         "study": TABLES,
         "drawing": ["costs", "figures"],
-        "pages": ["report"],
+        "pages": ["report", "export"],
+        "formats": ["export"],
         "cluster": [],
     }.items(),
 )
@@ -489,6 +490,7 @@ def test_workers_are_told_what_a_stage_reads(tmp_path):
             sorted([*splits, *trained, *transfers, "summarize", "costs", "figures"]),
             sorted([*images, *results]),
         ),
+        "export": (sorted([*splits, *trained, *transfers]), sorted([*images, *results])),
     }
     variant = tasks["train@roses_tulips-20-31"]
     assert sorted(variant.after) == ["download@weights", "features@roses_tulips", "split@roses_tulips", transfers[1]]

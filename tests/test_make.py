@@ -28,7 +28,8 @@ Make = Callable[..., subprocess.CompletedProcess]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with the Makefile and nothing to install."""
-    (tmp_path / "thaw").mkdir()
+    (tmp_path / "thaw/stages").mkdir(parents=True)
+    (tmp_path / "thaw/stages/plots_page.py").touch()
     shutil.copy(MAKEFILE, tmp_path / "thaw")
     (tmp_path / "thaw/requirements.txt").touch()
     return tmp_path / "thaw"

@@ -34,6 +34,7 @@ fine:
   precision: float32, batch_norm: batch, unfreezing: at_once, layer_decay: 1.0, warm_up_epochs: 0, groups: 4,
   epochs_a_group: 2}
 statistics: {confidence: 0.95, margin: {loss: 0.01, accuracy: 0.005, epochs: 1}, resamples: 2000, seed: 1}
+export: {quantised: false}
 """
 ABSENT = object()
 
@@ -218,7 +219,7 @@ def test_a_mistake_gives_one_line_with_file_and_key(changed, key, value, message
         ("", "must be a mapping of keys"),
         ("- 1\n- 2\n", "must be a mapping of keys"),
         ("seeds: !!python/object/apply:os.getcwd []", "cannot be read as YAML (could not determine a constructor"),
-        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 7 and in 25); mend the file"),
+        (GOOD + "seeds: [2]\n", "cannot be read as YAML (the key 'seeds' stands in line 7 and in 26); mend the file"),
         (
             GOOD.replace("transfer: 0, fine: 3", "transfer: 0, fine: 3, fine: 4"),
             "cannot be read as YAML (the key 'fine' stands in line 6 and in 6); mend the file",

@@ -22,7 +22,8 @@ def validation(logits=LOGITS, labels=(1, 0), images=("a/1.png", "b/ü.png")):
 
 
 def test_epochs_are_written_without_what_differs_from_run_to_run(tmp_path):
-    epochs = repeats.write_epochs(RUNS, tmp_path)
+    repeats.write_epochs(RUNS, tmp_path)
+    epochs = repeats.read_epochs(tmp_path)
     assert (tmp_path / "epochs.csv").read_text().splitlines() == [
         "repeat,epoch,phase,accuracy,loss,val_accuracy,val_loss",
         "1,1,fine,0.5,1.0,0.25,2.0",

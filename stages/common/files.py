@@ -63,6 +63,21 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def put_back_on_failure(path: Path) -> Iterator[None]:
+    """Give the file `path` its content of before, or none, where an exception passes through."""
+    before = path.read_bytes() if path.exists() else None
+    try:
+        yield
+    except BaseException:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            with written_whole(path) as beside:
+                beside.write_bytes(before)
+        raise
+
+
+@contextmanager
 def locked(lock: Path) -> Iterator[None]:
     """Hold the file `lock`, which is there only meanwhile; waits, and says so, while another process holds it."""
     lock.parent.mkdir(parents=True, exist_ok=True)

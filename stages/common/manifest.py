@@ -193,6 +193,7 @@ class Dataset(Section):
     title: Title
     classes: dict[Title, Folder]
     limits: Limits = Limits()
+    licence: Title | None = None  # of the pictures, for the model's card
     leave_out: dict[Folder, Title] = Field(default_factory=dict)  # pictures that no part has, by path, and why
 
     def places(self) -> list[Place]:

@@ -130,6 +130,12 @@ class Statistics(Section):
     seed: Seed
 
 
+class Export(Section):
+    """What `export` writes beside the model in float32."""
+
+    quantised: bool
+
+
 class Repeat(NamedTuple):
     """One of the times that a variant runs: what decides its draws, and which pictures validate it.
 
@@ -166,6 +172,7 @@ class Params(Section):
     sweep: Sweep
     fine: Fine
     statistics: Statistics
+    export: Export
 
     @field_validator("seeds")
     @classmethod

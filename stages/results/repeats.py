@@ -59,11 +59,14 @@ class Validation:
         return self.log_probabilities().argmax(axis=-1) == self.labels
 
 
-def write_epochs(runs: Mapping[int, Rows], folder: Path) -> pd.DataFrame:
-    """Write the epochs of all repeats, `runs` by their number, without their seconds; returns them."""
-    table = _by_repeat(runs).drop(columns=list(_SECONDS), errors="ignore").round(tables.DECIMALS)
-    tables.write_table(table, folder / EPOCHS_FILE)
-    return table
+def write_epochs(runs: Mapping[int, Rows], folder: Path) -> None:
+    """Write the epochs of all repeats, `runs` by their number, without their seconds."""
+    tables.write_table(_epochs(runs), folder / EPOCHS_FILE)
+
+
+def write_history(runs: Mapping[int, Rows], path: Path) -> None:
+    """Write a history of all repeats, `runs` by their number: of each epoch the mean of those that have got there."""
+    history.write(mean_history(_epochs(runs)).to_dict("records"), path)
 
 
 def write_seconds(runs: Mapping[int, Rows], path: Path) -> None:
@@ -89,10 +92,9 @@ def write_logits(repeats: Mapping[int, Validation], folder: Path) -> None:
 
 def mean_history(epochs: pd.DataFrame) -> pd.DataFrame:
     """The means over the repeats, one row an epoch; where they differ, the phase is that of most."""
-    by_epoch = epochs.drop(columns="repeat").groupby("epoch", sort=False)
-    phases = by_epoch["phase"].agg(lambda phase: phase.mode().iloc[-1])
+    by_epoch = epochs.drop(columns="repeat").assign(fine=epochs["phase"] == "fine").groupby("epoch", sort=False)
     means = by_epoch.mean(numeric_only=True)
-    means.insert(0, "phase", phases)
+    means.insert(0, "phase", np.where(means.pop("fine") > 0.5, "fine", "transfer"))
     return means.reset_index()
 
 
@@ -156,6 +158,10 @@ def _final(number: int, told: Validation) -> pd.DataFrame:
             "loss": last.losses()[0],
         }
     )
+
+
+def _epochs(runs: Mapping[int, Rows]) -> pd.DataFrame:
+    return _by_repeat(runs).drop(columns=list(_SECONDS), errors="ignore").round(tables.DECIMALS)
 
 
 def _by_repeat(runs: Mapping[int, Rows]) -> pd.DataFrame:

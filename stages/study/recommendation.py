@@ -77,11 +77,29 @@ def for_budget(study: Study, paid: Paid, budget: str = "multiply_adds") -> dict[
     }
 
 
-def _sentences(study: Study, members: Sequence[Variant], paid: Paid, budget: str) -> list[str]:
+def recommended(study: Study, paid: Paid) -> dict[str, Stop]:
+    """By data set, of all arms together, the schedule to run to its end.
+
+    The cheapest that is shown to be good enough; where none is, the one with the lowest loss.
+    """
+    members = {dataset: list(arms.values())[-1] for dataset, arms in study.arms().items()}
+    return {dataset: _aim(*_ends(study, each, paid)[1:]) for dataset, each in members.items()}
+
+
+def _ends(study: Study, members: Sequence[Variant], paid: Paid) -> tuple[list[Stop], list[Stop], Stop]:
+    """The schedules at their ends, which of them are enough, and the best."""
     ends = [_stop(study, variant, variant.epochs, paid) for variant in members]
-    best = min(ends, key=lambda end: (end.loss, end.cost))
     enough = [end for end in ends if _is_enough(study, end, ends)]
-    aim = min(enough, key=lambda end: end.cost) if enough else best
+    return ends, enough, min(ends, key=lambda end: (end.loss, end.cost))
+
+
+def _aim(enough: Sequence[Stop], best: Stop) -> Stop:
+    return min(enough, key=lambda end: end.cost) if enough else best
+
+
+def _sentences(study: Study, members: Sequence[Variant], paid: Paid, budget: str) -> list[str]:
+    ends, enough, best = _ends(study, members, paid)
+    aim = _aim(enough, best)
     chosen = _best_within(study, members, paid, aim.cost)
     smaller = sorted({end.cost: end for end in ends if end.cost < chosen.cost}.values(), key=lambda end: -end.cost)
     return [

@@ -42,12 +42,18 @@ class FinePhase:
 
 
 def train(
-    backbone: keras.Model, head: keras.Model, data: Data, params: Params, numbers: range, checkpoint: Path
+    backbone: keras.Model,
+    head: keras.Model,
+    data: Data,
+    params: Params,
+    numbers: range,
+    checkpoint: Path,
+    show: Callable[[list[Row]], None] = lambda rows: None,
 ) -> FinePhase:
     """Train `backbone` from `fine.from_layer` up, and `head`, over the epochs `numbers`; both change in place.
 
     After each epoch the state is written to `checkpoint`, in a folder beside other variants'. Training resumes from
-    there, or from where another variant's run was that is the same so far.
+    there, or from where another variant's run was that is the same so far. `show` is called with the rows so far.
     """
     phase = FinePhase(fine_tuned(backbone, head, data, params, len(numbers)))
     _resume(phase, checkpoint, numbers)
@@ -55,6 +61,7 @@ def train(
     for epoch in epochs(phase.model, "fine", ACTIVATIONS, data, numbers[len(phase.rows) :], begin):
         phase.take(epoch)
         checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *phase.best, *epoch.state])
+        show(phase.rows)
     return phase
 
 

@@ -1,0 +1,137 @@
+"""Stage `export`: the recommended model of each data set, for where there is no Keras, and a card that describes them.
+
+Reads the finished study and the models; writes models/export/<dataset>/ with model.tflite, its further formats,
+labels.txt and export.json, which says how far each differs from Keras on the validation pictures; and models/card.md.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.common import manifest, params, tables
+from stages.common.command import ThawError, run
+from stages.common.files import folder_written_whole
+from stages.common.manifest import Drawn, Manifest
+from stages.common.params import Params
+from stages.formats import keras_file
+from stages.formats.keras_file import KerasFile
+from stages.pages.render import render
+from stages.pictures import parts
+from stages.results import repeats
+from stages.study import inputs, recommendation
+from stages.study.evidence import Study
+from stages.study.recommendation import Stop
+
+MODEL = "model.keras"  # after the last epoch: what the recommendation speaks of, and no epoch chosen on validation
+AT_ONCE = 32  # pictures
+MOST = 1e-3  # of a probability that an unquantised model may differ by: more is another model, not rounding
+
+
+def main() -> None:
+    arguments = _arguments()
+    settings, source = params.load(), manifest.load(arguments.source)
+    study, _ = inputs.read(arguments, settings)
+    chosen = recommendation.recommended(study, recommendation.multiply_adds(study))
+    files = {name: keras_file.read(arguments.models / stop.variant.name / MODEL) for name, stop in chosen.items()}
+    with folder_written_whole(arguments.out) as beside:
+        written = {
+            dataset: _export(file, beside / dataset, _pictures(arguments, chosen[dataset], file), settings)
+            for dataset, file in files.items()
+        }
+    datasets = [
+        _facts(study, source, settings, stop)
+        | {"files": written[name]["largest_difference"], "keras": files[name].path}
+        for name, stop in chosen.items()
+    ]
+    card = {
+        "source": {"title": source.title, "path": source.path.as_posix()},
+        "backbone": source.backbone.model_dump(),
+        "confidence": f"{study.statistics.confidence:.0%}",
+        "out": arguments.out.as_posix(),
+        "datasets": datasets,
+    }
+    tables.write_text(render("card.md.jinja", card), arguments.card)
+
+
+def _pictures(arguments: argparse.Namespace, stop: Stop, file: KerasFile) -> list[Path]:
+    """The pictures that validated the first repeat, whose model was saved."""
+    told = repeats.read_logits(arguments.results / stop.variant.name)
+    images = arguments.images / stop.variant.dataset
+    return [images / name for name in told[stop.variant.repeats[0]].images]
+
+
+def _export(file: KerasFile, folder: Path, pictures: list[Path], settings: Params) -> dict[str, Any]:
+    """Write all formats of the model to `folder`, each compared with Keras; returns what stands in export.json."""
+    # The file is the same on every backend of Keras, and TensorFlow's converters take its own.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    from stages.formats import exported  # takes seconds, and a mistake above is told before
+
+    folder.mkdir()
+    model = file.loaded()
+    whole, expected = exported.with_probabilities(model), keras_file.predict(model)
+    differences = {}
+    for name, write in exported.formats(settings.export.quantised).items():
+        predict = write(whole, folder / name)
+        differences[name] = exported.largest_difference(predict, expected, _batches(pictures, file.image_size))
+        if name != exported.QUANTISED and not differences[name] <= MOST:
+            raise ThawError(
+                f"{name} of {file.path}: its probabilities differ from Keras's by {differences[name]:.2g}, more than "
+                f"{MOST:g}; report this backbone, and take the Keras file meanwhile"
+            )
+    told = {
+        "variant": file.path.parent.name,
+        "pictures": len(pictures),
+        "largest_difference": {name: float(f"{value:.2g}") for name, value in differences.items()},
+    }
+    tables.write_text("".join(f"{name}\n" for name in file.classes), folder / "labels.txt")
+    tables.write_json(told, folder / "export.json")
+    return told
+
+
+def _batches(pictures: list[Path], size: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(pictures), AT_ONCE):
+        yield np.stack(list(parts.decode_all(pictures[start : start + AT_ONCE], size))).astype(np.float32)
+
+
+def _facts(study: Study, source: Manifest, settings: Params, stop: Stop) -> Mapping[str, Any]:
+    """What the card says of a data set and of its recommended model."""
+    variant, dataset = stop.variant, source.dataset(stop.variant.dataset)
+    own = settings.of(settings.named(variant.name))
+    levels = {measure: study.level(variant, measure) for measure in ("accuracy", "loss")}
+    return {
+        "name": variant.dataset,
+        "title": dataset.title,
+        "licence": dataset.licence,
+        "classes": [
+            {"name": name, "counts": [counts[name] for counts in dataset.counts()]} for name in dataset.classes
+        ],
+        "images": variant.metrics["images"],
+        "split": dataset.split.model_dump(),
+        "drawn": isinstance(dataset.split, Drawn),
+        "variant": variant.name,
+        "transfer": {"epochs": variant.transfer, **own.transfer.model_dump()},
+        "fine": {"epochs": variant.fine, **own.fine.model_dump()},
+        "batch_size": own.batch_size,
+        "augment": own.augment.model_dump(),
+        "repeats": variant.metrics["repeats"],
+        "results": {name: dict(zip(("value", "low", "high"), level, strict=True)) for name, level in levels.items()},
+        "versions": variant.metrics["versions"],
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    inputs.add_arguments(parser)
+    parser.add_argument("--models", type=Path, required=True, help="folder of <variant>/, with its model")
+    parser.add_argument("--images", type=Path, required=True, help="folder of <dataset>/, with its images")
+    parser.add_argument("--out", type=Path, required=True, help="folder of <dataset>/, written")
+    parser.add_argument("--card", type=Path, required=True, help="Markdown, written")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)
