@@ -1,0 +1,125 @@
+"""Stage `answer`: what the recommended schedule of each data set gets right and wrong.
+
+Reads the study's results, and of each data set's recommended schedule the saved network with the images; writes a
+folder: answer.json, the figures of confusion and calibration, every misclassified picture (<dataset>-mistakes.csv) and
+class activation maps of the worst (maps.npz); and a csv a data set of actual and predicted classes, which DVC draws.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from stages.common import manifest, params, tables
+from stages.common.command import run
+from stages.common.files import folder_written_whole
+from stages.common.params import Statistics
+from stages.drawing import answer_figure, drawing
+from stages.results import repeats
+from stages.study import calibration, confusion, inputs, mistakes, recommendation, variants
+
+SHOWN = 48  # of a data set's mistakes have maps, and are shown in the report, which has to stay small
+MAPS = "maps.npz"
+
+
+def main() -> None:
+    arguments = _arguments()
+    settings = params.load()
+    study, _ = inputs.read(arguments, settings)
+    source = manifest.load(arguments.source)
+    told: dict[str, Any] = {}
+    maps: dict[str, np.ndarray] = {}
+    with folder_written_whole(arguments.out) as folder, folder_written_whole(arguments.confusion) as plots:
+        for dataset in variants.of_datasets(study.variants):
+            choice = recommendation.choice(study, dataset)
+            if choice is None:
+                continue
+            variant = choice.recommended.variant.name
+            classes = list(source.dataset(dataset).classes)
+            predictions = repeats.final_predictions(arguments.results / variant)
+            told[dataset] = {"variant": variant, **of_predictions(predictions, classes, settings.statistics)}
+            tables.write_table(named(predictions, classes), plots / f"{dataset}.csv")
+            wrong = with_maps(mistakes.of_predictions(predictions), predictions)
+            tables.write_table(wrong.round(tables.DECIMALS), folder / f"{dataset}-mistakes.csv")
+            mapped = wrong[wrong["map"] >= 0]
+            if len(mapped):
+                model = arguments.models / variant / "model.keras"
+                images = [arguments.images / dataset / image for image in mapped["image"]]
+                maps[dataset] = _maps(model, images, list(mapped["predicted"]), settings.threads)
+            _draw(told[dataset], f"{variant} on {source.dataset(dataset).title}", source.title, folder, dataset)
+        np.savez(folder / MAPS, **maps)
+        tables.write_json(told, folder / "answer.json")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    inputs.add_arguments(parser)
+    parser.add_argument("--models", type=Path, required=True, help="folder of <variant>/, with its saved network")
+    parser.add_argument("--images", type=Path, required=True, help="folder of <dataset>/, with its images")
+    parser.add_argument("--confusion", type=Path, required=True, help="folder of <dataset>.csv for DVC, written")
+    parser.add_argument("--out", type=Path, required=True, help="folder of all else, written")
+    return parser.parse_args()
+
+
+def of_predictions(predictions: pd.DataFrame, classes: list[str], statistics: Statistics) -> dict[str, Any]:
+    """Confusion and calibration of `repeats.final_predictions`: every repeat's, a prediction each."""
+    right = predictions["predicted"] == predictions["label"]
+    by_repeat = [
+        (part["probability"].to_numpy(), right[part.index].to_numpy(float)) for _, part in predictions.groupby("repeat")
+    ]
+    chance, most = calibration.by_chance(
+        [confidence for confidence, _ in by_repeat], statistics.confidence, statistics.seed
+    )
+    bins = calibration.bins(predictions["probability"].to_numpy(), right.to_numpy(float))
+    counts = confusion.matrix(predictions["label"].to_numpy(), predictions["predicted"].to_numpy(), len(classes))
+    return {
+        "predictions": len(predictions),
+        "wrong": int((~right).sum()),
+        "confusion": confusion.told(counts, classes),
+        "calibration": {
+            "error": float(np.mean([calibration.error(*each) for each in by_repeat])),
+            "by_chance": chance,
+            "by_chance_most": most,
+            "bins": bins.round(tables.DECIMALS).to_dict("records"),
+        },
+    }
+
+
+def named(predictions: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """`actual` and `predicted` by the names of the classes, a row a prediction."""
+    columns = {"actual": "label", "predicted": "predicted"}
+    return pd.DataFrame({title: [classes[label] for label in predictions[name]] for title, name in columns.items()})
+
+
+def with_maps(wrong: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """The mistakes with `map`, the number of their activation map, -1 where they have none.
+
+    Saved is the network of the first repeat: pictures that another one validates have no map.
+    """
+    first = predictions["repeat"] == predictions["repeat"].min()
+    validated = wrong["image"].isin(predictions.loc[first, "image"]).to_numpy()
+    shown = validated & (np.arange(len(wrong)) < SHOWN)
+    return wrong.assign(map=np.where(shown, shown.cumsum() - 1, -1))
+
+
+def _maps(model: Path, images: list[Path], classes: list[int], threads: int) -> np.ndarray:
+    """Float16 (images, height, width): finer than a page shows."""
+    from stages.trained import classifier  # takes seconds, and what is wrong above is told before
+    from stages.training.models import use_threads
+
+    use_threads(threads)
+    return classifier.activation_maps(classifier.load(model), images, classes).astype(np.float16)
+
+
+def _draw(told: dict[str, Any], title: str, source: str, folder: Path, dataset: str) -> None:
+    with plt.rc_context(drawing.STYLE):
+        drawing.save(answer_figure.confusion(told["confusion"], title, source), folder / f"{dataset}-confusion.png")
+        bins = pd.DataFrame(told["calibration"]["bins"])
+        drawing.save(answer_figure.reliability(bins, title, source), folder / f"{dataset}-calibration.png")
+
+
+if __name__ == "__main__":
+    run(main)
