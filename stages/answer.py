@@ -6,7 +6,9 @@ class activation maps of the worst (maps.npz); and a csv a data set of actual an
 """
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,13 +18,14 @@ import pandas as pd
 from stages.common import manifest, params, tables
 from stages.common.command import run
 from stages.common.files import folder_written_whole
-from stages.common.params import Statistics
+from stages.common.params import Params, Statistics
 from stages.drawing import answer_figure, drawing
+from stages.pictures import parts
+from stages.pictures.parts import Part
 from stages.results import repeats
-from stages.study import calibration, confusion, inputs, mistakes, recommendation, variants
-
-SHOWN = 48  # of a data set's mistakes have maps, and are shown in the report, which has to stay small
-MAPS = "maps.npz"
+from stages.results.repeats import Validation
+from stages.study import calibration, confusion, inputs, mistakes, recommendation, two_way
+from stages.study.two_way import Sample
 
 
 def main() -> None:
@@ -33,10 +36,7 @@ def main() -> None:
     told: dict[str, Any] = {}
     maps: dict[str, np.ndarray] = {}
     with folder_written_whole(arguments.out) as folder, folder_written_whole(arguments.confusion) as plots:
-        for dataset in variants.of_datasets(study.variants):
-            choice = recommendation.choice(study, dataset)
-            if choice is None:
-                continue
+        for dataset, choice in recommendation.choices(study).items():
             variant = choice.recommended.variant.name
             classes = list(source.dataset(dataset).classes)
             predictions = repeats.final_predictions(arguments.results / variant)
@@ -44,13 +44,17 @@ def main() -> None:
             tables.write_table(named(predictions, classes), plots / f"{dataset}.csv")
             wrong = with_maps(mistakes.of_predictions(predictions), predictions)
             tables.write_table(wrong.round(tables.DECIMALS), folder / f"{dataset}-mistakes.csv")
+            model, images = arguments.models / variant / "model.keras", arguments.images / dataset
             mapped = wrong[wrong["map"] >= 0]
             if len(mapped):
-                model = arguments.models / variant / "model.keras"
-                images = [arguments.images / dataset / image for image in mapped["image"]]
-                maps[dataset] = _maps(model, images, list(mapped["predicted"]), settings.threads)
+                maps[dataset] = _maps(
+                    model, [images / image for image in mapped["image"]], mapped["predicted"], settings
+                )
+            test = parts.read_test(arguments.splits / f"{dataset}.csv", images)
+            if len(test):
+                told[dataset]["test"] = of_test(_said(model, test, images, settings), classes, settings.statistics)
             _draw(told[dataset], f"{variant} on {source.dataset(dataset).title}", source.title, folder, dataset)
-        np.savez(folder / MAPS, **maps)
+        np.savez(folder / mistakes.MAPS, **maps)
         tables.write_json(told, folder / "answer.json")
 
 
@@ -59,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     inputs.add_arguments(parser)
     parser.add_argument("--models", type=Path, required=True, help="folder of <variant>/, with its saved network")
     parser.add_argument("--images", type=Path, required=True, help="folder of <dataset>/, with its images")
+    parser.add_argument("--splits", type=Path, required=True, help="folder of <dataset>.csv, with its parts")
     parser.add_argument("--confusion", type=Path, required=True, help="folder of <dataset>.csv for DVC, written")
     parser.add_argument("--out", type=Path, required=True, help="folder of all else, written")
     return parser.parse_args()
@@ -80,9 +85,9 @@ def of_predictions(predictions: pd.DataFrame, classes: list[str], statistics: St
         "wrong": int((~right).sum()),
         "confusion": confusion.told(counts, classes),
         "calibration": {
-            "error": float(np.mean([calibration.error(*each) for each in by_repeat])),
-            "by_chance": chance,
-            "by_chance_most": most,
+            "error": round(float(np.mean([calibration.error(*each) for each in by_repeat])), tables.DECIMALS),
+            "by_chance": round(chance, tables.DECIMALS),
+            "by_chance_most": round(most, tables.DECIMALS),
             "bins": bins.round(tables.DECIMALS).to_dict("records"),
         },
     }
@@ -101,17 +106,45 @@ def with_maps(wrong: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     """
     first = predictions["repeat"] == predictions["repeat"].min()
     validated = wrong["image"].isin(predictions.loc[first, "image"]).to_numpy()
-    shown = validated & (np.arange(len(wrong)) < SHOWN)
+    shown = validated & (np.arange(len(wrong)) < mistakes.SHOWN)
     return wrong.assign(map=np.where(shown, shown.cumsum() - 1, -1))
 
 
-def _maps(model: Path, images: list[Path], classes: list[int], threads: int) -> np.ndarray:
+def of_test(said: Validation, classes: list[str], statistics: Statistics) -> dict[str, Any]:
+    """The scores of the test part, with intervals over its pictures; `said` has one epoch."""
+    predicted = said.log_probabilities()[0].argmax(axis=1)
+    counts = confusion.matrix(said.labels, predicted, len(classes))
+    accuracy, loss = float(said.correct().mean()), Sample([said.losses()[0]], crossed=True).estimate()
+    levels = {
+        "accuracy": (accuracy, *two_way.wilson(accuracy, len(predicted), statistics.confidence)),
+        "loss": (loss.value, *two_way.possible(loss.interval(statistics.confidence), [loss.value], 0, np.inf)),
+    }
+    return {
+        "images": len(predicted),
+        **{name: dict(zip(("value", "low", "high"), level, strict=True)) for name, level in levels.items()},
+        "confusion": confusion.told(counts, classes),
+    }
+
+
+def _maps(model: Path, images: list[Path], classes: Iterable[int], settings: Params) -> np.ndarray:
     """Float16 (images, height, width): finer than a page shows."""
-    from stages.trained import classifier  # takes seconds, and what is wrong above is told before
+    classifier = _classifier(settings)
+    return classifier.activation_maps(classifier.load(model), images, list(classes)).astype(np.float16)
+
+
+def _said(model: Path, test: Part, images: Path, settings: Params) -> Validation:
+    """What the saved network says of the test part."""
+    classifier = _classifier(settings)
+    logits = classifier.logits(classifier.load(model), test.paths)
+    return Validation.of(logits[np.newaxis], test.labels, test.paths, images)
+
+
+def _classifier(settings: Params) -> ModuleType:
+    from stages.trained import classifier  # takes seconds, and what is wrong in the results is told before
     from stages.training.models import use_threads
 
-    use_threads(threads)
-    return classifier.activation_maps(classifier.load(model), images, classes).astype(np.float16)
+    use_threads(settings.threads)
+    return classifier
 
 
 def _draw(told: dict[str, Any], title: str, source: str, folder: Path, dataset: str) -> None:

@@ -43,7 +43,7 @@ def _else(study: Study, choice: Choice) -> str:
     chosen, lowest = choice.recommended, choice.lowest
     margin = study.margin(chosen.variant.dataset).loss
     if choice.schedules == 1:
-        return "No other schedule ran to compare it with; add some under `variants` in params.yaml."
+        return "No other schedule ran to compare it with; add some to the variants in params.yaml."
     if chosen is not lowest:
         loss = recommendation.level(lowest.loss, lowest.interval)
         return (
@@ -64,7 +64,7 @@ def _sure(study: Study, choice: Choice) -> str:
         return (
             "Every schedule ran once, so the intervals hold the noise of the validation pictures alone: that of "
             "training is unknown, another seed may turn the order round, and no schedule is shown to be better than "
-            "another (more `seeds` or `repeats` in params.yaml would show it)."
+            "another (more seeds or repeats in params.yaml would show it)."
         )
     over = f"Over {repeats} repeats, with intervals of {study.statistics.confidence:.0%}"
     if choice.schedules == 1:

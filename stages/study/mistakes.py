@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+MAPS = "maps.npz"  # of the worst: class activation maps by data set, float16 (pictures, height, width)
+SHOWN = 48  # of a data set have a map, and are shown in the report, which has to stay small
 COLUMNS = ("image", "label", "predicted", "votes", "repeats", "probability", "loss")
 
 

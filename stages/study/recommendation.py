@@ -54,16 +54,21 @@ class Choice:
     schedules: int
 
 
-def choice(study: Study, dataset: str) -> Choice | None:
-    """What to choose for a data set, by multiply-adds; None where it has no schedule but styles and the trial.
+def choices(study: Study) -> dict[str, Choice]:
+    """What to choose for each data set, by multiply-adds; one that has but styles and the trial is left out.
 
     Of the schedules that are shown to be worse than no other by the margin, the cheapest; where none is, the one with
     the lowest validation loss. Only what ran to its end is chosen, for only of that there is a network.
     """
-    arms = variants.arms(variants.of_datasets(study.variants)[dataset])
-    members = [variant for arm in arms.values() for variant in arm]
-    if not members:
-        return None
+    by_dataset = {name: variants.arms(members) for name, members in variants.of_datasets(study.variants).items()}
+    return {
+        name: _of_ends(study, [variant for arm in arms.values() for variant in arm])
+        for name, arms in by_dataset.items()
+        if arms
+    }
+
+
+def _of_ends(study: Study, members: Sequence[Variant]) -> Choice:
     ends, enough = _ends(study, members, multiply_adds(study))
     lowest = min(ends, key=lambda end: (end.loss, end.cost))
     chosen = lowest if len(ends) == 1 or not enough else min(enough, key=lambda end: (end.cost, end.loss))
