@@ -31,7 +31,7 @@ GRID = {
     "cats_dogs": [(30, 1), (20, 11), (10, 21), (0, 31)],
     "roses_tulips": [(50, 1), (40, 11), (30, 21), (20, 31), (10, 41), (0, 51)],
 }  # the paper's
-TABLES = ["summarize", "costs", "figures", "report"]  # what reads all variants, in DVC's order
+TABLES = ["summarize", "costs", "figures", "answer", "report"]  # what reads all variants, in DVC's order
 FEW = ["roses_tulips-40-11-moving", "roses_tulips-0-51"]
 
 
@@ -446,6 +446,7 @@ def test_workers_are_told_what_a_stage_reads(tmp_path):
     names.append("trial")
     results = [f"results/{name}" for name in (*names, "cats_dogs-converged", "roses_tulips-converged")]
     seconds = [f"plots/seconds/{name}.csv" for name in (*names, "cats_dogs-transfer", "roses_tulips-transfer")]
+    models = [f"models/{name}" for name in (*names, "transfer/cats_dogs", "transfer/roses_tulips")]
     images = ["data/images/cats_dogs", "data/images/roses_tulips"]
     splits = ["split@cats_dogs", "split@roses_tulips"]
     read = {name: (sorted(tasks[name].after), sorted(tasks[name].pulls)) for name in TABLES}
@@ -453,8 +454,12 @@ def test_workers_are_told_what_a_stage_reads(tmp_path):
         "summarize": (sorted([*trained, *transfers]), sorted(results)),
         "costs": (sorted([*trained, *transfers]), sorted([*results, *seconds])),
         "figures": (sorted([*trained, *transfers, "summarize"]), sorted(results)),
+        "answer": (
+            sorted([*splits, *trained, *transfers]),
+            sorted([*images, *results, *models, "data/splits/cats_dogs.csv", "data/splits/roses_tulips.csv"]),
+        ),
         "report": (
-            sorted([*splits, *trained, *transfers, "summarize", "costs", "figures"]),
+            sorted([*splits, *trained, *transfers, "summarize", "costs", "figures", "answer"]),
             sorted([*images, *results]),
         ),
     }
