@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from stages import answer
+from stages.drawing import answer_figure, drawing
 from stages.study import brief, calibration, confusion, mistakes, recommendation, two_way
 
 LABELS, PREDICTED = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 0])
@@ -27,6 +28,22 @@ def test_confusion_and_scores_of_every_class():
     assert ripe == {"name": "ripe", "pictures": 3, **dict.fromkeys(("precision", "recall", "f1"), pytest.approx(2 / 3))}
     assert unripe == {"name": "unripe", "pictures": 2, "precision": pytest.approx(2 / 3), "recall": 1, "f1": 0.8}
     assert rotten == {"name": "rotten", "pictures": 1, "precision": None, "recall": 0, "f1": 0}
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["кошка", "$5 and $6"], ["кошка", "$5 and $6"]),
+        (["写真", "dogs"], ["class 1", "class 2"]),  # which the font of all figures has no letters for
+    ],
+)
+def test_the_figure_names_classes_of_any_script(tmp_path, recwarn, names, shown):
+    figure = answer_figure.confusion(confusion.told(np.array([[3, 1], [0, 2]]), names), "title", "source")
+    drawing.save(figure, tmp_path / "confusion.png")
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == shown
+    assert [text.get_text() for text in axes.texts] == ["3", "1", "0", "2"]
+    assert list(recwarn) == []
 
 
 # Calibration.
@@ -77,12 +94,22 @@ def test_mistakes_are_the_pictures_that_any_repeat_gets_wrong_the_worst_first():
     found = mistakes.of_predictions(PREDICTIONS)
     assert found.to_dict("records") == [
         {
-            "image": "c", "label": 1, "predicted": 0, "votes": 1, "repeats": 3,
-            "probability": pytest.approx(0.9), "loss": pytest.approx(2.0),
+            "image": "c",
+            "label": 1,
+            "predicted": 0,
+            "votes": 1,
+            "repeats": 3,
+            "probability": pytest.approx(0.9),
+            "loss": pytest.approx(2.0),
         },
         {
-            "image": "a", "label": 0, "predicted": 1, "votes": 2, "repeats": 3,
-            "probability": pytest.approx(0.8), "loss": pytest.approx(1.2),
+            "image": "a",
+            "label": 0,
+            "predicted": 1,
+            "votes": 2,
+            "repeats": 3,
+            "probability": pytest.approx(0.8),
+            "loss": pytest.approx(1.2),
         },
     ]
 

@@ -228,9 +228,10 @@ class Dataset(Section):
             raise ValueError("classes: a data set needs at least 2")
         if len(self.classes) > MOST_CLASSES:
             raise ValueError(f"classes: {len(self.classes)}, more than {MOST_CLASSES}")
-        for counts in [*self.counts(), *([] if self.test is None else [self.test.images])]:
+        counted = [("images", counts) for counts in self.counts()]
+        for key, counts in [*counted, *([("test.images", self.test.images)] if self.test else [])]:
             if counts.keys() != self.classes.keys():
-                raise ValueError(f"images: counts {_listed(counts)}, but the classes are {_listed(self.classes)}")
+                raise ValueError(f"{key}: counts {_listed(counts)}, but the classes are {_listed(self.classes)}")
         for one, other in combinations((place.folder for place in self.places()), 2):
             if one == other or one in other.parents or other in one.parents:
                 raise ValueError(f"the folders {one} and {other} overlap; give each class and part one of its own")

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 
 from stages.drawing.drawing import GREY, PART_LOOKS
 
@@ -18,7 +19,7 @@ DIAGRAM = (7.2, 4.6)  # inches
 
 def confusion(told: dict[str, Any], title: str, source: str) -> Figure:
     """`told` is `stages.study.confusion.told`: rows are classes, shades their shares, numbers their pictures."""
-    names = [_short(each["name"]) for each in told["classes"]]
+    names = _names([each["name"] for each in told["classes"]])
     counts = np.array(told["matrix"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(CELL * len(names) + 2.4, LEAST, MOST))
@@ -30,8 +31,9 @@ def confusion(told: dict[str, Any], title: str, source: str) -> Figure:
     axes.set_ylabel("true class")
     figure.colorbar(shades, ax=axes, label="share of the true class's pictures", shrink=0.8)
     places = range(len(names)) if len(names) <= MOST_NAMED else []
-    axes.set_xticks(places, [names[place] for place in places], rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(places, [names[place] for place in places])
+    shown = [names[place] for place in places]
+    axes.set_xticks(places, shown, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(places, shown, parse_math=False)
     if len(names) <= MOST_NUMBERED:
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.5 else "black"
@@ -55,6 +57,14 @@ def reliability(bins: pd.DataFrame, title: str, source: str) -> Figure:
     below.bar(centre, bins["pictures"], width, color=GREY, edgecolor="white")
     below.set(xlabel="confidence: probability of the predicted class", ylabel="predictions")
     return figure
+
+
+def _names(classes: list[str]) -> list[str]:
+    """The names shortened; numbers from 1 where the figures' font lacks a letter of one."""
+    letters = get_font(findfont("DejaVu Sans")).get_charmap()
+    if all(ord(letter) in letters for name in classes for letter in name):
+        return [_short(name) for name in classes]
+    return [f"class {number}" for number in range(1, len(classes) + 1)]
 
 
 def _short(name: str) -> str:
