@@ -46,10 +46,8 @@ def main() -> None:
             tables.write_table(wrong.round(tables.DECIMALS), folder / f"{dataset}-mistakes.csv")
             model, images = arguments.models / variant / "model.keras", arguments.images / dataset
             mapped = wrong[wrong["map"] >= 0]
-            if len(mapped):
-                maps[dataset] = _maps(
-                    model, [images / image for image in mapped["image"]], mapped["predicted"], settings
-                )
+            if paths := [images / image for image in mapped["image"]]:
+                maps[dataset] = _maps(model, paths, mapped["predicted"], settings)
             test = parts.read_test(arguments.splits / f"{dataset}.csv", images)
             if len(test):
                 told[dataset]["test"] = of_test(_said(model, test, images, settings), classes, settings.statistics)
