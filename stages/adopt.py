@@ -302,7 +302,8 @@ def _params_text(settings: Params, written: Mapping[str, Any], name: str, budget
 
 def _tell(found: Pictures, name: str) -> None:
     """Print what the pictures are, what is left out and why, and warn of what makes validation look too good."""
-    parts = ", ".join(f"{sum(found.counts(part).values())} {part}" for part in found.layout.roots)
+    words = {"all": "to train and validate", TEST: "to test"}
+    parts = ", ".join(f"{sum(found.counts(part).values())} {words.get(part, part)}" for part in found.layout.roots)
     print(f"{name}: {len(found.layout.classes)} classes, {len(found.kept)} pictures ({parts})")
     for title in list(found.layout.classes)[:MOST_CLASSES_SHOWN]:
         print(f"  {title}: {' + '.join(str(found.counts(part)[title]) for part in found.layout.roots)}")
