@@ -26,7 +26,7 @@ from stages.own import leaks, networks, params_text, schedules
 from stages.own.leaks import TWICE
 from stages.own.survey import UNREADABLE, Pictures, check_classes, pictures
 from stages.pictures import splits
-from stages.pictures.parts import PARTS
+from stages.pictures.parts import TEST
 from stages.sources import folders
 
 MANIFESTS = Path("data")
@@ -219,6 +219,7 @@ def _dataset(title: str, source: Path, found: Pictures, wishes: Wishes) -> dict[
     _check_group(source, found, wishes)
     shared = {"group": wishes.group} if wishes.group else {}
     roots = {part: root.as_posix() for part, root in found.layout.roots.items()}
+    test = {"folder": roots.pop(TEST), "images": found.counts(TEST)} if TEST in roots else None
     if "all" in roots:
         images = found.counts("all")
         _check_share(images, wishes.share)
@@ -236,6 +237,7 @@ def _dataset(title: str, source: Path, found: Pictures, wishes: Wishes) -> dict[
     if _folds_fit(found.labels(), Folded(folds=FOLDS, **shared), wishes.seed):
         split["folds"] = FOLDS
     dataset = {"title": title, "classes": found.layout.classes, "split": split, "images": images}
+    dataset |= {"test": test} if test else {}
     return dataset | ({"leave_out": found.left_out} if found.left_out else {})
 
 
@@ -257,11 +259,13 @@ def _check_group(source: Path, found: Pictures, wishes: Wishes) -> None:
     if not any(group != path for path, group in groups.items()):
         raise ThawError(f"--group: {wishes.group!r} matches no path, such as {next(iter(groups))}; correct it")
     print(f"groups: {len(set(groups.values()))} of {len(groups)} pictures")
-    by_part = {part: {groups[path] for path, each in found.kept.items() if each.part == part} for part in PARTS}
-    if both := sorted(set.intersection(*by_part.values())):
+    parts: dict[str, set[str]] = {}
+    for path, each in found.kept.items():
+        parts.setdefault(groups[path], set()).add(each.part)
+    if both := sorted(group for group, those in parts.items() if len(those) > 1):
         print(
-            f"warning: {source}: {len(both)} groups are in both parts, e.g. {both[0]}; --group divides folds alone, "
-            "and the parts stay as they are shipped",
+            f"warning: {source}: {len(both)} groups are in several parts, e.g. {both[0]}; --group divides folds and "
+            "what is drawn, and parts stay as they are shipped",
             file=sys.stderr,
         )
 
@@ -310,7 +314,8 @@ def _params_text(settings: Params, written: Mapping[str, Any], name: str, budget
 
 def _tell(found: Pictures, name: str) -> None:
     """Print what the pictures are, what is left out and why, and warn of what makes validation look too good."""
-    parts = ", ".join(f"{sum(found.counts(part).values())} {part}" for part in found.layout.roots)
+    words = {"all": "to train and validate", TEST: "to test"}
+    parts = ", ".join(f"{sum(found.counts(part).values())} {words.get(part, part)}" for part in found.layout.roots)
     print(f"{name}: {len(found.layout.classes)} classes, {len(found.kept)} pictures ({parts})")
     for title in list(found.layout.classes)[:MOST_CLASSES_SHOWN]:
         print(f"  {title}: {' + '.join(str(found.counts(part)[title]) for part in found.layout.roots)}")

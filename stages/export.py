@@ -17,14 +17,14 @@ from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole
 from stages.common.manifest import Drawn, Manifest
 from stages.common.params import Params
-from stages.formats import keras_file
-from stages.formats.keras_file import KerasFile
 from stages.pages.render import render
 from stages.pictures import parts
 from stages.results import repeats
 from stages.study import inputs, recommendation
 from stages.study.evidence import Study
 from stages.study.recommendation import Stop
+from stages.trained import keras_file
+from stages.trained.keras_file import KerasFile
 
 MODEL = "model.keras"  # after the last epoch: what the recommendation speaks of, and no epoch chosen on validation
 AT_ONCE = 32  # pictures
@@ -35,7 +35,7 @@ def main() -> None:
     arguments = _arguments()
     settings, source = params.load(), manifest.load(arguments.source)
     study, _ = inputs.read(arguments, settings)
-    chosen = recommendation.recommended(study, recommendation.multiply_adds(study))
+    chosen = {name: choice.recommended for name, choice in recommendation.choices(study).items()}
     files = {name: keras_file.read(arguments.models / stop.variant.name / MODEL) for name, stop in chosen.items()}
     with folder_written_whole(arguments.out) as beside:
         written = {
@@ -68,7 +68,7 @@ def _export(file: KerasFile, folder: Path, pictures: list[Path], settings: Param
     """Write all formats of the model to `folder`, each compared with Keras; returns what stands in export.json."""
     # The file is the same on every backend of Keras, and TensorFlow's converters take its own.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    from stages.formats import exported  # takes seconds, and a mistake above is told before
+    from stages.trained import exported  # takes seconds, and a mistake above is told before
 
     folder.mkdir()
     model = file.loaded()

@@ -17,10 +17,10 @@ import numpy as np
 
 from stages.common import params, tables
 from stages.common.command import ThawError, one_line, run
-from stages.formats import keras_file
 from stages.pictures.inspection import look
 from stages.pictures.parts import resized
 from stages.sources import folders
+from stages.trained import keras_file
 
 MODELS, METRICS = Path("models"), Path("metrics")
 MODEL = "best.keras"  # as the stage `train` writes it

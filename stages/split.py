@@ -20,6 +20,7 @@ from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole, only_file, written_whole
 from stages.common.manifest import DrawnDataset, ShippedDataset, corrected
 from stages.pictures import inspection, splits
+from stages.pictures.parts import PARTS, TEST
 from stages.sources import archive_layout, folders
 from stages.sources.archive import Found, Survey, extract, survey
 
@@ -104,7 +105,7 @@ def _check_parts(source: Path, dataset: Dataset, rows: list[Row]) -> None:
     labels = {row.path: row.label for row in rows}
     parts = {"part": {row.path: row.part for row in rows}}
     if dataset.split.folds:
-        parts["fold"] = {row.path: f"{row.fold} of {dataset.split.folds}" for row in rows}
+        parts["fold"] = {row.path: f"{row.fold} of {dataset.split.folds}" for row in rows if row.part != TEST}
     for kind, by_path in parts.items():
         if empty := splits.empty(labels, by_path):
             label, part = empty[0]
@@ -173,12 +174,17 @@ def _check_counts(archive: Path, source: Path, dataset: Dataset, found: list[Fou
 
 
 def assign_parts(dataset: Dataset, found: list[Found]) -> list[Row]:
-    """The rows of the table, by part, label and path; the same paths always give the same parts and folds."""
-    labels = {str(path): place.label for path, place in found}
+    """The rows of the table, by part, label and path; the same paths always give the same parts and folds.
+
+    The test part is in no draw, and its fold is 0.
+    """
+    labels = {str(path): place.label for path, place in found if place.part != TEST}
     shipped = isinstance(dataset, ShippedDataset)
     parts = {str(path): place.part for path, place in found} if shipped else splits.drawn(labels, dataset.split)
     folds = splits.folds(labels, dataset.split)
-    return sorted((Row(path, label, parts[path], folds[path]) for path, label in labels.items()), key=_order)
+    rows = [Row(path, label, parts[path], folds[path]) for path, label in labels.items()]
+    rows += [Row(str(path), place.label, TEST, 0) for path, place in found if place.part == TEST]
+    return sorted(rows, key=_order)
 
 
 def _order(row: Row) -> tuple[str, int, str]:
@@ -197,15 +203,18 @@ def _warn_of_remarks(archive: Path, checked: dict[str, Checked]) -> None:
 
 
 def _warn_of_repeats(archive: Path, rows: list[Row], checked: dict[str, Checked]) -> None:
-    """Say which validation images are training images too: they make validation look better than it is."""
-    training = {checked[row.path].digest: row.path for row in rows if row.part == "training"}
-    repeated = [row.path for row in rows if row.part == "validation" and checked[row.path].digest in training]
-    if repeated:
-        print(
-            f"warning: {archive}: {len(repeated)} validation images are training images too, byte for byte, "
-            f"e.g. {repeated[0]} and {training[checked[repeated[0]].digest]}",
-            file=sys.stderr,
-        )
+    """Say which validation and test images are in an earlier part too: they make results look better than they are."""
+    known: dict[bytes, str] = {}
+    words = dict(zip((*PARTS, TEST), ("", "training", "training or validation"), strict=True))
+    for part, earlier in words.items():
+        of_part = {row.path: checked[row.path].digest for row in rows if row.part == part}
+        if repeated := [path for path, digest in of_part.items() if digest in known]:
+            print(
+                f"warning: {archive}: {len(repeated)} {part} images are {earlier} images too, byte for byte, "
+                f"e.g. {repeated[0]} and {known[of_part[repeated[0]]]}",
+                file=sys.stderr,
+            )
+        known = {digest: path for path, digest in of_part.items()} | known
 
 
 def _warn_of_contradictions(archive: Path, rows: list[Row], checked: dict[str, Checked]) -> None:

@@ -24,6 +24,7 @@ WRITES = {
     "summarize": ["out", "claims", "tables"],
     "costs": ["out"],
     "figures": ["out"],
+    "answer": ["confusion", "out"],
     "report": ["out"],
     "export": ["out", "card"],
 }
@@ -102,8 +103,13 @@ def _figures(arguments: Namespace, settings: Params) -> dict[str, Content]:
     return {"out": {f"{variant}.png": variant for variant in (*settings.variants, TRIAL)}}
 
 
+def _answer(arguments: Namespace, settings: Params) -> dict[str, Content]:
+    matrices = {f"{name}.csv": _csv([{"actual": "a", "predicted": "b"}]) for name in settings.budget}
+    return {"confusion": matrices}
+
+
 def _report(arguments: Namespace, settings: Params) -> dict[str, Content]:
-    shown = (f"{arguments.plots}/{name}" for name in ("tables", "costs", "figures"))
+    shown = (f"{arguments.plots}/{name}" for name in ("tables", "costs", "figures", "answer"))
     return {"out": _digest(arguments.params, *shown)}
 
 
@@ -114,6 +120,7 @@ MAKES = {
     "train": _train,
     "summarize": _summarize,
     "figures": _figures,
+    "answer": _answer,
     "report": _report,
 }
 

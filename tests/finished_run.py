@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import costs, figures, summarize
+from stages import answer, costs, figures, summarize
 from stages.common import params, tables
 from stages.common.params import Params, Schedule
 from stages.results import history, metrics, repeats
@@ -120,6 +120,23 @@ def finish(
     call(figures.main, monkeypatch, figures_options(folder, source))
 
 
+def add_answer(folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the answer made of a finished run, in which animals have a test part; no network is there to say more."""
+    for dataset, part in (("animals", "test"), ("flowers", "validation")):
+        table = folder / "splits" / f"{dataset}.csv"
+        table.parent.mkdir(exist_ok=True)
+        table.write_text(f"path,label,part,fold\n0.png,1,{part},0\n")
+    monkeypatch.setattr(answer, "_maps", lambda model, images, classes, settings: np.ones((len(images), 3, 3)))
+    monkeypatch.setattr(answer, "_said", lambda model, test, images, settings: held_out())
+    call(answer.main, monkeypatch, answer_options(folder, source))
+
+
+def held_out() -> Validation:
+    """What is said of a test part of four pictures of the second class, the last of which is taken for the first."""
+    losses = np.array([[0.2, 0.2, 0.2, 1.5]])
+    return Validation(made_up_study.logits(losses), np.ones(4, dtype=int), np.array(list("abcd")))
+
+
 def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
     """Write what `train` leaves of every variant, a repeat for each of `seeds`, with the params and the paper."""
     (folder / "paper.yaml").write_text(yaml.safe_dump(PAPER, sort_keys=False), encoding="utf-8")
@@ -220,6 +237,15 @@ def summarize_options(folder: Path, source: Path) -> dict[str, object]:
 
 def costs_options(folder: Path, source: Path) -> dict[str, object]:
     return {**_inputs(folder, source), "seconds": folder / "plots" / "seconds", "out": folder / "plots" / "costs"}
+
+
+def answer_options(folder: Path, source: Path) -> dict[str, object]:
+    return {
+        **_inputs(folder, source),
+        **{name: folder / name for name in ("models", "images", "splits")},
+        "confusion": folder / "plots" / "confusion",
+        "out": folder / "plots" / "answer",
+    }
 
 
 def figures_options(folder: Path, source: Path) -> dict[str, object]:

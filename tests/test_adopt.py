@@ -157,6 +157,21 @@ def test_parts_stay_as_they_are_shipped(pictures, capsys, train, val):
     assert "left aside: 1 pictures in" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("shipped", [True, False])
+def test_a_test_part_with_all_classes_is_carried_through(pictures, shipped):
+    draw_fruit(pictures, top="train/")
+    draw_fruit(pictures, top="Test/", counts={"ripe": 2, "unripe": 1})
+    pictures("Test/ripe/again.png", seed=hash_of("train/ripe/0.png"))
+    if shipped:
+        draw_fruit(pictures, top="val/", counts={"ripe": 2, "unripe": 3})
+    inputs, settings = adopted(pictures.folder)
+    dataset = inputs.dataset("fruit")
+    assert (dataset.test.folder, dataset.test.images) == ("Test", {"ripe": 2, "unripe": 1})
+    assert dataset.leave_out == {"Test/ripe/again.png": "the same picture as train/ripe/0.png"}
+    assert (dataset.images.training if shipped else dataset.images) == FRUIT
+    assert settings.batch_size == (11 if shipped else 9)
+
+
 def test_names_of_any_script_with_spaces_and_of_numbers(pictures):
     names = [
         "grün und blau",

@@ -177,7 +177,7 @@ def test_what_is_not_told_apart_is_not_called_good_enough():
 )
 def test_the_schedule_to_run_to_its_end_is_the_cheapest_good_enough_or_else_the_best(cheap, chosen):
     made = study(variant("d-2-1", val_loss=cheap), variant("d-0-3", val_loss=alike([0.9, 0.8, 0.4])))
-    stop = recommendation.recommended(made, recommendation.multiply_adds(made))["d"]
+    stop = recommendation.choices(made)["d"].recommended
     assert (stop.variant.name, stop.epoch) == (chosen, 3)
 
 

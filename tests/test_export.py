@@ -11,8 +11,8 @@ from PIL import Image
 
 from stages import export
 from stages.common.command import ThawError
-from stages.formats import exported
 from stages.network.keras_quietly import keras, tf
+from stages.trained import exported
 
 SIZE = 96  # pixels, as SMALL_MANIFEST has it
 # Sums in another order: some steps of float32, whose probabilities have a step of 6e-8.

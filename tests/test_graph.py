@@ -31,7 +31,7 @@ GRID = {
     "cats_dogs": [(30, 1), (20, 11), (10, 21), (0, 31)],
     "roses_tulips": [(50, 1), (40, 11), (30, 21), (20, 31), (10, 41), (0, 51)],
 }  # the paper's
-TABLES = ["summarize", "costs", "figures", "report", "export"]  # what reads all variants, in DVC's order
+TABLES = ["summarize", "costs", "figures", "answer", "report", "export"]  # what reads all variants, in DVC's order
 FEW = ["roses_tulips-40-11-moving", "roses_tulips-0-51"]
 
 
@@ -204,14 +204,14 @@ def test_variants_train_side_by_side(study):
     {
         "common": ["download", "split", "features", "transfer", "train", "trial", *TABLES],
         "sources": ["download", "split"],
-        "pictures": ["download", "split", "features", "transfer", "train", "trial", "report", "export"],
-        "network": ["features", "transfer", "train", "trial", "export"],
-        "training": ["transfer", "train", "trial"],
+        "pictures": ["download", "split", "features", "transfer", "train", "trial", "answer", "report", "export"],
+        "network": ["features", "transfer", "train", "trial", "answer", "export"],
+        "training": ["transfer", "train", "trial", "answer"],
+        "trained": ["answer", "export"],
         "results": ["transfer", "train", "trial", *TABLES],
         "study": TABLES,
-        "drawing": ["costs", "figures"],
+        "drawing": ["costs", "figures", "answer"],
         "pages": ["report", "export"],
-        "formats": ["export"],
         "cluster": [],
     }.items(),
 )
@@ -282,7 +282,8 @@ def test_another_data_set_is_a_manifest_and_params(own_data):
     assert list(json.loads((own_data / "metrics/summary.json").read_text())) == [*own, "trial"]
     assert not re.search("cats_dogs|roses_tulips", _tables(own_data))
     deleted = [line for line in changed(own_data) if "D" in line[:2]]
-    assert [line for line in deleted if not line.startswith(" D plots/figures/")] == []  # a folder that was drawn anew
+    anew = (" D plots/figures/", " D plots/confusion/")  # folders that were drawn anew
+    assert [line for line in deleted if not line.startswith(anew)] == []
     assert ran(dvc(own_data, "repro")) == []
 
 
@@ -479,6 +480,7 @@ def test_workers_are_told_what_a_stage_reads(tmp_path):
     names.append("trial")
     results = [f"results/{name}" for name in (*names, "cats_dogs-converged", "roses_tulips-converged")]
     seconds = [f"plots/seconds/{name}.csv" for name in (*names, "cats_dogs-transfer", "roses_tulips-transfer")]
+    models = [f"models/{name}" for name in (*names, "transfer/cats_dogs", "transfer/roses_tulips")]
     images = ["data/images/cats_dogs", "data/images/roses_tulips"]
     splits = ["split@cats_dogs", "split@roses_tulips"]
     read = {name: (sorted(tasks[name].after), sorted(tasks[name].pulls)) for name in TABLES}
@@ -486,8 +488,12 @@ def test_workers_are_told_what_a_stage_reads(tmp_path):
         "summarize": (sorted([*trained, *transfers]), sorted(results)),
         "costs": (sorted([*trained, *transfers]), sorted([*results, *seconds])),
         "figures": (sorted([*trained, *transfers, "summarize"]), sorted(results)),
+        "answer": (
+            sorted([*splits, *trained, *transfers]),
+            sorted([*images, *results, *models, "data/splits/cats_dogs.csv", "data/splits/roses_tulips.csv"]),
+        ),
         "report": (
-            sorted([*splits, *trained, *transfers, "summarize", "costs", "figures"]),
+            sorted([*splits, *trained, *transfers, "summarize", "costs", "figures", "answer"]),
             sorted([*images, *results]),
         ),
         "export": (sorted([*splits, *trained, *transfers]), sorted([*images, *results])),

@@ -227,6 +227,17 @@ MISTAKES = [
         "give each class and part one of its own",
     ),
     (
+        "datasets.flowers.test",
+        {"folder": "test", "images": {"roses": 1}},
+        "datasets.flowers: test.images: counts roses, but the classes are roses, tulips",
+    ),
+    (
+        "datasets.flowers.test",
+        {"folder": "flowers", "images": {"roses": 1, "tulips": 1}},
+        "datasets.flowers: the folders flowers/roses and flowers/roses overlap; give each class and part one of its "
+        "own",
+    ),
+    (
         "datasets.flowers.images.tulpis",
         4,
         "datasets.flowers: images: counts roses, tulips, tulpis, but the classes are roses, tulips",

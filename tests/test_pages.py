@@ -69,6 +69,7 @@ def run(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as monkeypatch:
         finished_run.add_arm(monkeypatch)
         finished_run.finish(folder, source, monkeypatch, request.param)
+        finished_run.add_answer(folder, source, monkeypatch)
         finished_run.call(report.main, monkeypatch, finished_run.report_options(folder, source))
         finished_run.call(record.main, monkeypatch, finished_run.record_options(folder, source))
     return folder

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import finished_run
-import pandas as pd
+import numpy as np
 import pytest
 import yaml
 from conftest import SMALL_MANIFEST
@@ -24,11 +24,12 @@ from stages import report
 from stages.common import tables
 from stages.common.command import ThawError
 from stages.pages import data_address
-from stages.study import hardest
-from stages.study.hardest import HardImage
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TITLE = "<i>small</i> & things"
+# Of flowers' one schedule the losses after the last epoch are such that two pictures of four are told wrong.
+FLOWERS = [(0.6, 0.65, 0.65, 0.6), (0.6, 0.65, 0.7, 0.65)]
+WRONG = 2
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles", "switch"]
 MAKER = re.compile(r" (http://)?[\w.-]+\.(google|googleapis|gvt1)\.com[:/]")  # whom Chromium itself asks, of any page
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">')
@@ -52,7 +53,9 @@ def finished(request, tmp_path_factory):
     source.write_text(yaml.safe_dump(yaml.safe_load(SMALL_MANIFEST) | {"title": TITLE}, sort_keys=False))
     write_images(folder)
     with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setitem(finished_run.EPOCHS, "flowers-1-1", FLOWERS)
         finished_run.finish(folder, source, monkeypatch, request.param)
+        finished_run.add_answer(folder, source, monkeypatch)
         with (folder / "params.yaml").open("a", encoding="utf-8") as params:
             params.write("# <b>paper</b>\n")
         finished_run.call(report.main, monkeypatch, finished_run.report_options(folder, source))
@@ -130,10 +133,9 @@ def test_its_policy_allows_pictures_inside_it_and_its_own_style_alone(page):
     assert directives == {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"}
 
 
-def test_every_figure_and_hard_image_is_there_with_a_text_in_its_place(page):
+def test_every_figure_and_mistake_is_there_with_a_text_in_its_place(page):
     images = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    hard = len(finished_run.IMAGES) * 2  # data sets
-    assert len(images) == len(PICTURES) + hard
+    assert len(images) == len(PICTURES) + 2 * 2 + WRONG  # confusion and calibration of two data sets
     assert all(image["alt"] for image in images)
     assert all(int(image["width"]) > 0 and int(image["height"]) > 0 for image in images)
 
@@ -176,12 +178,74 @@ def test_numbers_of_images_and_all_variants_stand_in_it(page):
     assert "keras 3.1.2" in text
 
 
-def test_the_hardest_images_are_the_best_schedule_s_with_the_worst_first(page):
+def test_the_answer_stands_first_in_three_sentences_a_data_set(page):
     text = Elements(page).text
-    animals = text[text.index("Cats and dogs: animals-0-3") :]  # the lower final loss of the two
-    told = [animals.index(f"{number}.png true: dogs predicted:") for number in (3, 2, 1, 0)]
-    assert told == sorted(told)
-    assert "predicted: dogs , 77.9%" in animals[told[3] :]
+    assert text.index("The answer Cats and dogs Choose 0 + 3, which") < text.index("The claims, a line each")
+    flowers = text[text.index("Roses and tulips Choose 1 + 1, 1 epoch of the head alone and then 1 of fine-tuning") :]
+    assert flowers.index("No other schedule ran to compare it with") < flowers.index("The claims, a line each")
+
+
+def test_one_repeat_says_so_in_the_answer(finished, page):
+    one = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) == 1
+    text = Elements(page).text
+    assert text.count("that of training is unknown") == (2 if one else 0)
+    assert text.count("Over 3 repeats, with intervals of 95%") == (0 if one else 2)
+
+
+def test_mistakes_are_the_recommended_schedule_s_with_the_worst_first(finished, page):
+    several = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) > 1
+    text = Elements(page).text
+    animals = text[text.index("What animals-0-3 gets right and wrong") : text.index("What flowers-1-1 gets")]
+    assert "Nothing: every validation picture is told right." in animals
+    flowers = text[text.index("What flowers-1-1 gets right and wrong") :]
+    first = flowers.index("3.png true: tulips predicted: roses , 52.8%" + ", by 3 of 3 repeats" * several)
+    assert first < flowers.index("2.png true: tulips predicted: roses")
+    assert ("by 2 of 3 repeats" in flowers) == several
+    assert f"{5 if several else 2} are wrong" in flowers
+
+
+def test_scores_of_classes_calibration_and_the_test_part_stand_in_it(page):
+    text = Elements(page).text
+    assert "dogs 4 1.000 1.000 1.000" in text or "dogs 12 1.000 1.000 1.000" in text
+    assert "cats 0 none is predicted has no pictures" in text
+    assert "in the mean over 15 bins of equal width" in text
+    assert text.count("On the test part, which no training and no choice has seen") == 1
+    assert "accuracy 0.750 (0.301 to 0.954) and loss 0.525" in text
+    assert "on 4 pictures" in text
+
+
+def test_what_is_beyond_the_page_s_size_is_counted(run, write_report):
+    table = run / "plots/answer/flowers-mistakes.csv"
+    header, first, *_ = table.read_text().splitlines()
+    table.write_text("\n".join([header, *[first] * 50]) + "\n")
+    text = Elements(write_report()).text
+    assert text.count("3.png true: tulips") == 48
+    assert "2 more are left out here, for the size of this page; plots/answer/flowers-mistakes.csv lists all." in text
+
+
+def test_pictures_of_one_s_own_come_before_what_the_thesis_claims(run, write_report):
+    paper = yaml.safe_load((run / "paper.yaml").read_text())
+    paper["variants"] = {"others-1-1": {}}
+    (run / "paper.yaml").write_text(yaml.safe_dump(paper))
+    text = Elements(write_report()).text
+    assert "The claims, a line each" not in text
+    assert "The paper's arm" not in text
+    assert text.index("The answer") < text.index("The schedules") < text.index("What a thesis claimed, on these")
+
+
+@pytest.mark.parametrize("damage", ["answer.json", "maps.npz", "flowers-mistakes.csv"])
+def test_an_answer_that_lacks_a_file_is_named(run, write_report, damage):
+    (run / "plots/answer" / damage).unlink()
+    with pytest.raises(ThawError, match=rf"plots/answer/{damage}: no such file; run "):
+        write_report()
+
+
+def test_an_answer_on_another_schedule_is_refused(run, write_report):
+    told = tables.read_json(run / "plots/answer/answer.json")
+    told["animals"]["variant"] = "animals-2-1"
+    tables.write_json(told, run / "plots/answer/answer.json")
+    with pytest.raises(ThawError, match="tells nothing of animals-0-3 on animals; run `dvc repro answer`"):
+        write_report()
 
 
 def test_the_same_run_gives_the_same_bytes(page, write_report):
@@ -212,33 +276,23 @@ def test_a_table_without_a_variant_is_refused(run, write_report, table):
     assert str(caught.value) == f"{path}: has no trial; run `dvc repro`"
 
 
-def test_hard_images_are_means_over_repeats_and_the_class_of_most():
-    predictions = pd.DataFrame(
-        [
-            (1, "a", 0, 1, 0.9, 2.0),
-            (2, "a", 0, 0, 0.6, 0.5),
-            (3, "a", 0, 1, 0.7, 1.1),
-            (1, "b", 1, 1, 0.8, 0.2),
-            (2, "b", 1, 1, 0.8, 0.2),
-            (3, "b", 1, 1, 0.8, 0.2),
-            (1, "c", 1, 0, 0.9, 3.0),
-            (2, "c", 1, 1, 0.9, 0.1),
-            (3, "c", 1, 1, 0.7, 0.5),
-        ],
-        columns=["repeat", "image", "label", "predicted", "probability", "loss"],
-    )
-    first, second = hardest.of_predictions(predictions, 2)
-    assert first == HardImage("a", 0, 1, 2, pytest.approx(0.8), pytest.approx(1.2))
-    assert second == HardImage("c", 1, 1, 2, pytest.approx(0.8), pytest.approx(1.2))
-
-
 def test_a_figure_is_kept_pixel_for_pixel_and_an_image_made_small(tmp_path):
     drawn = Image.linear_gradient("L").convert("RGB").resize((900, 300))
     drawn.save(tmp_path / "drawn.png")
     figure, image = data_address.of_figure(tmp_path / "drawn.png"), data_address.of_image(tmp_path / "drawn.png")
     assert (figure.width, figure.height) == (900, 300)
     assert decoded(figure).tobytes() == drawn.tobytes()
-    assert (image.width, image.height) == decoded(image).size == (320, 107)
+    assert (image.width, image.height) == decoded(image).size == (160, 53)
+
+
+def test_a_map_reddens_what_counts_and_leaves_the_rest_grey(tmp_path):
+    Image.new("RGB", (160, 80), (0, 0, 200)).save(tmp_path / "blue.png")
+    beside = decoded(data_address.of_image(tmp_path / "blue.png", np.array([[5.0, -2.0]])))
+    assert beside.size == (160 + 4 + 160, 80)
+    grey, hot = np.array(beside.getpixel((310, 40))), np.array(beside.getpixel((170, 40)))
+    assert np.ptp(grey) < 12  # what WebP makes of grey
+    assert hot[0] > 150 > hot[2] + 100
+    assert beside.getpixel((80, 40))[2] > 180
 
 
 def decoded(picture):
@@ -289,7 +343,7 @@ in_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed
 @pytest.mark.parametrize("width", [500, 1400])  # Chromium's windows are no narrower
 def test_a_browser_shows_every_picture_and_asks_nobody(page, tmp_path, width):
     (tmp_path / "probed.html").write_text(probed(page), encoding="utf-8")
-    pictures = len(PICTURES) + 2 * len(finished_run.IMAGES)
+    pictures = len(PICTURES) + 2 * 2 + WRONG
     with counting() as (port, asked):
         dom = shown(tmp_path / "probed.html", tmp_path / "profile", port, width)
     assert f"images {pictures} broken 0 fetched 0 over 0" in dom

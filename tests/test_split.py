@@ -14,6 +14,7 @@ from PIL import Image
 from stages import split
 from stages.common.command import ThawError
 from stages.common.manifest import corrected
+from stages.pictures import parts
 from stages.sources import archive as archives
 
 ANIMALS = [
@@ -302,6 +303,47 @@ def test_images_of_both_parts_are_warned_of(split_archive, capfd):
         "e.g. animals/validation/cats/c.png and animals/train/cats/b.png\n"
     )
     assert Path("table.csv").read_text() == SHIPPED_TABLE
+
+
+TEST_ROWS = "flowers_test/roses/a.png,0,test,0\nflowers_test/tulips/a.png,1,test,0\n"
+
+
+@pytest.fixture
+def with_test(small_manifest):
+    """The small manifest with folds and a test part for flowers; returns the names of its pictures."""
+    flowers = small_manifest["datasets"]["flowers"]
+    flowers["split"]["folds"] = 2
+    flowers["test"] = {"folder": "flowers_test", "images": {"roses": 1, "tulips": 1}}
+    return [*FLOWERS, "flowers_test/roses/a.png", "flowers_test/tulips/a.png"]
+
+
+def test_a_test_part_is_in_no_draw_and_no_training_reads_it(small_manifest, split_archive, with_test):
+    split_archive("flowers", tarred(pictures(with_test)))
+    table, images = Path("table.csv").read_text(), Path("images")
+    read, test = parts.read_split(Path("table.csv"), images), parts.read_test(Path("table.csv"), images)
+    assert TEST_ROWS in table
+    assert [path.relative_to(images).as_posix() for path in test.paths] == with_test[-2:]
+    assert all(path.exists() for path in test.paths)
+    assert list(test.labels) == [0, 1]
+    assert sum(map(len, read.values())) == len(FLOWERS)
+    del small_manifest["datasets"]["flowers"]["test"]
+    split_archive("flowers", tarred(pictures(FLOWERS)))
+    assert Path("table.csv").read_text() == table.replace(TEST_ROWS, "")
+    assert len(parts.read_test(Path("table.csv"), images)) == 0
+
+
+def test_test_images_that_were_trained_on_are_warned_of(split_archive, with_test, capfd):
+    members = pictures(with_test)
+    split_archive("flowers", tarred(members | {with_test[-1]: members[FLOWERS[5]]}))
+    assert capfd.readouterr().err == (
+        "warning: raw/archive: 1 test images are training or validation images too, byte for byte, "
+        f"e.g. {with_test[-1]} and {FLOWERS[5]}\n"
+    )
+
+
+def test_a_test_part_of_other_counts_is_refused(failure, with_test):
+    message = failure("flowers", tarred(pictures([*with_test, "flowers_test/tulips/b.png"])))
+    assert "(test tulips: 2 in flowers_test/tulips, 1 expected)" in message
 
 
 def test_images_of_two_classes_are_named(split_archive, capfd):

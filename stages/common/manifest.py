@@ -176,7 +176,7 @@ class Place(NamedTuple):
 
     folder: PurePosixPath
     label: int
-    part: Literal["training", "validation"] | None
+    part: Literal["training", "validation", "test"] | None
     images: int
 
 
@@ -187,21 +187,30 @@ class Limits(Section):
     pixels: Annotated[int, Field(ge=1)] | None = None
 
 
+class HeldOut(Section):
+    """The test part: no training reads it, and the recommended schedule alone is scored on it, once."""
+
+    folder: Folder
+    images: ClassCounts
+
+
 class Dataset(Section):
     """What all data sets have: a title, and each class's folder in the order of the labels."""
 
     title: Title
     classes: dict[Title, Folder]
+    test: HeldOut | None = None
     limits: Limits = Limits()
     licence: Title | None = None  # of the pictures, for the model's card
     leave_out: dict[Folder, Title] = Field(default_factory=dict)  # pictures that no part has, by path, and why
 
     def places(self) -> list[Place]:
         """Where the images of each part and class lie."""
-        raise NotImplementedError
+        held_out = [] if self.test is None else self._places_in(self.test.folder, "test", self.test.images)
+        return [*self._own_places(), *held_out]
 
     def counts(self) -> list[ClassCounts]:
-        """The expected numbers of images, a mapping for each part that the manifest counts."""
+        """The expected numbers of images, a mapping for each part that the manifest counts, without the test part."""
         raise NotImplementedError
 
     def training_images(self) -> int:
@@ -209,8 +218,20 @@ class Dataset(Section):
         raise NotImplementedError
 
     def all_images(self) -> int:
-        """How many images the data set has."""
+        """How many images there are to train and to validate on."""
         return sum(count for counts in self.counts() for count in counts.values())
+
+    def _own_places(self) -> list[Place]:
+        """Where the images to train and to validate on lie."""
+        raise NotImplementedError
+
+    def _places_in(
+        self, root: str, part: Literal["training", "validation", "test"] | None, counts: ClassCounts
+    ) -> list[Place]:
+        return [
+            Place(PurePosixPath(root) / folder, label, part, counts[name])
+            for label, (name, folder) in enumerate(self.classes.items())
+        ]
 
     @model_validator(mode="after")
     def _classes_fit(self) -> "Dataset":
@@ -218,9 +239,10 @@ class Dataset(Section):
             raise ValueError("classes: a data set needs at least 2")
         if len(self.classes) > MOST_CLASSES:
             raise ValueError(f"classes: {len(self.classes)}, more than {MOST_CLASSES}")
-        for counts in self.counts():
+        counted = [("images", counts) for counts in self.counts()]
+        for key, counts in [*counted, *([("test.images", self.test.images)] if self.test else [])]:
             if counts.keys() != self.classes.keys():
-                raise ValueError(f"images: counts {_listed(counts)}, but the classes are {_listed(self.classes)}")
+                raise ValueError(f"{key}: counts {_listed(counts)}, but the classes are {_listed(self.classes)}")
         for one, other in combinations((place.folder for place in self.places()), 2):
             if one == other or one in other.parents or other in one.parents:
                 raise ValueError(f"the folders {one} and {other} overlap; give each class and part one of its own")
@@ -269,15 +291,10 @@ class ShippedDataset(Dataset):
     def training_images(self) -> int:
         return sum(self.images.training.values())
 
-    def places(self) -> list[Place]:
-        parts: list[tuple[Literal["training", "validation"], str, ClassCounts]] = [
-            ("training", self.split.training, self.images.training),
-            ("validation", self.split.validation, self.images.validation),
-        ]
+    def _own_places(self) -> list[Place]:
         return [
-            Place(PurePosixPath(root) / folder, label, part, counts[name])
-            for part, root, counts in parts
-            for label, (name, folder) in enumerate(self.classes.items())
+            *self._places_in(self.split.training, "training", self.images.training),
+            *self._places_in(self.split.validation, "validation", self.images.validation),
         ]
 
 
@@ -303,11 +320,8 @@ class DrawnDataset(Dataset):
     def training_images(self) -> int:
         return sum(images - self.split.validation_images(images) for images in self.images.values())
 
-    def places(self) -> list[Place]:
-        return [
-            Place(PurePosixPath(self.split.folder) / folder, label, None, self.images[name])
-            for label, (name, folder) in enumerate(self.classes.items())
-        ]
+    def _own_places(self) -> list[Place]:
+        return self._places_in(self.split.folder, None, self.images)
 
     @model_validator(mode="after")
     def _both_parts_filled(self) -> "DrawnDataset":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from stages.common.command import ThawError
 from stages.common.manifest import MOST_CLASSES
 from stages.pictures.image_file import is_named_as_picture
+from stages.pictures.parts import PARTS, TEST
 from stages.sources.archive_names import shown
 
 TOP = PurePosixPath()
@@ -20,7 +21,10 @@ SHOWN = 8  # folders that one line names
 
 
 class Layout(NamedTuple):
-    """The folders of the parts, `all` or `training` and `validation`, by part, and of the classes below each."""
+    """The folders of the parts by part, and of the classes below each.
+
+    Parts: `all` or `training` and `validation`, and `test` where that has the same classes.
+    """
 
     roots: dict[str, PurePosixPath]
     classes: dict[str, str]  # name: folder
@@ -48,10 +52,14 @@ def layout(source: Path, files: Iterable[PurePosixPath]) -> Layout:
     else:
         others = [child for child in tree.children(top) if child not in by_part.values()]
         beside = [f"{tree.count(child)} pictures in {child}, which is no part" for child in others]
-        if test := by_part.pop("test", None):
-            beside.append(f"{tree.count(test)} pictures in {test}: the test part stands apart")
-        roots = {part: tree.below_only_children(root) for part, root in sorted(by_part.items())}
-        roots = roots if len(roots) > 1 else {"all": roots["training"]}
+        roots = {part: tree.below_only_children(root) for part, root in by_part.items()}
+        classes = {child.name for child in tree.children(roots["training"])}
+        if "test" in roots and {child.name for child in tree.children(roots["test"])} != classes:
+            test = roots.pop("test")
+            beside.append(f"{tree.count(test)} pictures in {test}: a test part has the folders of all classes")
+        if "validation" not in roots:
+            roots["all"] = roots.pop("training")
+        roots = {part: roots[part] for part in ("all", *PARTS, TEST) if part in roots}
     for root in roots.values():
         if loose := tree.loose(root):
             beside.append(f"{loose} pictures in {_named(root)} itself, beside the folders of the classes")

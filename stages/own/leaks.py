@@ -7,9 +7,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from stages.pictures.parts import PARTS, TEST
+
 SIDE = 16  # pixels of a thumbnail: fewer take many a plain surface for another
 ALIKE = 0.985  # the correlation of two thumbnails, from which on they are near-equal
 TWICE = "the same picture"
+ORDER = ("all", *PARTS, TEST)  # of parts, by which of them a picture that is in several is kept
 ROWS = 512  # thumbnails compared with all others at once, for the sake of memory
 
 
@@ -32,7 +35,8 @@ def equal(digests: Mapping[str, bytes]) -> list[list[str]]:
 def left_out(groups: list[list[str]], classes: Mapping[str, str], parts: Mapping[str, str]) -> dict[str, str]:
     """Which of equal pictures are left out, and why, by path; `classes` and `parts` are those of each path.
 
-    Of several classes one at most is right, so all are left out; in one class one is kept, a training one.
+    Of several classes one at most is right, so all are left out; in one class one is kept, a training one if there is
+    one, and one of the test part only where all are.
     """
     reasons = {}
     for paths in groups:
@@ -40,7 +44,7 @@ def left_out(groups: list[list[str]], classes: Mapping[str, str], parts: Mapping
             names = " and ".join(sorted({classes[path] for path in paths}))
             reasons |= dict.fromkeys(paths, f"{TWICE} is in {names}")
             continue
-        kept, *others = sorted(paths, key=lambda path: (parts[path] != "training", path))
+        kept, *others = sorted(paths, key=lambda path: (ORDER.index(parts[path]), path))
         reasons |= dict.fromkeys(others, f"{TWICE} as {kept}")
     return reasons
 

@@ -17,6 +17,7 @@ from stages.common.manifest import Place
 from stages.own import leaks
 from stages.own.layout import Layout, layout
 from stages.pictures.inspection import look
+from stages.pictures.parts import TEST
 from stages.sources import archive
 from stages.sources.archive import Found
 
@@ -45,9 +46,9 @@ class Pictures(NamedTuple):
     passed_over: int  # files in the classes' folders that are no pictures
 
     def labels(self) -> dict[str, int]:
-        """By path, the number of the class, in the order of the layout."""
+        """By path, the number of the class, in the order of the layout; without the test part, which is in no draw."""
         numbers = {name: number for number, name in enumerate(self.layout.classes)}
-        return {path: numbers[each.name] for path, each in self.kept.items()}
+        return {path: numbers[each.name] for path, each in self.kept.items() if each.part != TEST}
 
     def counts(self, part: str) -> dict[str, int]:
         """How many pictures of each class a part has."""
@@ -77,7 +78,7 @@ def pictures(source: Path, shown: Path) -> Pictures:
 
 
 def _places(found: Layout, part: str, root: PurePosixPath) -> Iterator[tuple[str, Place]]:
-    kind: Literal["training", "validation"] | None = None if part == "all" else part
+    kind: Literal["training", "validation", "test"] | None = None if part == "all" else part
     for label, (name, folder) in enumerate(found.classes.items()):
         yield name, Place(root / folder, label, kind, 1)
 
@@ -113,8 +114,8 @@ def _in_threads(function: Callable[..., Result], jobs: Iterable[tuple]) -> Itera
 
 def check_classes(source: Path, found: Pictures) -> None:
     """Raise ThawError where a class has too few pictures to be learnt and validated."""
-    least = 2 if "all" in found.layout.roots else 1
     for part in found.layout.roots:
+        least = 2 if part == "all" else 1
         counts = found.counts(part)
         if few := [name for name, count in counts.items() if count < least]:
             need = "2 at least, one to train and one to validate" if least == 2 else f"1 at least in {part}"

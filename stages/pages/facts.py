@@ -106,16 +106,10 @@ def _dataset(run: FinishedRun, name: str, members: list[Variant]) -> dict[str, A
         "repeats": first.metrics["repeats"],
         "folds": any(repeat["fold"] is not None for repeat in first.metrics["repeats"]),
         "margin": run.study.margin(name).model_dump(),
-        "best": best.name if (best := _best(members)) else None,
+        "of_paper": any(variant.name in run.paper.variants for variant in members),
         "target": aim.what if (aim := costs.target(run.study, name)) else None,
         "converged": _converged(run, first),
     }
-
-
-def _best(members: Sequence[Variant]) -> Variant | None:
-    """The schedule without a style that has the lowest final validation loss, the mean over its repeats."""
-    schedules = [variant for arm in variants.arms(members).values() for variant in arm]
-    return min(schedules, key=lambda variant: variant.metrics["val"]["final"]["loss"], default=None)
 
 
 def _converged(run: FinishedRun, first: Variant) -> dict[str, dict[str, float | None]] | None:

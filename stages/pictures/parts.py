@@ -15,6 +15,7 @@ from stages.common.command import ThawError
 from stages.pictures.image_file import upright_rgb
 
 PARTS = ("training", "validation")
+TEST = "test"  # stands apart: no training reads it
 DECODED_AT_ONCE = 64  # bounds the memory held; larger is no faster
 
 
@@ -37,6 +38,12 @@ def read_split(table: Path, images: Path) -> dict[str, Part]:
     """Read the `split` stage's csv; the parts `training` and `validation`, paths below `images`."""
     rows = pd.read_csv(table)
     return {part: _part(rows[rows["part"] == part], images) for part in PARTS}
+
+
+def read_test(table: Path, images: Path) -> Part:
+    """The same of the part `test`, which is empty where the data set has none."""
+    rows = pd.read_csv(table)
+    return _part(rows[rows["part"] == TEST], images)
 
 
 def _part(rows: pd.DataFrame, images: Path) -> Part:

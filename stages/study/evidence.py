@@ -97,8 +97,14 @@ class Study:
         return self.sample(variant.dataset, [curve[epoch - 1] for curve in self.curves(variant, measure)])
 
     def level(self, variant: Variant, measure: str, epoch: int = 0) -> tuple[float, float | None, float | None]:
-        """Mean and interval of the validation `measure` after `epoch`, which is possible (`two_way.possible`)."""
+        """Mean and interval of the validation `measure` after `epoch`, which is possible (`two_way.possible`).
+
+        The accuracy of one repeat is a share of pictures, with Wilson's interval.
+        """
         sample = self.at(variant, measure, epoch)
+        if measure == "accuracy" and len(sample.values) == 1 and len(sample.values[0]) > 1:
+            share = float(sample.values[0].mean())
+            return share, *two_way.wilson(share, len(sample.values[0]), self.statistics.confidence)
         estimate, own = sample.estimate(), [values.mean() for values in sample.values]
         largest = 1 if measure == "accuracy" else np.inf
         return estimate.value, *two_way.possible(estimate.interval(self.statistics.confidence), own, 0, largest)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stages.study import costs, simultaneous
+from stages.study import costs, simultaneous, variants
 from stages.study.equivalence import Contrast
 from stages.study.evidence import Study
 from stages.study.two_way import Interval, Sample
@@ -42,6 +42,38 @@ class Stop:
         transfer = min(self.variant.transfer, self.epoch)
         arm = "" if self.variant.arm == PAPER_ARM else f" ({self.variant.arm})"
         return f"{transfer} + {self.epoch - transfer}{arm}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The schedule recommended of those run to their end, the one of the lowest loss, and what may be the best too."""
+
+    recommended: Stop
+    lowest: Stop
+    rivals: Sequence[Stop]
+    schedules: int
+
+
+def choices(study: Study) -> dict[str, Choice]:
+    """What to choose for each data set, by multiply-adds; one that has but styles and the trial is left out.
+
+    Of the schedules that are shown to be worse than no other by the margin, the cheapest; where none is, the one with
+    the lowest validation loss. Only what ran to its end is chosen, for only of that there is a network.
+    """
+    by_dataset = {name: variants.arms(members) for name, members in variants.of_datasets(study.variants).items()}
+    return {
+        name: _of_ends(study, [variant for arm in arms.values() for variant in arm])
+        for name, arms in by_dataset.items()
+        if arms
+    }
+
+
+def _of_ends(study: Study, members: Sequence[Variant]) -> Choice:
+    ends, enough = _ends(study, members, multiply_adds(study))
+    lowest = min(ends, key=lambda end: (end.loss, end.cost))
+    chosen = lowest if len(ends) == 1 or not enough else min(enough, key=lambda end: (end.cost, end.loss))
+    rivals = [end for end in ends if end is not chosen and _may_be_best(study, end, ends)]
+    return Choice(chosen, lowest, rivals, len(ends))
 
 
 def multiply_adds(study: Study) -> Paid:
@@ -77,29 +109,10 @@ def for_budget(study: Study, paid: Paid, budget: str = "multiply_adds") -> dict[
     }
 
 
-def recommended(study: Study, paid: Paid) -> dict[str, Stop]:
-    """By data set, of all arms together, the schedule to run to its end.
-
-    The cheapest that is shown to be good enough; where none is, the one with the lowest loss.
-    """
-    members = {dataset: list(arms.values())[-1] for dataset, arms in study.arms().items()}
-    return {dataset: _aim(*_ends(study, each, paid)[1:]) for dataset, each in members.items()}
-
-
-def _ends(study: Study, members: Sequence[Variant], paid: Paid) -> tuple[list[Stop], list[Stop], Stop]:
-    """The schedules at their ends, which of them are enough, and the best."""
-    ends = [_stop(study, variant, variant.epochs, paid) for variant in members]
-    enough = [end for end in ends if _is_enough(study, end, ends)]
-    return ends, enough, min(ends, key=lambda end: (end.loss, end.cost))
-
-
-def _aim(enough: Sequence[Stop], best: Stop) -> Stop:
-    return min(enough, key=lambda end: end.cost) if enough else best
-
-
 def _sentences(study: Study, members: Sequence[Variant], paid: Paid, budget: str) -> list[str]:
-    ends, enough, best = _ends(study, members, paid)
-    aim = _aim(enough, best)
+    ends, enough = _ends(study, members, paid)
+    best = min(ends, key=lambda end: (end.loss, end.cost))
+    aim = min(enough, key=lambda end: end.cost) if enough else best
     chosen = _best_within(study, members, paid, aim.cost)
     smaller = sorted({end.cost: end for end in ends if end.cost < chosen.cost}.values(), key=lambda end: -end.cost)
     return [
@@ -111,6 +124,12 @@ def _sentences(study: Study, members: Sequence[Variant], paid: Paid, budget: str
     ]
 
 
+def _ends(study: Study, members: Sequence[Variant], paid: Paid) -> tuple[list[Stop], list[Stop]]:
+    """The schedules run to their end, and those of them that are shown to be worse than no other by the margin."""
+    ends = [_stop(study, variant, variant.epochs, paid) for variant in members]
+    return ends, [end for end in ends if _is_enough(study, end, ends)]
+
+
 def _possibly_best(study: Study, ends: Sequence[Stop], best: Stop) -> str:
     rivals = [end.label for end in ends if end is not best and _may_be_best(study, end, ends)]
     return f"Not told apart from it: {_listed(rivals)}." if rivals else "Every other is told apart from it."
@@ -119,19 +138,19 @@ def _possibly_best(study: Study, ends: Sequence[Stop], best: Stop) -> str:
 def _enough(study: Study, enough: Sequence[Stop], best: Stop, budget: str) -> str:
     margin = study.margin(best.variant.dataset).loss
     if not enough:
-        return f"None is shown to be within {margin:g} of the best; it takes {_cost(best.cost, budget)}."
+        return f"None is shown to be within {margin:g} of the best; it takes {cost(best.cost, budget)}."
     cheapest_first = sorted(enough, key=lambda end: end.cost)
     cheapest = cheapest_first[0]
     share = "" if cheapest is best else f", {cheapest.cost / best.cost:.0%} of what {best.label} takes"
     return (
         f"Shown to be within {margin:g} of the best, cheapest first: {_listed(end.label for end in cheapest_first)}. "
-        f"{cheapest.label} takes {_cost(cheapest.cost, budget)}{share}."
+        f"{cheapest.label} takes {cost(cheapest.cost, budget)}{share}."
     )
 
 
 def _choice(study: Study, members: Sequence[Variant], paid: Paid, chosen: Stop, budget: str) -> str:
     """What to choose, and what the same cost buys elsewhere."""
-    sentence = f"Choose {chosen.label}: {_loss(chosen)} for {_cost(chosen.cost, budget)}."
+    sentence = f"Choose {chosen.label}: {_loss(chosen)} for {cost(chosen.cost, budget)}."
     others = [variant for variant in members if variant is not chosen.variant]
     elsewhere = _best_within(study, others, paid, chosen.cost) if _affordable(others, paid, chosen.cost) else None
     if elsewhere is None:
@@ -146,7 +165,7 @@ def _smaller_budget(
     study: Study, members: Sequence[Variant], paid: Paid, budget_of: Stop, best: Stop, budget: str
 ) -> str:
     stop = _best_within(study, members, paid, budget_of.cost)
-    money = f"{_cost(budget_of.cost, budget)} ({budget_of.cost / best.cost:.0%}), what {budget_of.label} takes"
+    money = f"{cost(budget_of.cost, budget)} ({budget_of.cost / best.cost:.0%}), what {budget_of.label} takes"
     sentence = f"With {money}, choose {stop.label}: {_loss(stop)}"
     others = [variant for variant in members if variant is not stop.variant]
     rivals = _rivals(study, stop, others, paid, budget_of.cost)
@@ -218,8 +237,13 @@ def _may_be_best(study: Study, end: Stop, ends: Sequence[Stop]) -> bool:
 
 
 def _loss(stop: Stop) -> str:
-    low, high = stop.interval
-    return f"{stop.loss:.3f}" if low is None or high is None else f"{stop.loss:.3f} ({low:.3f} to {high:.3f})"
+    return level(stop.loss, stop.interval)
+
+
+def level(value: float, interval: Interval) -> str:
+    """A number with its interval, where that is known."""
+    low, high = interval
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _repeats(study: Study, stop: Stop) -> str:
@@ -229,10 +253,11 @@ def _repeats(study: Study, stop: Stop) -> str:
     return "of one repeat, so that only the noise of the validation images is known, not that of training"
 
 
-def _cost(cost: float, budget: str) -> str:
+def cost(amount: float, budget: str) -> str:
+    """A cost in words, `multiply_adds` or `seconds`: three digits and the unit."""
     unit = "seconds" if budget == "seconds" else "multiply-adds"
-    size, word = next(((size, f"{word} ") for size, word in _LARGE if cost >= size), (1, ""))
-    amount = cost / size
+    size, word = next(((size, f"{word} ") for size, word in _LARGE if amount >= size), (1, ""))
+    amount /= size
     return f"{amount:,.0f} {word}{unit}" if amount >= 100 else f"{amount:.3g} {word}{unit}"
 
 

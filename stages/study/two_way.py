@@ -151,11 +151,26 @@ def possible(interval: Interval, own: Sequence[float] | np.ndarray, least: float
     """The interval, or from the least to the largest of the repeats' `own` values where it reaches the impossible.
 
     Student's t knows no bounds: with few repeats it reaches below the least and above the largest value there can be.
+    The interval of one repeat, whose own value tells no spread, is cut off there.
     """
     low, high = interval
     if low is None or high is None or least <= low <= high <= largest:
         return interval
+    if len(own) == 1:
+        return max(low, least), min(high, largest)
     return float(np.min(own)), float(np.max(own))
+
+
+def wilson(share: float, pictures: int, confidence: float) -> Interval:
+    """The interval of a share of so many pictures, drawn independently (Wilson, 1927): inside 0 to 1, also at its ends.
+
+    For one network: with several repeats, their noise has to come in.
+    """
+    z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
+    scale = 1 + z**2 / pictures
+    centre = (share + z**2 / (2 * pictures)) / scale
+    half = z * np.sqrt(share * (1 - share) / pictures + z**2 / (4 * pictures**2)) / scale
+    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
 
 
 def over_repeats(values: Sequence[float] | np.ndarray) -> Estimate:

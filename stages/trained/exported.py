@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.formats.keras_file import Predict
 from stages.network import xnnpack
 from stages.network.keras_quietly import keras, messages_held_back, tf
+from stages.trained.keras_file import Predict
 
 TFLITE, QUANTISED, ONNX = "model.tflite", "model.quantised.tflite", "model.onnx"
 

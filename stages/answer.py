@@ -1,0 +1,157 @@
+"""Stage `answer`: what the recommended schedule of each data set gets right and wrong.
+
+Reads the study's results, and of each data set's recommended schedule the saved network with the images; writes a
+folder: answer.json, the figures of confusion and calibration, every misclassified picture (<dataset>-mistakes.csv) and
+class activation maps of the worst (maps.npz); and a csv a data set of actual and predicted classes, which DVC draws.
+"""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from stages.common import manifest, params, tables
+from stages.common.command import run
+from stages.common.files import folder_written_whole
+from stages.common.params import Params, Statistics
+from stages.drawing import answer_figure, drawing
+from stages.pictures import parts
+from stages.pictures.parts import Part
+from stages.results import repeats
+from stages.results.repeats import Validation
+from stages.study import calibration, confusion, inputs, mistakes, recommendation, two_way
+from stages.study.two_way import Sample
+from stages.trained import keras_file
+
+
+def main() -> None:
+    arguments = _arguments()
+    settings = params.load()
+    study, _ = inputs.read(arguments, settings)
+    source = manifest.load(arguments.source)
+    told: dict[str, Any] = {}
+    maps: dict[str, np.ndarray] = {}
+    with folder_written_whole(arguments.out) as folder, folder_written_whole(arguments.confusion) as plots:
+        for dataset, choice in recommendation.choices(study).items():
+            variant = choice.recommended.variant.name
+            classes = list(source.dataset(dataset).classes)
+            predictions = repeats.final_predictions(arguments.results / variant)
+            told[dataset] = {"variant": variant, **of_predictions(predictions, classes, settings.statistics)}
+            tables.write_table(named(predictions, classes), plots / f"{dataset}.csv")
+            wrong = with_maps(mistakes.of_predictions(predictions), predictions)
+            tables.write_table(wrong.round(tables.DECIMALS), folder / f"{dataset}-mistakes.csv")
+            model, images = arguments.models / variant / "model.keras", arguments.images / dataset
+            mapped = wrong[wrong["map"] >= 0]
+            if paths := [images / image for image in mapped["image"]]:
+                maps[dataset] = _maps(model, paths, mapped["predicted"], settings)
+            test = parts.read_test(arguments.splits / f"{dataset}.csv", images)
+            if len(test):
+                told[dataset]["test"] = of_test(_said(model, test, images, settings), classes, settings.statistics)
+            _draw(told[dataset], f"{variant} on {source.dataset(dataset).title}", source.title, folder, dataset)
+        np.savez(folder / mistakes.MAPS, **maps)
+        tables.write_json(told, folder / "answer.json")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    inputs.add_arguments(parser)
+    parser.add_argument("--models", type=Path, required=True, help="folder of <variant>/, with its saved network")
+    parser.add_argument("--images", type=Path, required=True, help="folder of <dataset>/, with its images")
+    parser.add_argument("--splits", type=Path, required=True, help="folder of <dataset>.csv, with its parts")
+    parser.add_argument("--confusion", type=Path, required=True, help="folder of <dataset>.csv for DVC, written")
+    parser.add_argument("--out", type=Path, required=True, help="folder of all else, written")
+    return parser.parse_args()
+
+
+def of_predictions(predictions: pd.DataFrame, classes: list[str], statistics: Statistics) -> dict[str, Any]:
+    """Confusion and calibration of `repeats.final_predictions`: every repeat's, a prediction each."""
+    right = predictions["predicted"] == predictions["label"]
+    by_repeat = [
+        (part["probability"].to_numpy(), right[part.index].to_numpy(float)) for _, part in predictions.groupby("repeat")
+    ]
+    chance, most = calibration.by_chance(
+        [confidence for confidence, _ in by_repeat], statistics.confidence, statistics.seed
+    )
+    bins = calibration.bins(predictions["probability"].to_numpy(), right.to_numpy(float))
+    counts = confusion.matrix(predictions["label"].to_numpy(), predictions["predicted"].to_numpy(), len(classes))
+    return {
+        "predictions": len(predictions),
+        "wrong": int((~right).sum()),
+        "confusion": confusion.told(counts, classes),
+        "calibration": {
+            "error": round(float(np.mean([calibration.error(*each) for each in by_repeat])), tables.DECIMALS),
+            "by_chance": round(chance, tables.DECIMALS),
+            "by_chance_most": round(most, tables.DECIMALS),
+            "bins": bins.round(tables.DECIMALS).to_dict("records"),
+        },
+    }
+
+
+def named(predictions: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """`actual` and `predicted` by the names of the classes, a row a prediction."""
+    columns = {"actual": "label", "predicted": "predicted"}
+    return pd.DataFrame({title: [classes[label] for label in predictions[name]] for title, name in columns.items()})
+
+
+def with_maps(wrong: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    """The mistakes with `map`, the number of their activation map, -1 where they have none.
+
+    Saved is the network of the first repeat: pictures that another one validates have no map.
+    """
+    first = predictions["repeat"] == predictions["repeat"].min()
+    validated = wrong["image"].isin(predictions.loc[first, "image"]).to_numpy()
+    shown = validated & (np.arange(len(wrong)) < mistakes.SHOWN)
+    return wrong.assign(map=np.where(shown, shown.cumsum() - 1, -1))
+
+
+def of_test(said: Validation, classes: list[str], statistics: Statistics) -> dict[str, Any]:
+    """The scores of the test part, with intervals over its pictures; `said` has one epoch."""
+    predicted = said.log_probabilities()[0].argmax(axis=1)
+    counts = confusion.matrix(said.labels, predicted, len(classes))
+    accuracy, loss = float(said.correct().mean()), Sample([said.losses()[0]], crossed=True).estimate()
+    levels = {
+        "accuracy": (accuracy, *two_way.wilson(accuracy, len(predicted), statistics.confidence)),
+        "loss": (loss.value, *two_way.possible(loss.interval(statistics.confidence), [loss.value], 0, np.inf)),
+    }
+    return {
+        "images": len(predicted),
+        **{name: dict(zip(("value", "low", "high"), level, strict=True)) for name, level in levels.items()},
+        "confusion": confusion.told(counts, classes),
+    }
+
+
+def _maps(model: Path, images: list[Path], classes: Iterable[int], settings: Params) -> np.ndarray:
+    """Float16 (images, height, width): finer than a page shows."""
+    classifier = _classifier(settings)
+    return classifier.activation_maps(keras_file.read(model).loaded(), images, list(classes)).astype(np.float16)
+
+
+def _said(model: Path, test: Part, images: Path, settings: Params) -> Validation:
+    """What the saved network says of the test part."""
+    classifier = _classifier(settings)
+    logits = classifier.logits(keras_file.read(model).loaded(), test.paths)
+    return Validation.of(logits[np.newaxis], test.labels, test.paths, images)
+
+
+def _classifier(settings: Params) -> ModuleType:
+    from stages.trained import classifier  # takes seconds, and what is wrong in the results is told before
+    from stages.training.models import use_threads
+
+    use_threads(settings.threads)
+    return classifier
+
+
+def _draw(told: dict[str, Any], title: str, source: str, folder: Path, dataset: str) -> None:
+    with plt.rc_context(drawing.STYLE):
+        drawing.save(answer_figure.confusion(told["confusion"], title, source), folder / f"{dataset}-confusion.png")
+        bins = pd.DataFrame(told["calibration"]["bins"])
+        drawing.save(answer_figure.reliability(bins, title, source), folder / f"{dataset}-calibration.png")
+
+
+if __name__ == "__main__":
+    run(main)

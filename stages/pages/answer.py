@@ -1,0 +1,69 @@
+"""The answer for each data set as the report tells it: the sentences, what is right and wrong, and the mistakes."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.common import tables
+from stages.common.command import ThawError
+from stages.pages import data_address
+from stages.pages.finished import FinishedRun
+from stages.study import brief, calibration, mistakes, recommendation
+
+
+def of_run(run: FinishedRun, folder: Path, images: Path) -> dict[str, dict[str, Any]]:
+    """By data set, what the stage `answer` left in `folder`, with its sentences and the worst mistakes' pictures.
+
+    Raises ThawError where it is of other results.
+    """
+    told = tables.read_json(folder / "answer.json")
+    maps = _read_maps(folder / mistakes.MAPS)
+    found = {}
+    for dataset, choice in recommendation.choices(run.study).items():
+        variant = choice.recommended.variant.name
+        if told.get(dataset, {}).get("variant") != variant:
+            raise ThawError(f"{folder}: tells nothing of {variant} on {dataset}; run `dvc repro answer`")
+        wrong = tables.read_table(folder / f"{dataset}-mistakes.csv", (*mistakes.COLUMNS, "map"))
+        found[dataset] = {
+            **told[dataset],
+            "sentences": brief.sentences(run.study, choice, run.spent),
+            "bins": calibration.BINS,
+            "pictures": {
+                kind: data_address.of_figure(folder / f"{dataset}-{kind}.png") for kind in ("confusion", "calibration")
+            },
+            "mistakes": _mistakes(run, dataset, wrong, maps.get(dataset), images / dataset),
+            "pictures_wrong": len(wrong),
+        }
+    return found
+
+
+def _mistakes(
+    run: FinishedRun, dataset: str, wrong: pd.DataFrame, maps: np.ndarray | None, images: Path
+) -> list[Mapping[str, Any]]:
+    """The worst of the mistakes, each with its picture, the map beside it, and its classes by name."""
+    classes = list(run.source.dataset(dataset).classes)
+    return [
+        {
+            **row,
+            "file": PurePosixPath(row["image"]).name,
+            "label": classes[row["label"]],
+            "predicted": classes[row["predicted"]],
+            "picture": data_address.of_image(
+                images / row["image"], maps[row["map"]] if maps is not None and row["map"] >= 0 else None
+            ),
+        }
+        for row in wrong.head(mistakes.SHOWN).to_dict("records")
+    ]
+
+
+def _read_maps(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except FileNotFoundError:
+        raise ThawError(f"{path}: no such file; run `dvc repro answer`") from None
+    except Exception as error:  # zipfile and NumPy raise whatever damaged bytes lead them to
+        raise ThawError(f"{path}: no readable maps ({error}); run `dvc repro answer`") from None

@@ -1,0 +1,223 @@
+"""The answer's numbers against some worked out by hand, its sentences, and its maps against plain NumPy."""
+
+import finished_run
+import made_up_study
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from stages import answer
+from stages.drawing import answer_figure, drawing
+from stages.study import brief, calibration, confusion, mistakes, recommendation, two_way
+
+LABELS, PREDICTED = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 0])
+SPENT = pd.DataFrame(
+    {"epochs": [3, 3], "multiply_adds": [5000, 9000], "seconds": [1.5, 20]}, index=["fruit-2-1", "fruit-0-3"]
+)
+
+
+# Confusion.
+
+
+def test_confusion_and_scores_of_every_class():
+    told = confusion.told(confusion.matrix(LABELS, PREDICTED, 3), ["ripe", "unripe", "rotten"])
+    assert told["matrix"] == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
+    assert told["balanced_accuracy"] == pytest.approx((2 / 3 + 1 + 0) / 3)
+    ripe, unripe, rotten = told["classes"]
+    assert ripe == {"name": "ripe", "pictures": 3, **dict.fromkeys(("precision", "recall", "f1"), pytest.approx(2 / 3))}
+    assert unripe == {"name": "unripe", "pictures": 2, "precision": pytest.approx(2 / 3), "recall": 1, "f1": 0.8}
+    assert rotten == {"name": "rotten", "pictures": 1, "precision": None, "recall": 0, "f1": 0}
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["кошка", "$5 and $6"], ["кошка", "$5 and $6"]),
+        (["写真", "dogs"], ["class 1", "class 2"]),  # which the font of all figures has no letters for
+    ],
+)
+def test_the_figure_names_classes_of_any_script(tmp_path, recwarn, names, shown):
+    figure = answer_figure.confusion(confusion.told(np.array([[3, 1], [0, 2]]), names), "title", "source")
+    drawing.save(figure, tmp_path / "confusion.png")
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == shown
+    assert [text.get_text() for text in axes.texts] == ["3", "1", "0", "2"]
+    assert list(recwarn) == []
+
+
+# Calibration.
+
+
+def test_the_calibration_error_is_the_weighted_mean_of_the_bins_gaps():
+    confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.63, 0.63])
+    correct = np.array([1.0, 1, 1, 0, 1, 0])
+    assert calibration.error(confidence, correct) == pytest.approx((4 * (0.95 - 0.75) + 2 * (0.63 - 0.5)) / 6)
+    low, high = calibration.bins(confidence, correct).to_dict("records")
+    assert low == pytest.approx({"low": 9 / 15, "high": 10 / 15, "pictures": 2, "confidence": 0.63, "accuracy": 0.5})
+    assert high == pytest.approx({"low": 14 / 15, "high": 1, "pictures": 4, "confidence": 0.95, "accuracy": 0.75})
+
+
+def test_chance_alone_makes_an_error_of_few_pictures():
+    # One picture of probability 0.75 is right, 0.25 off, three times in four; else it is 0.75 off.
+    mean, most = calibration.by_chance([np.array([0.75])], 0.95, seed=1)
+    assert mean == pytest.approx(0.375, abs=4 * 0.2165 / calibration.DRAWS**0.5)  # four standard errors
+    assert most == 0.75
+    assert calibration.by_chance([np.ones(5), np.ones(3)], 0.95, seed=1) == (0, 0)
+
+
+def test_wilson_s_interval_knows_the_ends():
+    assert two_way.wilson(0.9, 10, 0.95) == pytest.approx((0.5958, 0.9821), abs=5e-5)  # Newcombe's example of it
+    low, high = two_way.wilson(1.0, 40, 0.95)
+    assert (round(low, 3), high) == (0.912, 1)
+
+
+# Mistakes.
+
+PREDICTIONS = pd.DataFrame(
+    [
+        (1, "a", 0, 1, 0.9, 2.0),
+        (2, "a", 0, 0, 0.6, 0.5),
+        (3, "a", 0, 1, 0.7, 1.1),
+        (1, "b", 1, 1, 0.8, 0.2),
+        (2, "b", 1, 1, 0.8, 0.2),
+        (3, "b", 1, 1, 0.8, 0.2),
+        (1, "c", 1, 1, 0.9, 0.1),
+        (2, "c", 1, 0, 0.9, 4.0),
+        (3, "c", 1, 2, 0.7, 1.9),
+    ],
+    columns=["repeat", "image", "label", "predicted", "probability", "loss"],
+)
+
+
+def test_mistakes_are_the_pictures_that_any_repeat_gets_wrong_the_worst_first():
+    found = mistakes.of_predictions(PREDICTIONS)
+    assert found.to_dict("records") == [
+        {
+            "image": "c",
+            "label": 1,
+            "predicted": 0,
+            "votes": 1,
+            "repeats": 3,
+            "probability": pytest.approx(0.9),
+            "loss": pytest.approx(2.0),
+        },
+        {
+            "image": "a",
+            "label": 0,
+            "predicted": 1,
+            "votes": 2,
+            "repeats": 3,
+            "probability": pytest.approx(0.8),
+            "loss": pytest.approx(1.2),
+        },
+    ]
+
+
+def test_only_what_the_saved_network_validates_has_a_map():
+    folds = PREDICTIONS[PREDICTIONS["image"].isin(["a", "c"])].query("(image == 'a') == (repeat == 1)")
+    found = answer.with_maps(mistakes.of_predictions(folds), folds)
+    assert list(zip(found["image"], found["map"], strict=True)) == [("c", -1), ("a", 0)]
+    many = pd.DataFrame({"repeat": 1, "image": [f"{n:03}" for n in range(60)], "label": 0, "predicted": 1})
+    many = many.assign(probability=0.9, loss=2.0)
+    assert list(answer.with_maps(mistakes.of_predictions(many), many)["map"]) == [*range(mistakes.SHOWN), *[-1] * 12]
+
+
+def test_a_repeat_without_mistakes_has_none():
+    assert mistakes.of_predictions(PREDICTIONS[PREDICTIONS["image"] == "b"]).empty
+
+
+# The sentences.
+
+
+def sentences(losses_of_late, losses_of_early):
+    """Of two schedules whose losses after the last epoch are these, a repeat each."""
+    late = made_up_study.variant("fruit-2-1", val_loss=[[1, 1, loss] for loss in losses_of_late])
+    early = made_up_study.variant("fruit-0-3", val_loss=[[1, 1, loss] for loss in losses_of_early])
+    study = made_up_study.study(late, early)
+    return brief.sentences(study, recommendation.choices(study)["fruit"], SPENT)
+
+
+def test_one_repeat_says_that_the_noise_of_training_is_unknown():
+    do, other, sure = sentences([0.5], [0.4])
+    assert do.startswith(
+        "Choose 0 + 3, which fine-tunes from the first epoch on, 3 epochs in all: validation loss 0.400"
+    )
+    assert do.endswith("for 3 epochs, 20 seconds as measured and 9,000 multiply-adds.")
+    assert other.startswith("It has the lowest loss of 2 schedules, and none that is cheaper is shown to be as good")
+    assert sure.startswith("Every schedule ran once, so the intervals hold the noise of the validation pictures alone")
+    assert "no schedule is shown to be better than another" in sure
+
+
+def test_the_cheapest_that_is_good_enough_is_chosen():
+    do, other, sure = sentences([0.401, 0.402, 0.403], [0.400, 0.401, 0.402])
+    assert do.startswith("Choose 2 + 1, 2 epochs of the head alone and then 1 of fine-tuning: validation loss 0.402")
+    assert other.startswith("0 + 3 has the lowest loss, 0.401")
+    assert "2 + 1 is shown to be worse than no schedule by the margin of 0.01" in other
+    assert sure.startswith("Over 3 repeats, with intervals of 95%")
+
+
+def test_one_that_beats_all_others_is_said_to():
+    do, _, sure = sentences([0.8, 0.81, 0.82], [0.4, 0.41, 0.42])
+    assert do.startswith("Choose 0 + 3")
+    assert sure == "Over 3 repeats, with intervals of 95%, no other schedule may still be the best."
+
+
+# The test part.
+
+
+def test_the_test_part_is_scored_by_its_pictures():
+    said = finished_run.held_out()
+    told = answer.of_test(said, ["cats", "dogs"], made_up_study.SETTINGS)
+    assert told["images"] == 4
+    assert told["accuracy"]["value"] == 0.75
+    assert (told["accuracy"]["low"], told["accuracy"]["high"]) == two_way.wilson(0.75, 4, 0.95)
+    assert told["loss"]["value"] == pytest.approx((3 * 0.2 + 1.5) / 4, abs=1e-6)
+    assert told["confusion"]["matrix"] == [[0, 0], [1, 3]]
+
+
+# Maps, by Keras, which takes seconds to import.
+
+
+def network(classes):
+    """A network of one convolution under the study's own head, whole as `train` saves it."""
+    from stages.network import backbones
+    from stages.network.keras_quietly import keras
+    from stages.training.models import build_head
+
+    pixels = keras.Input((6, 6, 3))
+    convolved = keras.layers.Conv2D(4, 3, activation="relu", bias_initializer="random_normal", name="last")(pixels)
+    head = build_head(4, classes, 0.2, seed=1)
+    head.get_layer("logit").bias.assign(np.linspace(-0.5, 0.5, 1 if classes == 2 else classes))
+    return backbones.whole_model(keras.Model(pixels, convolved), head, lambda pixels: pixels / 255)
+
+
+def convolved(picture, kernel, bias):
+    """The activations (4, 4, 4) of a picture (6, 6, 3), a position at a time."""
+    rows = [[(picture[y : y + 3, x : x + 3, :, None] * kernel).sum((0, 1, 2)) for x in range(4)] for y in range(4)]
+    return np.maximum(np.array(rows) + bias, 0)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_map_is_the_last_activations_by_the_head_s_weights(tmp_path, classes):
+    from stages.trained import classifier
+
+    model = network(classes)
+    model.save(tmp_path / "model.keras")
+    pictures = np.random.default_rng(2).integers(0, 256, (3, 6, 6, 3), np.uint8)
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, picture in zip(paths, pictures, strict=True):
+        Image.fromarray(picture).save(path)
+    asked = [0, 1, classes - 1]
+
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    maps, logits = classifier.activation_maps(loaded, paths, asked), classifier.logits(loaded, paths)
+
+    backbone = next(layer for layer in model.layers if hasattr(layer, "layers") and layer.name != "head")
+    kernel, bias = (np.array(each, float) for each in backbone.get_layer("last").get_weights())
+    weights, offset = (np.array(each, float) for each in model.get_layer("head").get_layer("logit").get_weights())
+    for picture, label, found, logit in zip(pictures, asked, maps, logits, strict=True):
+        unit, sign = (0, 1 if label else -1) if classes == 2 else (label, 1)
+        expected = sign * convolved(picture / 255, kernel, bias) @ weights[:, unit]
+        assert found == pytest.approx(expected, abs=1e-5)  # float32 of numbers around 1
+        assert found.mean() + sign * offset[unit] == pytest.approx(sign * logit[unit], abs=1e-5)
