@@ -200,6 +200,7 @@ def convolved(picture, kernel, bias):
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_map_is_the_last_activations_by_the_head_s_weights(tmp_path, classes):
+    from stages.network.keras_quietly import keras
     from stages.trained import classifier
 
     model = network(classes)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from stages import predict
+from stages.common.command import ThawError
 from stages.network.keras_quietly import keras
 
 SIZE = 32  # pixels
@@ -94,3 +95,11 @@ def test_a_folder_without_pictures_and_a_file_that_is_not_there_are_told(model, 
     assert [row["class"] for row in rows] == ["red"]
     assert errors == [f"error: {tmp_path / 'empty'}: no pictures there", "error: nowhere.png: no such file"]
     assert code == 1
+
+
+def test_a_damaged_model_is_named(model, pictures):
+    model.write_bytes(b"no model")
+    with pytest.raises(ThawError) as error:
+        predict.main(["--model", str(model), str(pictures / "red.png")])
+    assert str(error.value).startswith(f"{model}: cannot be loaded (")
+    assert str(error.value).endswith("); train it again: `dvc repro`")
