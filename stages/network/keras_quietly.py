@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stages.common.command import one_line
+from stages.network.memory import keep_freed_memory
 
 BACKENDS = ("tensorflow", "jax", "torch")  # on which Keras trains
 CHANGING = (
@@ -93,6 +94,7 @@ def _check_backend(name: str) -> None:
 
 
 _check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
+keep_freed_memory()
 with _settings_set_aside(), _ended_at_once_by_ctrl_c(), messages_held_back():
     import keras
     import tensorflow as tf
