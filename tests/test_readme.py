@@ -1,5 +1,6 @@
 """The README's numbers, paths and commands hold."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -28,10 +29,12 @@ def test_the_table_of_results_is_the_recorded_run_s():
 
 
 def test_links_lead_to_files_in_git():
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert links
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    assert [link for link in links if link not in tracked] == []
+    for page in ("README.md", "docs/README.md"):
+        found = re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+        links = [os.path.normpath(Path(page).parent / link) for link in found if "://" not in link]
+        assert links
+        assert [link for link in links if link not in tracked] == []
 
 
 def test_make_targets_exist():
