@@ -13,9 +13,7 @@ ROOT = Path(__file__).parent.parent
 SHORT = {
     "cats_dogs-30-1": "cats_dogs-3-1",
     "cats_dogs-20-11": "cats_dogs-2-2",
-    "cats_dogs-20-11-moving": "cats_dogs-2-2-moving",
     "cats_dogs-0-31": "cats_dogs-0-4",
-    "roses_tulips-50-1": "roses_tulips-5-1",
     "roses_tulips-40-11": "roses_tulips-4-2",
     "roses_tulips-40-11-gradual": "roses_tulips-4-2-gradual",
     "roses_tulips-0-51": "roses_tulips-0-6",

@@ -38,7 +38,7 @@ def test_a_second_repro_runs_nothing(short_study):
 
 def test_an_experiment_runs_the_trial_and_what_hangs_below_it(short_study):
     output = dvc(short_study, "exp", "run", "-S", "schedule.fine=5")
-    assert set(ran(output)) == {"trial", "summarize", "costs", "figures", "answer", "report"}
+    assert set(ran(output)) == {"trial", "summarize", "costs", "figures", "answer", "report", "export"}
     assert len(history.read(short_study / "plots/trial.csv")) == 7  # one epoch more than the budget
     changes = json.loads(dvc(short_study, "metrics", "diff", "--json", "--targets", "metrics/summary.json"))
     assert changes["metrics/summary.json"]["trial.fine"] == {"old": 1, "new": 5, "diff": 4}
