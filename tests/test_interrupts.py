@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -57,6 +58,7 @@ OUTCOMES = {
 }
 RWLOCK = ".dvc/tmp/rwlock"
 TORN = f"; {LOCK_FILE} or DVC's list of locks, where half-written, was deleted, as docs/interruptions.md says"
+RUNNING = re.compile(r"plots/few-[^/]*\.csv")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,8 @@ def test_whatever_is_interrupted_whenever_the_results_are_an_uninterrupted_run_s
     expected = results(whole)
     assert results(workspace) == expected
     for seen in appeared:
-        assert seen.items() <= expected.items()  # what had appeared by then was whole
+        # What had appeared by then was whole; the csv of a running training has the epochs so far (test_running.py).
+        assert {item for item in seen.items() if not RUNNING.fullmatch(item[0])} <= expected.items()
     for name, moments in all_moments.items():
         what = name.split("@")[0]
         for sent, outcome in OUTCOMES.items():
