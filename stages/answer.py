@@ -6,7 +6,6 @@ class activation maps of the worst (maps.npz); and a csv a data set of actual an
 """
 
 import argparse
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +20,6 @@ from stages.common.files import folder_written_whole
 from stages.common.params import Params, Statistics
 from stages.drawing import answer_figure, drawing
 from stages.pictures import parts
-from stages.pictures.parts import Part
 from stages.results import repeats
 from stages.results.repeats import Validation
 from stages.study import calibration, confusion, inputs, mistakes, recommendation, two_way
@@ -45,13 +43,20 @@ def main() -> None:
             tables.write_table(named(predictions, classes), plots / f"{dataset}.csv")
             wrong = with_maps(mistakes.of_predictions(predictions), predictions)
             tables.write_table(wrong.round(tables.DECIMALS), folder / f"{dataset}-mistakes.csv")
-            model, images = arguments.models / variant / "model.keras", arguments.images / dataset
+            images = arguments.images / dataset
             mapped = wrong[wrong["map"] >= 0]
-            if paths := [images / image for image in mapped["image"]]:
-                maps[dataset] = _maps(model, paths, mapped["predicted"], settings)
             test = parts.read_test(arguments.splits / f"{dataset}.csv", images)
+            if len(mapped) or len(test):
+                classifier = _classifier(settings)
+                model = keras_file.read(arguments.models / variant / keras_file.LAST).loaded()
+            if len(mapped):
+                paths, predicted = [images / image for image in mapped["image"]], list(mapped["predicted"])
+                # Finer than a page shows.
+                maps[dataset] = classifier.activation_maps(model, paths, predicted).astype(np.float16)
             if len(test):
-                told[dataset]["test"] = of_test(_said(model, test, images, settings), classes, settings.statistics)
+                logits = classifier.logits(model, test.paths)
+                said = Validation.of(logits[np.newaxis], test.labels, test.paths, images)
+                told[dataset]["test"] = of_test(said, classes, settings.statistics)
             _draw(told[dataset], f"{variant} on {source.dataset(dataset).title}", source.title, folder, dataset)
         np.savez(folder / mistakes.MAPS, **maps)
         tables.write_json(told, folder / "answer.json")
@@ -123,19 +128,6 @@ def of_test(said: Validation, classes: list[str], statistics: Statistics) -> dic
         **{name: dict(zip(("value", "low", "high"), level, strict=True)) for name, level in levels.items()},
         "confusion": confusion.told(counts, classes),
     }
-
-
-def _maps(model: Path, images: list[Path], classes: Iterable[int], settings: Params) -> np.ndarray:
-    """Float16 (images, height, width): finer than a page shows."""
-    classifier = _classifier(settings)
-    return classifier.activation_maps(keras_file.read(model).loaded(), images, list(classes)).astype(np.float16)
-
-
-def _said(model: Path, test: Part, images: Path, settings: Params) -> Validation:
-    """What the saved network says of the test part."""
-    classifier = _classifier(settings)
-    logits = classifier.logits(keras_file.read(model).loaded(), test.paths)
-    return Validation.of(logits[np.newaxis], test.labels, test.paths, images)
 
 
 def _classifier(settings: Params) -> ModuleType:

@@ -26,7 +26,6 @@ from stages.study.recommendation import Stop
 from stages.trained import keras_file
 from stages.trained.keras_file import KerasFile
 
-MODEL = "model.keras"  # after the last epoch: what the recommendation speaks of, and no epoch chosen on validation
 AT_ONCE = 32  # pictures
 MOST = 1e-3  # of a probability that an unquantised model may differ by: more is another model, not rounding
 
@@ -36,7 +35,9 @@ def main() -> None:
     settings, source = params.load(), manifest.load(arguments.source)
     study, _ = inputs.read(arguments, settings)
     chosen = {name: choice.recommended for name, choice in recommendation.choices(study).items()}
-    files = {name: keras_file.read(arguments.models / stop.variant.name / MODEL) for name, stop in chosen.items()}
+    files = {
+        name: keras_file.read(arguments.models / stop.variant.name / keras_file.LAST) for name, stop in chosen.items()
+    }
     with folder_written_whole(arguments.out) as beside:
         written = {
             dataset: _export(file, beside / dataset, _pictures(arguments, chosen[dataset], file), settings)

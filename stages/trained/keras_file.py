@@ -10,6 +10,7 @@ import numpy as np
 from stages.common import tables
 from stages.common.command import ThawError, one_line
 
+LAST = "model.keras"  # after the last epoch: what the study compares, and no epoch chosen on validation
 CLASSES = "classes.json"  # beside the model
 
 Predict = Callable[[np.ndarray], np.ndarray]

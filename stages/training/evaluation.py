@@ -27,7 +27,9 @@ def forward(model: keras.Model, shape: tuple[int, ...], training: bool = False) 
     With `training` dropout is on, and batch normalisation does what the model's training does.
     """
     if keras.backend.backend() != "tensorflow":
-        return lambda inputs: keras.ops.convert_to_numpy(model(inputs, training=training))
+        if not training:
+            return model.predict_on_batch  # compiled, which a call of the model is not
+        return lambda inputs: keras.ops.convert_to_numpy(model(inputs, training=True))
     signature = [tf.TensorSpec((None, *shape), tf.float32)]
     traced = tf.function(lambda inputs: model(inputs, training=training), input_signature=signature)
     return lambda inputs: traced(inputs).numpy()
