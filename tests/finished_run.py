@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import made_up_study
 import numpy as np
@@ -125,10 +126,24 @@ def add_answer(folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for dataset, part in (("animals", "test"), ("flowers", "validation")):
         table = folder / "splits" / f"{dataset}.csv"
         table.parent.mkdir(exist_ok=True)
-        table.write_text(f"path,label,part,fold\n0.png,1,{part},0\n")
-    monkeypatch.setattr(answer, "_maps", lambda model, images, classes, settings: np.ones((len(images), 3, 3)))
-    monkeypatch.setattr(answer, "_said", lambda model, test, images, settings: held_out())
+        rows = [f"{image}.png,1,{part},0\n" for image in range(len(IMAGES))]
+        table.write_text("path,label,part,fold\n" + "".join(rows))
+    monkeypatch.setattr(answer.keras_file, "read", lambda path: SimpleNamespace(loaded=lambda: None))
+    monkeypatch.setattr(answer, "_classifier", lambda settings: NoNetwork)
     call(answer.main, monkeypatch, answer_options(folder, source))
+
+
+class NoNetwork:
+    """What takes the place of a trained network where a run has none."""
+
+    @staticmethod
+    def activation_maps(model: object, paths: Sequence[Path], classes: Sequence[int]) -> np.ndarray:
+        return np.ones((len(paths), 3, 3))
+
+    @staticmethod
+    def logits(model: object, paths: Sequence[Path]) -> np.ndarray:
+        """Of four pictures of the second class; the last is taken for the first."""
+        return held_out().logits[0]
 
 
 def held_out() -> Validation:
