@@ -102,7 +102,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--backbone",
         default="MobileNetV2",
-        help="a network of keras.applications, or `embedded`, the small one of the repository (default: MobileNetV2)",
+        help="a network of keras.applications, a `.keras` file, or `embedded`, the small one of the repository "
+        "(default: MobileNetV2)",
     )
     parser.add_argument("--group", metavar="REGEX", help="what is equal in the paths of pictures that belong together")
     return parser.parse_args(arguments)

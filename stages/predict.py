@@ -22,8 +22,7 @@ from stages.pictures.parts import resized
 from stages.sources import folders
 from stages.trained import keras_file
 
-MODELS, METRICS = Path("models"), Path("metrics")
-MODEL = "best.keras"  # as the stage `train` writes it
+MODELS, ANSWER = Path("models"), Path("plots/answer/answer.json")
 NAMED = ("class", "second", "third")  # as many of the likeliest classes as there are
 AT_ONCE = 32  # pictures in a batch
 DECIMALS = 4
@@ -36,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.predict", description=__doc__)
     parser.add_argument("pictures", nargs="+", help="files, folders (all pictures below) or patterns such as '*.jpg'")
     parser.add_argument(
-        "--model", type=Path, help="a .keras file that `train` wrote (default: the best of params.yaml)"
+        "--model", type=Path, help="a .keras file below models/ (default: the model that the report recommends)"
     )
     options = parser.parse_args(arguments)
-    model_file = options.model or _best_model()
+    model_file = options.model or _recommended_model()
     file = keras_file.read(model_file)
     names, size = file.classes, file.image_size
     failures: list[str] = []
@@ -69,21 +68,17 @@ def _column(rank: str) -> str:
     return "probability" if rank == NAMED[0] else f"{rank}_probability"
 
 
-def _best_model() -> Path:
-    """Of the models trained on `schedule.dataset`, the one with the lowest validation loss."""
-    settings = params.load()
-    losses = {}
-    for name, schedule in settings.variants.items():
-        model, record = MODELS / name / MODEL, METRICS / f"{name}.json"
-        if schedule.dataset == settings.schedule.dataset and model.exists() and record.exists():
-            losses[model] = tables.read_json(record)["val"]["best"]["loss"]
-    if not losses:
-        raise ThawError(
-            f"{MODELS}: holds no model of '{settings.schedule.dataset}'; train one by `dvc repro`, or name it: --model"
-        )
-    best = min(losses, key=lambda path: losses[path])
-    print(f"model: {best}", file=sys.stderr)
-    return best
+def _recommended_model() -> Path:
+    """The model of the schedule that the stage `answer` recommends for the data set of `schedule.dataset`."""
+    dataset = params.load().schedule.dataset
+    answers = tables.read_json(ANSWER) if ANSWER.exists() else {}
+    if dataset not in answers:
+        raise ThawError(f"{ANSWER}: recommends no model of '{dataset}' yet; run `dvc repro`, or name one: --model")
+    model = MODELS / answers[dataset]["variant"] / keras_file.LAST
+    if not model.exists():
+        raise ThawError(f"{model}: no such file; run `dvc repro`, or name another model: --model")
+    print(f"model: {model}", file=sys.stderr)
+    return model
 
 
 def _paths(named: Iterable[str], failures: list[str]) -> Iterator[Path]:

@@ -301,6 +301,45 @@ def test_weights_of_a_mirror_are_written_down_with_their_checksum(pictures, tmp_
     assert (copy.bytes, copy.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
+def test_a_network_of_one_s_own_is_written_with_its_size_and_its_checksum(pictures, tmp_path, capsys):
+    from stages.network.keras_quietly import keras
+
+    draw_fruit(pictures)
+    pixels = keras.Input((48, 48, 3))
+    path = tmp_path / "mine.keras"
+    keras.Model(pixels, keras.layers.Conv2D(4, 3)(pixels)).save(path)
+    adopt.main([str(pictures.folder), "--backbone", str(path)])
+    written = manifest.load(Path("data/fruit.yaml"))
+    assert (written.backbone.file, written.backbone.image_size) == ("mine.keras", 48)
+    assert (written.backbone.scale, written.backbone.offset) == (1 / 127.5, -1)
+    (copy,) = written.download("weights").copies
+    assert (copy.path, copy.sha256) == (str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+    assert "backbone: mine.keras, pictures of 48 by 48 pixels, scaled to -1 to 1; if that is wrong" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_network_that_scales_its_pixels_gets_them_as_they_are(pictures, tmp_path):
+    from stages.network.keras_quietly import keras
+
+    draw_fruit(pictures)
+    pixels = keras.Input((48, 48, 3))
+    scaled = keras.layers.Rescaling(1 / 255)(pixels)
+    keras.Model(pixels, keras.layers.Conv2D(4, 3)(scaled)).save(tmp_path / "mine.keras")
+    adopt.main([str(pictures.folder), "--backbone", str(tmp_path / "mine.keras")])
+    backbone = manifest.load(Path("data/fruit.yaml")).backbone
+    assert (backbone.scale, backbone.offset) == (1, 0)
+
+
+def test_a_network_that_is_no_backbone_is_refused_before_anything_is_written(pictures, tmp_path):
+    draw_fruit(pictures)
+    (tmp_path / "mine.keras").write_bytes(b"no network")
+    for path, cause in ((tmp_path / "mine.keras", "not a network in"), (tmp_path / "no.keras", "there is no such")):
+        with pytest.raises(ThawError, match=cause):
+            adopt.main([str(pictures.folder), "--backbone", str(path)])
+    assert not Path("data/fruit.yaml").exists()
+
+
 def test_an_update_takes_the_pictures_of_now_and_keeps_the_rest(pictures):
     draw_fruit(pictures)
     before, _ = adopted(pictures.folder, "--seed", 7, "--validation-share", 0.3)
@@ -347,7 +386,7 @@ def test_an_archive_that_changed_is_refused_with_the_update_that_takes_it(pictur
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """The three commands on a folder of drawings: its adoption, `dvc repro` of a schedule; the folder and the study."""
+    """The first two of the three commands, on a folder of drawings; returns the study and the folder."""
     folder = tmp_path_factory.mktemp("own")
     study, fruit = folder / "study", folder / "my fruit"
     study.mkdir()
@@ -359,7 +398,7 @@ def study(tmp_path_factory):
             Image.fromarray((shade + noise).astype(np.uint8)).save(fruit / name / f"{number}.png")
     arguments = ("--budget", "2", "--backbone", "embedded")
     short.run(study, sys.executable, "-m", "stages.adopt", str(fruit), *arguments)
-    short.dvc(study, "repro", "train@my_fruit-1-1")
+    short.dvc(study, "repro")
     return study, fruit
 
 
@@ -380,6 +419,8 @@ def test_a_trained_model_names_the_classes_of_pictures(study):
         assert {first, second} == {"rot", "grün"}
         assert float(probability) + float(other) == pytest.approx(1, abs=1e-4)  # of four digits each
         assert float(probability) >= float(other)
+    recommended = json.loads((folder / "plots/answer/answer.json").read_text())["my_fruit"]["variant"]
+    assert ran.stderr.startswith(f"model: models/{recommended}/model.keras\n")
     assert "error: nowhere.jpg: no such file" in ran.stderr
     assert "params.yaml: not one of" in ran.stderr
 

@@ -410,6 +410,42 @@ def test_the_manifest_of_the_photographs():
     assert read.backbone.name == "MobileNetV2"
 
 
+SAVED = {"file": "net.keras", "scale": 0.0078125, "offset": -1, "image_size": 64}
+
+
+def with_saved(manifest, changes, file="net.keras"):
+    manifest["backbone"] = SAVED | changes
+    manifest["downloads"]["weights"] = {"copies": [{"name": file, "sha256": DIGEST}]}
+    return manifest
+
+
+def test_a_backbone_from_a_file(small_manifest, write_manifest):
+    read = manifest.load(write_manifest(with_saved(small_manifest, {"offset": [-1, 0.5, 0]})))
+    assert (read.backbone.file, read.backbone.scale, read.backbone.offset) == ("net.keras", 0.0078125, [-1, 0.5, 0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"file": "net.h5"}, "backbone.file: must be the name of a .keras file, Keras's own format, not 'net.h5'"),
+        (
+            {"file": "other.keras"},
+            "backbone.file: 'other.keras' is what each copy of the download 'weights' must be called, not net.keras",
+        ),
+        ({"scal": 1}, "unknown key 'backbone.scal'; did you mean 'scale'?"),
+        ({"offset": [0, 1]}, "backbone.offset: must be a finite number, or a list of three, for red, green and blue"),
+        (
+            {"scale": float("inf")},
+            "backbone.scale: must be a finite number, or a list of three, for red, green and blue, not inf",
+        ),
+        ({"name": "VGG16"}, "unknown key 'backbone.name'; known here: file, scale, offset, image_size"),
+    ],
+    ids=["HDF5", "another name", "a misspelt key", "two channels", "infinity", "a name too"],
+)
+def test_mistakes_in_a_backbone_from_a_file(small_manifest, write_manifest, message, changes, expected):
+    assert message(write_manifest(with_saved(small_manifest, changes))) == expected
+
+
 def test_the_backbones_are_those_of_keras():
     from stages.network.keras_quietly import keras
 

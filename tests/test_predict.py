@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,3 +104,23 @@ def test_a_damaged_model_is_named(model, pictures):
         predict.main(["--model", str(model), str(pictures / "red.png")])
     assert str(error.value).startswith(f"{model}: cannot be loaded (")
     assert str(error.value).endswith("); train it again: `dvc repro`")
+
+
+@pytest.mark.parametrize(
+    ("answers", "cause"),
+    [
+        (None, "answer.json: recommends no model of 'fruit' yet; run `dvc repro`, or name one: --model"),
+        ({"animals": {"variant": "animals-0-3"}}, "answer.json: recommends no model of 'fruit' yet; run `dvc repro`"),
+        ({"fruit": {"variant": "fruit-0-3"}}, "fruit-0-3/model.keras: no such file; run `dvc repro`, or name another"),
+    ],
+    ids=["no answer", "another data set's", "no model"],
+)
+def test_without_a_recommended_model_the_next_step_is_told(tmp_path, monkeypatch, answers, cause):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(predict.params, "load", lambda: SimpleNamespace(schedule=SimpleNamespace(dataset="fruit")))
+    if answers is not None:
+        predict.ANSWER.parent.mkdir(parents=True)
+        predict.ANSWER.write_text(json.dumps(answers))
+    with pytest.raises(ThawError) as error:
+        predict.main(["red.png"])
+    assert cause in str(error.value)

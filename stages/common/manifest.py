@@ -1,6 +1,7 @@
 """The manifest of inputs (`data/*.yaml`): downloads, data sets and backbone as frozen, checked values."""
 
 import difflib
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ BACKBONES = (
 )
 MOST_CLASSES = 1000
 LARGEST_IMAGE = 4096  # pixels a side: more is a slip, and fills any memory
+SAVED = ".keras"  # what a network's own file ends in
 OWN_ARGUMENTS = {"include_top", "input_shape", "input_tensor", "pooling", "weights"}  # which the stages decide
 
 Item = TypeVar("Item")
@@ -100,6 +102,13 @@ def _scalar(value: object) -> object:
     return value
 
 
+def _channels(value: float | list[float]) -> float | list[float]:
+    numbers = value if isinstance(value, list) else [value]
+    if (isinstance(value, list) and len(value) != 3) or not all(map(math.isfinite, numbers)):
+        raise ValueError("must be a finite number, or a list of three, for red, green and blue")
+    return value
+
+
 def _text(value: object) -> object:
     """YAML takes yes for true, 2020 for a number, 2020-01-01 for a date and null for nothing."""
     if value is None or isinstance(value, bool | int | float | date):
@@ -111,6 +120,8 @@ Title = Annotated[str, BeforeValidator(_text), Field(min_length=1), AfterValidat
 # Names become names of folders, stages and variants.
 Name = Annotated[str, AfterValidator(_name)]
 Folder = Annotated[str, BeforeValidator(_text), AfterValidator(_folder)]
+ImageSize = Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]  # pixels, of both sides
+Channels = Annotated[float | list[float], AfterValidator(_channels)]
 ImageCount = Annotated[int, Field(ge=1, le=10**9)]  # at most: so that a share of it is a number
 ClassCounts = dict[Annotated[str, BeforeValidator(_text)], ImageCount]
 Way = Annotated[str, AfterValidator(_way)]
@@ -348,7 +359,12 @@ class Backbone(Section):
 
     name: Annotated[str, AfterValidator(_backbone)]
     arguments: dict[str, Annotated[object, AfterValidator(_scalar)]]
-    image_size: Annotated[int, Field(ge=1, le=LARGEST_IMAGE)]  # pixels, of both sides
+    image_size: ImageSize
+
+    @property
+    def title(self) -> str:
+        """The network in words."""
+        return ", ".join([self.name, *(f"{key} {value}" for key, value in self.arguments.items())])
 
     @field_validator("arguments")
     @classmethod
@@ -358,13 +374,46 @@ class Backbone(Section):
         return arguments
 
 
+class SavedBackbone(Section):
+    """A network from a `.keras` file, which the download `weights` brings, and what it takes for a pixel.
+
+    Its input is pixel * scale + offset, pixels from 0 to 255; a list has a number for each of red, green and blue.
+    """
+
+    file: Annotated[str, AfterValidator(_file_name)]
+    scale: Channels
+    offset: Channels
+    image_size: ImageSize
+
+    @property
+    def title(self) -> str:
+        """The network in words."""
+        return self.file
+
+    @field_validator("file")
+    @classmethod
+    def _keras_format(cls, file: str) -> str:
+        if not file.endswith(SAVED):
+            raise ValueError(f"must be the name of a {SAVED} file, Keras's own format")
+        return file
+
+
+def _origin(backbone: object) -> str:
+    return "saved" if isinstance(backbone, Mapping) and "file" in backbone else "built"
+
+
+AnyBackbone = Annotated[
+    Annotated[Backbone, Tag("built")] | Annotated[SavedBackbone, Tag("saved")], Discriminator(_origin)
+]
+
+
 class Manifest(Section):
     """All of a manifest."""
 
     title: Title
     downloads: dict[Name, Download]
     datasets: Annotated[dict[Name, AnyDataset], Field(min_length=1)]
-    backbone: Backbone
+    backbone: AnyBackbone
 
     _path: Path = PrivateAttr()
 
@@ -393,6 +442,13 @@ class Manifest(Section):
         for name in [*self.datasets, WEIGHTS]:
             if name not in self.downloads:
                 raise ValueError(f"downloads: '{name}' is missing; known are {_listed(self.downloads)}")
+        if isinstance(self.backbone, SavedBackbone):
+            names = {copy.file_name for copy in self.downloads[WEIGHTS].copies}
+            if names != {self.backbone.file}:
+                raise ValueError(
+                    f"backbone.file: '{self.backbone.file}' is what each copy of the download '{WEIGHTS}' must be "
+                    f"called, not {_listed(names)}"
+                )
         return self
 
 

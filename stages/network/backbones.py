@@ -7,7 +7,8 @@ from pathlib import Path
 import h5py
 
 from stages.common.command import ThawError, one_line
-from stages.common.manifest import Backbone
+from stages.common.manifest import AnyBackbone, Backbone, SavedBackbone
+from stages.network import saved
 from stages.network.keras_quietly import keras
 
 Preprocessing = Callable[[keras.KerasTensor], keras.KerasTensor]
@@ -17,12 +18,14 @@ LayerPlace = int | float | str
 """A layer by its index, by its name, or by the share of the layers below it."""
 
 
-def load(spec: Backbone, weights: Path) -> keras.Model:
-    """Build the manifest's backbone without its top and load `weights` (a Keras `.h5` file).
+def load(spec: AnyBackbone, weights: Path) -> keras.Model:
+    """The manifest's backbone without its top, from `weights`: a `.h5` file of weights, or the network's own file.
 
-    Input: float (n, size, size, 3) as its own `preprocess_input` makes it. Raises ThawError where Keras cannot build
-    it as the manifest says, or the weights do not fit.
+    Input: float (n, size, size, 3) as `preprocessing` makes it. Raises ThawError where Keras cannot build it as the
+    manifest says, or the file does not fit.
     """
+    if isinstance(spec, SavedBackbone):
+        return saved.of_size(saved.load(weights), spec.image_size, weights)
     if not h5py.is_hdf5(weights):  # of Keras's other formats, one may hold code
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} (no HDF5 file); {AGAIN}")
     network = _built(spec)
@@ -50,8 +53,10 @@ def _built(spec: Backbone) -> keras.Model:
         ) from None
 
 
-def preprocessing(spec: Backbone) -> Preprocessing:
+def preprocessing(spec: AnyBackbone) -> Preprocessing:
     """What turns pixels, float (n, size, size, 3) in [0, 255], into the backbone's own input."""
+    if isinstance(spec, SavedBackbone):
+        return keras.layers.Rescaling(spec.scale, spec.offset)
     module = getattr(keras.applications, spec.name).__module__.rpartition(".")[2]
     return getattr(keras.applications, module).preprocess_input
 

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from stages.common import files
 from stages.common.code import digest_of
-from stages.common.manifest import Backbone
+from stages.common.manifest import AnyBackbone
 from stages.common.params import Params
 from stages.network.frozen import FrozenPart
 from stages.network.keras_quietly import keras
@@ -58,7 +58,7 @@ class Entry:
     pooled: np.ndarray | Recomputed
 
 
-def fingerprint(parts_digest: str, weights_digest: str, backbone: Backbone, cut: str, params: Params) -> str:
+def fingerprint(parts_digest: str, weights_digest: str, backbone: AnyBackbone, cut: str, params: Params) -> str:
     """A digest of all that decides the activations: inputs, params, our modules, the libraries below them."""
     made_of = {
         "pictures": parts_digest,

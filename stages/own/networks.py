@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from stages.common import manifest
+from stages.common import files, manifest
 from stages.common.command import ThawError
-from stages.common.manifest import BACKBONES, WEIGHTS
+from stages.common.manifest import BACKBONES, SAVED, WEIGHTS
 
 PHOTOS, DRAWINGS = Path("data/photos.yaml"), Path("data/embedded.yaml")  # which have one each, with its weights
 EMBEDDED = "embedded"
+TO_MINUS_ONE_AND_ONE = {"scale": 1 / 127.5, "offset": -1.0}  # of pixels, as most networks take them
+AS_THEY_ARE = {"scale": 1.0, "offset": 0.0}  # for a network that scales by its own first layers
 IMAGE_SIZE = 224  # pixels, with which most of Keras's networks were trained; those that were not take it too
 
 
@@ -19,11 +21,39 @@ def described(name: str) -> dict[str, Any]:
             known = manifest.load(source)
             weights = known.download(WEIGHTS)
             return {"backbone": known.backbone.model_dump(), WEIGHTS: weights.model_dump(exclude_none=True)}
+    if name.endswith(SAVED):
+        return _of_file(Path(name).expanduser())
     if name not in BACKBONES:
-        raise ThawError(f"--backbone: there is no {name}; known are {EMBEDDED}, {', '.join(BACKBONES)}")
+        raise ThawError(
+            f"--backbone: there is no {name}; known are {EMBEDDED}, {', '.join(BACKBONES)}, and a {SAVED} file"
+        )
     return {
         "backbone": {"name": name, "arguments": {}, "image_size": IMAGE_SIZE},
         WEIGHTS: {"copies": [{"address": _address_of_weights(name)}]},
+    }
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    """The same of a network's own file, which does not say what its pixels are scaled to."""
+    if not path.is_file():
+        raise ThawError(f"--backbone: {path}: there is no such file; name an existing one")
+    from stages.network import saved  # takes seconds, and the usual network needs none of it
+    from stages.network.keras_quietly import keras
+
+    model = saved.load(path)
+    scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    scales = any(isinstance(layer, scaling) for layer in model.layers[1:3])
+    taken = AS_THEY_ARE if scales else TO_MINUS_ONE_AND_ONE
+    size = model.input_shape[1] or IMAGE_SIZE
+    saved.of_size(model, size, path)
+    print(
+        f"backbone: {path.name}, pictures of {size} by {size} pixels, "
+        f"{'which it scales itself' if scales else 'scaled to -1 to 1'}; if that is wrong, correct backbone.scale and "
+        "backbone.offset in the manifest before dvc repro"
+    )
+    return {
+        "backbone": {"file": path.name, **taken, "image_size": size},
+        WEIGHTS: {"copies": [{"path": path.resolve().as_posix(), "sha256": files.sha256(path)}]},
     }
 
 

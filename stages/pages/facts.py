@@ -74,7 +74,7 @@ def of_run(run: FinishedRun) -> dict[str, Any]:
     rows = [_row(run, variant) for variant in run.study.variants]
     return {
         "source": {"title": run.source.title, "path": run.source.path.as_posix()},
-        "backbone": run.source.backbone.model_dump(),
+        "backbone": run.source.backbone,
         "settings": {"from_layer": run.params.fine.from_layer, "batch_norm": run.params.fine.batch_norm},
         "confidence": f"{run.claims['confidence']:.0%}",
         "datasets": datasets,

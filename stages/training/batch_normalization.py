@@ -9,7 +9,8 @@ def fused(model: keras.Model) -> keras.Model:
 
 
 def _layer(layer: keras.Layer) -> keras.Layer:
-    return FusedBatchNormalization(layer) if isinstance(layer, keras.layers.BatchNormalization) else layer
+    whole = isinstance(layer, keras.layers.BatchNormalization) and layer.scale and layer.center
+    return FusedBatchNormalization(layer) if whole else layer
 
 
 class FusedBatchNormalization(keras.layers.Layer):
