@@ -1,7 +1,8 @@
 """Stage `export`: the recommended model of each data set, for where there is no Keras, and a card that describes them.
 
-Reads the finished study and the models; writes models/export/<dataset>/ with model.tflite, its further formats,
-labels.txt and export.json, which says how far each differs from Keras on the validation pictures; and models/card.md.
+Reads the finished study and the models; writes exported/<dataset>/ with model.tflite, its further formats,
+labels.txt and export.json, which says how far each differs from Keras on the validation pictures; and beside them
+card.md.
 """
 
 import argparse
@@ -43,19 +44,19 @@ def main() -> None:
             dataset: _export(file, beside / dataset, _pictures(arguments, chosen[dataset], file), settings)
             for dataset, file in files.items()
         }
-    datasets = [
-        _facts(study, source, settings, stop)
-        | {"files": written[name]["largest_difference"], "keras": files[name].path}
-        for name, stop in chosen.items()
-    ]
-    card = {
-        "source": {"title": source.title, "path": source.path.as_posix()},
-        "backbone": source.backbone.model_dump(),
-        "confidence": f"{study.statistics.confidence:.0%}",
-        "out": arguments.out.as_posix(),
-        "datasets": datasets,
-    }
-    tables.write_text(render("card.md.jinja", card), arguments.card)
+        datasets = [
+            _facts(study, source, settings, stop)
+            | {"files": written[name]["largest_difference"], "keras": files[name].path}
+            for name, stop in chosen.items()
+        ]
+        card = {
+            "source": {"title": source.title, "path": source.path.as_posix()},
+            "backbone": source.backbone,
+            "confidence": f"{study.statistics.confidence:.0%}",
+            "out": arguments.out.as_posix(),
+            "datasets": datasets,
+        }
+        tables.write_text(render("card.md.jinja", card), beside / "card.md")
 
 
 def _pictures(arguments: argparse.Namespace, stop: Stop, file: KerasFile) -> list[Path]:
@@ -129,8 +130,7 @@ def _arguments() -> argparse.Namespace:
     inputs.add_arguments(parser)
     parser.add_argument("--models", type=Path, required=True, help="folder of <variant>/, with its model")
     parser.add_argument("--images", type=Path, required=True, help="folder of <dataset>/, with its images")
-    parser.add_argument("--out", type=Path, required=True, help="folder of <dataset>/, written")
-    parser.add_argument("--card", type=Path, required=True, help="Markdown, written")
+    parser.add_argument("--out", type=Path, required=True, help="folder of <dataset>/ and card.md, written")
     return parser.parse_args()
 
 

@@ -151,9 +151,9 @@ def _write(
     arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run], saved: Networks
 ) -> None:
     with files.written_whole(arguments.model / "model.keras") as beside:
-        whole_model(read, saved.last).save(beside)
+        models.save(whole_model(read, saved.last), beside)
     with files.written_whole(arguments.model / "best.keras") as beside:
-        whole_model(read, saved.best()).save(beside)
+        models.save(whole_model(read, saved.best()), beside)
     tables.write_json(labels.of(read.manifest, schedule.dataset), arguments.model / labels.FILE)
     rows = {number: each.rows for number, each in runs.items()}
     repeats.write_logits({number: each.validation for number, each in runs.items()}, arguments.results)

@@ -26,7 +26,7 @@ WRITES = {
     "figures": ["out"],
     "answer": ["confusion", "out"],
     "report": ["out"],
-    "export": ["out", "card"],
+    "export": ["out"],
 }
 """The options of each stage that name what it writes."""
 

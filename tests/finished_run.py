@@ -287,8 +287,7 @@ def export_options(folder: Path, source: Path) -> dict[str, object]:
         **_inputs(folder, source),
         "models": folder / "models",
         "images": folder / "images",
-        "out": folder / "models" / "export",
-        "card": folder / "models" / "card.md",
+        "out": folder / "exported",
     }
 
 

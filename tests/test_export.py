@@ -99,8 +99,8 @@ def run(finished, monkeypatch):
 def test_the_recommended_model_is_exported_with_its_labels_and_its_differences(finished, monkeypatch):
     folder, _ = finished
     run(finished, monkeypatch)
-    out = folder / "models/export"
-    assert {path.name for path in out.iterdir()} == set(CLASSES)
+    out = folder / "exported"
+    assert {path.name for path in out.iterdir()} == {*CLASSES, "card.md"}
     assert (out / "animals/labels.txt").read_text() == "cats\ndogs\n"
     told = json.loads((out / "animals/export.json").read_text())
     # Of one repeat nothing is shown to be good enough; 0-3 ends with the lowest validation loss, 0.35.
@@ -116,7 +116,7 @@ def test_the_recommended_model_is_exported_with_its_labels_and_its_differences(f
 def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(finished, monkeypatch):
     folder, source = finished
     run(finished, monkeypatch)
-    card = (folder / "models/card.md").read_text()
+    card = (folder / "exported/card.md").read_text()
     for words in (
         "# Model card: small things",
         "## cats and dogs",
@@ -135,7 +135,7 @@ def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(
     manifest["datasets"]["animals"]["licence"] = "CC BY 4.0, the zoo"
     source.write_text(yaml.safe_dump(manifest, sort_keys=False))
     run(finished, monkeypatch)
-    assert "Licence of the pictures: CC BY 4.0, the zoo\n" in (folder / "models/card.md").read_text()
+    assert "Licence of the pictures: CC BY 4.0, the zoo\n" in (folder / "exported/card.md").read_text()
 
 
 def test_a_model_that_is_missing_is_told_before_anything_is_written(finished, monkeypatch):
@@ -143,7 +143,7 @@ def test_a_model_that_is_missing_is_told_before_anything_is_written(finished, mo
     (folder / "models/animals-0-3/model.keras").unlink()
     with pytest.raises(ThawError, match=r"models/animals-0-3/model\.keras: no such model; "):
         run(finished, monkeypatch)
-    assert not (folder / "models/export").exists()
+    assert not (folder / "exported").exists()
 
 
 def test_a_format_with_other_numbers_is_refused_and_leaves_nothing(finished, monkeypatch):
@@ -151,8 +151,8 @@ def test_a_format_with_other_numbers_is_refused_and_leaves_nothing(finished, mon
     monkeypatch.setattr(exported, "formats", lambda quantised: {"model.tflite": lambda model, path: halves})
     with pytest.raises(ThawError, match=r"^model\.tflite of .*model\.keras: its probabilities differ from Keras's by"):
         run(finished, monkeypatch)
-    assert not (folder / "models/export").exists()
-    assert not (folder / "models/card.md").exists()
+    assert not (folder / "exported").exists()
+    assert not (folder / "exported/card.md").exists()
 
 
 def halves(pixels: np.ndarray) -> np.ndarray:

@@ -480,6 +480,7 @@ def test_workers_are_told_what_a_stage_reads(tmp_path):
     names.append("trial")
     results = [f"results/{name}" for name in (*names, "cats_dogs-converged", "roses_tulips-converged")]
     seconds = [f"plots/seconds/{name}.csv" for name in (*names, "cats_dogs-transfer", "roses_tulips-transfer")]
+    models = [f"models/{name}" for name in (*names, "transfer/cats_dogs", "transfer/roses_tulips")]
     images = ["data/images/cats_dogs", "data/images/roses_tulips"]
     splits = ["split@cats_dogs", "split@roses_tulips"]
     read = {name: (sorted(tasks[name].after), sorted(tasks[name].pulls)) for name in TABLES}
@@ -489,13 +490,13 @@ def test_workers_are_told_what_a_stage_reads(tmp_path):
         "figures": (sorted([*trained, *transfers, "summarize"]), sorted(results)),
         "answer": (
             sorted([*splits, *trained, *transfers]),
-            sorted([*images, *results, "data/splits/cats_dogs.csv", "data/splits/roses_tulips.csv"]),
+            sorted([*images, *results, *models, "data/splits/cats_dogs.csv", "data/splits/roses_tulips.csv"]),
         ),
         "report": (
             sorted([*splits, *trained, *transfers, "summarize", "costs", "figures", "answer"]),
             sorted([*images, *results]),
         ),
-        "export": (sorted([*splits, *trained, *transfers]), sorted([*images, *results])),
+        "export": (sorted([*splits, *trained, *transfers]), sorted([*images, *results, *models])),
     }
     variant = tasks["train@roses_tulips-20-31"]
     assert sorted(variant.after) == ["download@weights", "features@roses_tulips", "split@roses_tulips", transfers[1]]

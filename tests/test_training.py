@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -78,6 +79,18 @@ def test_a_head_learns_its_classes_and_tells_cross_entropy(classes, units):
     log_probabilities = both - np.log(np.exp(both).sum(axis=1, keepdims=True))
     expected = -log_probabilities[np.arange(IMAGES), labels].mean()
     assert epoch.row["val_loss"] == pytest.approx(expected, rel=1e-5)  # float32 sums in another order
+
+
+def test_a_saved_model_holds_its_weights_and_no_time(tmp_path):
+    model = models.build_head(channels=8, classes=3, dropout=0.2, seed=1)
+    path = tmp_path / "head.keras"
+    models.save(model, path)
+    with ZipFile(path) as saved:
+        assert {info.date_time for info in saved.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert b'"date_saved": ""' in saved.read("metadata.json")
+    loaded = keras.models.load_model(path)
+    for mine, kept in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, mine)
 
 
 def test_a_loss_that_is_no_number_names_epoch_batch_and_rate():

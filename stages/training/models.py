@@ -1,5 +1,9 @@
 """The two networks that are trained: the head on pooled output, and the top of the backbone under the head."""
 
+import json
+from pathlib import Path
+from zipfile import ZipFile, ZipInfo
+
 from stages.network.keras_quietly import keras, tf
 from stages.pictures.randomness import Stream, generator
 
@@ -58,6 +62,18 @@ def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, cla
     # XLA under TensorFlow trains depthwise convolutions several times slower on a CPU; JAX computes by nothing else.
     by_xla = keras.backend.backend() == "jax"
     model.compile(optimizer=optimizer, loss=loss(from_logits=True), metrics=[accuracy], jit_compile=by_xla)
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write `model` to `path`, a .keras file whose bytes follow from the model: Keras alone adds the time of saving."""
+    model.save(path)
+    with ZipFile(path) as saved:
+        content = {name: saved.read(name) for name in saved.namelist()}
+    metadata = json.loads(content["metadata.json"])
+    content["metadata.json"] = json.dumps(metadata | {"date_saved": ""}).encode()
+    with ZipFile(path, "w") as written:
+        for name, data in content.items():
+            written.writestr(ZipInfo(name), data)  # without a time of its own: 1980
 
 
 def reset_dropout(model: keras.Model, seed: int, epoch: int) -> None:
