@@ -175,7 +175,7 @@ def _take_from_mirror(download: Download, source: Path, mirror: Path) -> Located
 
 
 def missing(path: Path, source: Path) -> str:
-    """That nothing is where the manifest `source` says."""
+    """The message if nothing is where the manifest `source` says."""
     return f"{path}: is not there; bring it back, or correct its path in {source} (and under `local` in {PARAMS_FILE})"
 
 

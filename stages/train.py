@@ -58,7 +58,8 @@ Network = tuple[keras.Model, keras.Model]
 class Networks:
     """What a repeat trained: the network after its last epoch, and one that gives it after its best.
 
-    `best` takes the epoch with the lowest validation loss; it may change `last` to that.
+    Calling `best` loads the weights of the epoch with the lowest validation loss, possibly into `last`: save `last`
+    first.
     """
 
     last: Network
@@ -189,9 +190,6 @@ def _metrics(
                 for each in read.params.repeats_of(schedule.dataset)
             ],
             "batch_norm": fine.batch_norm,
-            "unfreezing": fine.unfreezing,
-            "layer_decay": fine.layer_decay,
-            "warm_up_epochs": fine.warm_up_epochs,
             "differs": schedule.differs,
             **_thaws(schedule, runs),
         },

@@ -114,6 +114,17 @@ VALID = {
     "fine.warm_up_epochs": st.integers(0),
     "fine.groups": st.integers(1),
     "fine.epochs_a_group": st.integers(1),
+    "fine.head_learning_rate": st.none() | RATES,
+    "fine.decay": st.sampled_from(["none", "cosine"]),
+    "fine.precision": st.sampled_from(["float32", "mixed_bfloat16", "mixed_float16"]),
+    "switch.relative_gain": st.floats(0, 1, exclude_min=True, exclude_max=True),
+    "sweep.optimizers": st.lists(OPTIMIZERS, min_size=1, max_size=3),
+    "sweep.rates": st.lists(RATES, min_size=1, max_size=3),
+    "sweep.epochs": st.integers(1),
+    "statistics.confidence": st.floats(0.5, 1, exclude_min=True, exclude_max=True),
+    "statistics.margin.loss": RATES,
+    "statistics.resamples": st.integers(100),
+    "export.quantised": st.booleans(),
     "budget": st.fixed_dictionaries(
         {"flowers": st.integers(1, 10**6)}, optional={"animals": st.integers(1, 10**6)}
     ),

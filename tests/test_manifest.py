@@ -8,6 +8,8 @@ import pytest
 from stages.common import manifest
 from stages.common.command import ThawError
 from stages.common.manifest import Copy, Place
+from stages.common.params import TRIAL
+from stages.pages import facts
 
 REMOVED = object()
 DIGEST = "0123456789abcdef" * 4
@@ -417,6 +419,19 @@ def with_saved(manifest, changes, file="net.keras"):
     manifest["backbone"] = SAVED | changes
     manifest["downloads"]["weights"] = {"copies": [{"name": file, "sha256": DIGEST}]}
     return manifest
+
+
+def test_a_data_set_is_not_called_like_a_figure_of_the_study(small_manifest, write_manifest, message):
+    small_manifest["datasets"]["dip"] = small_manifest["datasets"].pop("animals")
+    small_manifest["downloads"]["dip"] = small_manifest["downloads"].pop("animals")
+    assert (
+        message(write_manifest(small_manifest))
+        == "datasets: 'dip' is the name of a figure of the study; choose another"
+    )
+
+
+def test_every_figure_of_the_study_has_a_name_that_no_data_set_takes():
+    assert {*facts.OVERALL, TRIAL} == manifest.FIGURES
 
 
 def test_a_backbone_from_a_file(small_manifest, write_manifest):

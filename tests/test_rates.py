@@ -134,3 +134,15 @@ def test_each_head_has_a_file_of_its_own(tmp_path):
     paths = [transfer_phase.path_in(tmp_path, each.transfer, 2) for each in heads]
     assert paths[0] == tmp_path / "adam-0.0001" / "repeat-2.npz"
     assert len(set(paths)) == 4
+
+
+@pytest.mark.parametrize(("decay", "shared"), [("none", True), ("cosine", False)])
+def test_a_longer_run_resumes_from_a_shorter_one_unless_its_rate_depends_on_the_epochs_to_come(tmp_path, decay, shared):
+    data = SimpleNamespace(identity={"number": 1})
+
+    def name(epochs: int) -> str:
+        numbers = range(4, 4 + epochs)
+        return fine_phase.checkpoint_path(tmp_path, "features", numbers, [np.zeros(1)], data, params(decay=decay)).name
+
+    assert (name(3) == name(5)) is shared
+    assert name(3) == name(3)

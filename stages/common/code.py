@@ -3,6 +3,11 @@
 import hashlib
 from pathlib import Path
 
+# The packages whose code decides the stored activations, and a training. A change in them makes what is stored useless.
+# `common` is left out: the values of params and manifest are in the names.
+OF_ACTIVATIONS = ("pictures", "network")
+OF_TRAINING = (*OF_ACTIVATIONS, "training")
+
 STAGES = Path(__file__).parent.parent
 
 

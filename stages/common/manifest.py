@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from stages.common import sections as validation
+from stages.common import sections
 from stages.common.command import ThawError
 from stages.common.sections import Section
 
@@ -41,6 +41,7 @@ BACKBONES = (
 MOST_CLASSES = 1000
 LARGEST_IMAGE = 4096  # pixels a side: more is a slip, and fills any memory
 SAVED = ".keras"  # what a network's own file ends in
+FIGURES = {"switch", "fine_share", "dip", "styles", "costs", "trial"}  # whose files lie beside those of the data sets
 OWN_ARGUMENTS = {"include_top", "input_shape", "input_tensor", "pooling", "weights"}  # which the stages decide
 
 Item = TypeVar("Item")
@@ -439,6 +440,8 @@ class Manifest(Section):
     def _downloads_complete(self) -> "Manifest":
         if WEIGHTS in self.datasets:
             raise ValueError(f"datasets: '{WEIGHTS}' is the name of the backbone's download; choose another")
+        if taken := sorted(FIGURES & self.datasets.keys()):
+            raise ValueError(f"datasets: '{taken[0]}' is the name of a figure of the study; choose another")
         for name in [*self.datasets, WEIGHTS]:
             if name not in self.downloads:
                 raise ValueError(f"downloads: '{name}' is missing; known are {_listed(self.downloads)}")
@@ -459,7 +462,7 @@ def corrected(source: Path) -> str:
 
 def load(path: Path) -> Manifest:
     """Read and check a manifest; raises ThawError."""
-    manifest = validation.load(path, Manifest)
+    manifest = sections.load(path, Manifest)
     manifest._path = path
     return manifest
 

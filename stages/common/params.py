@@ -25,7 +25,7 @@ AUTO, REST = "auto", "rest"
 
 
 class Schedule(Section):
-    """How many epochs each phase takes, on which data set; what it leaves out of the rest is `transfer`'s and `fine`'s.
+    """How many epochs each phase takes, on which data set. Keys left out come from the sections `transfer` and `fine`.
 
     `transfer: auto` thaws when the head stops gaining (`switch`); `fine: rest` takes what the budget leaves.
     """
@@ -122,7 +122,7 @@ class Margin(Section):
 
 
 class Statistics(Section):
-    """How sure an interval is, what a difference must exceed to matter, and the draws of the bootstrap."""
+    """How sure an interval is, what a difference must exceed to matter, and how often chance is simulated."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)]  # twice the rest is the level of two one-sided tests
     margin: Margin
@@ -219,7 +219,7 @@ class Params(Section):
         return [Repeat(number, seed, None, number) for number, seed in enumerate(self.seeds or [], start=1)]
 
     def of(self, schedule: Schedule) -> "Params":
-        """These params, with what `schedule` says of the head and of the fine phase in their place."""
+        """A copy in which the keys of `schedule` replace those of `transfer` and `fine`."""
         own = schedule.differs
         changes = {
             "transfer": {"optimizer": own.pop("head_optimizer", None), "learning_rate": own.pop("head_rate", None)},

@@ -67,5 +67,5 @@ def _missing(path: Path) -> ThawError:
 
 
 def wrong(path: Path, cause: str) -> ThawError:
-    """That the file `path` is not what a stage writes."""
+    """The error to raise if the file `path` is not what a stage writes."""
     return ThawError(f"{path}: {cause}; run the stage that writes it again")

@@ -12,7 +12,7 @@ from stages.network import saved
 from stages.network.keras_quietly import keras
 
 Preprocessing = Callable[[keras.KerasTensor], keras.KerasTensor]
-# DVC takes what it has downloaded for done.
+# DVC does not repeat a download that once succeeded.
 AGAIN = "correct the download `weights` in the manifest, or fetch it again: `dvc repro --force download@weights`"
 LayerPlace = int | float | str
 """A layer by its index, by its name, or by the share of the layers below it."""

@@ -26,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.common import files
-from stages.common.code import digest_of
+from stages.common.code import OF_ACTIVATIONS, digest_of
 from stages.common.manifest import AnyBackbone
 from stages.common.params import Params
 from stages.network.frozen import FrozenPart
@@ -36,7 +36,6 @@ from stages.pictures import augmentation
 from stages.pictures import parts as pictures
 from stages.pictures.parts import Part
 
-PACKAGES = ("pictures", "network")  # whose code decides the activations
 LIBRARIES = ("tensorflow", "keras", "opencv-python-headless", "pillow", "pillow-heif")
 
 ENTRY_FILES = ("activations.npy", "pooled.npy")
@@ -67,7 +66,7 @@ def fingerprint(parts_digest: str, weights_digest: str, backbone: AnyBackbone, c
         "cut": cut,
         "augment": params.augment.model_dump(),
         "features": params.features.model_dump(exclude={"storage"}),
-        "code": digest_of(*PACKAGES),
+        "code": digest_of(*OF_ACTIVATIONS),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "backend": keras.backend.backend(),
     }

@@ -53,7 +53,7 @@ class Inputs:
         return backbones.preprocessing(self.manifest.backbone)
 
     def fingerprint(self, cut: keras.Layer) -> str:
-        """Of all that decides the frozen activations up to `cut`."""
+        """A digest of everything that decides the frozen activations up to `cut`."""
         digest = parts.digest(self.table, self.parts)
         weights_digest = files.sha256(self.weights)
         return feature_store.fingerprint(digest, weights_digest, self.manifest.backbone, cut.name, self.params)

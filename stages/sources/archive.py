@@ -34,7 +34,7 @@ MEMBERS_WHATEVER_THE_SIZE = 100_000
 ARCHIVED_BYTES_PER_MEMBER = 20  # its name and what is said of it take more
 LONGEST_CHAIN = 10  # of links that lead to links
 
-# DVC takes what it has downloaded for done.
+# DVC does not repeat a download that once succeeded.
 AGAIN = "pack it again, or fetch it again: `dvc repro --force download@NAME`"
 
 # What Python's readers raise on damaged archives, besides an OSError without a cause in the file system.

@@ -40,7 +40,7 @@ def formats(quantised: bool) -> dict[str, Write]:
 
 
 def largest_difference(one: Predict, other: Predict, batches: Iterable[np.ndarray]) -> float:
-    """Of the probabilities that the two give, over all classes and all pictures of `batches`."""
+    """The largest difference between the two's probabilities, over all classes and all pictures of `batches`."""
     return max(float(np.abs(one(batch) - other(batch)).max()) for batch in batches)
 
 

@@ -24,7 +24,7 @@ class Joined:
 
     @property
     def shape(self) -> Shape:
-        """Of one row."""
+        """The shape of one row."""
         return next(array.shape[1:] for array in self.arrays if array is not None)
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:

@@ -10,10 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.common import files
-from stages.common.code import digest_of
+from stages.common.code import OF_TRAINING, digest_of
 from stages.network.keras_quietly import keras
-
-PACKAGES = ("pictures", "network", "training")  # whose code decides a training; params enter by their values
 
 State = list[np.ndarray]
 
@@ -40,7 +38,7 @@ def path_of(folder: Path, made_of: dict[str, object]) -> Path:
     libraries = {name: version(name) for name in ("tensorflow", "keras")}
     backend = keras.backend.backend()
     named = json.dumps(
-        made_of | {"code": digest_of(*PACKAGES), "libraries": libraries, "backend": backend}, sort_keys=True
+        made_of | {"code": digest_of(*OF_TRAINING), "libraries": libraries, "backend": backend}, sort_keys=True
     )
     return folder / f"{hashlib.sha256(named.encode()).hexdigest()[:16]}.npz"
 
@@ -71,7 +69,7 @@ def read(path: Path) -> tuple[list[dict], State] | None:
 
 
 def longest(paths: Iterable[Path], most: int) -> tuple[list[dict], State] | None:
-    """Of what `read` finds at `paths`, that of the most rows, `most` at most."""
+    """What `read` gives of the sound checkpoint with the most epochs, but not more than `most`; None without one."""
     found = [stored for stored in map(read, paths) if stored and len(stored[0]) <= most]
     return max(found, key=lambda stored: len(stored[0]), default=None)
 

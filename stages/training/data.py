@@ -69,7 +69,7 @@ class Data:
         return {prefix: self.clean(part, read) for prefix, part in parts.items()}
 
     def frozen_seconds(self, epoch: int) -> float:
-        """What the frozen activations of the epoch's pictures took to compute, whenever that was: their share."""
+        """Seconds that the epoch's frozen activations took to compute: the repeat's share of their pass."""
         return sum(
             self._store.seconds(part, self._pass(epoch)) * used / (end - start)
             for part, start, end in self._bounds
@@ -118,7 +118,7 @@ class Data:
     def identity(self) -> dict[str, int | None]:
         """What of this repeat decides a training, for the names of checkpoints.
 
-        The budget does where passes are drawn from it; where they are read in their order, it changes nothing.
+        The budget matters only if the repeat reads the passes in an order drawn over it.
         """
         return {**self.repeat._asdict(), "budget": self._budget if self.repeat.draw != FIRST_ORDER else None}
 

@@ -17,6 +17,7 @@ from stages.training.checkpoints import State
 from stages.training.data import ACTIVATIONS, Data
 from stages.training.epochs import Epoch, Row, epochs
 from stages.training.models import FineTuned, compile_model
+from stages.training.optimizers import RateSchedule
 
 Groups = list[list[keras.Layer]]
 
@@ -53,7 +54,7 @@ def train(
     """Train `backbone` from `fine.from_layer` up, and `head`, over the epochs `numbers`; both change in place.
 
     After each epoch the state is written to `checkpoint`, in a folder beside other variants'. Training resumes from
-    there, or from where another variant's run was that is the same so far. `show` is called with the rows so far.
+    there, or from another variant's checkpoint of the same run. `show` is called with the rows so far.
     """
     phase = FinePhase(fine_tuned(backbone, head, data, params, len(numbers)))
     _resume(phase, checkpoint, numbers)
@@ -73,8 +74,7 @@ def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Par
     top = backbones.top_part(backbone, cut)
     model = FineTuned(fused(top) if fine.engine == "fused" else top, head, fine.batch_norm)
     backbones.compute_in(fine.precision, top)
-    decay_steps = epochs * data.steps if fine.decay == "cosine" else 0
-    plain = optimizers.fresh(fine.optimizer, fine.learning_rate, fine.warm_up_epochs * data.steps, decay_steps)
+    plain = optimizers.fresh(fine.optimizer, _rate(fine, data.steps, epochs))
     optimizer = optimizers.loss_scaled(plain) if fine.precision == "mixed_float16" else plain
     # Compiled and built after unfreezing: both collect the variables that are trainable then.
     compile_model(model, optimizer, data.classes)
@@ -84,8 +84,15 @@ def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Par
     return model
 
 
+def _rate(fine: Fine, steps: int, epochs: int) -> float | RateSchedule:
+    """The learning rate of a phase of `epochs` epochs of `steps` steps each; a plain number where it never changes."""
+    if fine.decay == "none" and not fine.warm_up_epochs:
+        return fine.learning_rate
+    return RateSchedule(fine.learning_rate, fine.warm_up_epochs * steps, fine.decay, epochs * steps)
+
+
 def groups(backbone: keras.Model, fine: Fine) -> Groups:
-    """The unfrozen layers in `fine.groups` runs from input to output, of about as many layers with weights each."""
+    """The unfrozen layers in `fine.groups` runs from input to output; layers with weights are shared out evenly."""
     layers = backbone.layers[backbones.layer_index(backbone, fine.from_layer) :]
     weighted = [layer for layer in layers if layer.weights]
     borders = [round(len(weighted) * number / fine.groups) for number in range(fine.groups + 1)]
@@ -93,9 +100,9 @@ def groups(backbone: keras.Model, fine: Fine) -> Groups:
 
 
 def _scales(backbone: keras.Model, head: keras.Model, fine: Fine) -> dict[str, float]:
-    """By each variable's path, its share of the phase's rate, where not all have the same.
+    """Maps a variable's path to its factor on the learning rate; empty if all train at the same rate.
 
-    `layer_decay` lowers it from group to group, from the head down (Howard and Ruder, 2018, section 3.2).
+    `layer_decay` lowers the factor from group to group, from the head down (Howard and Ruder, 2018, section 3.2).
     """
     scales = {}
     if fine.layer_decay < 1:
@@ -121,7 +128,8 @@ def _unfreezing(backbone: keras.Model, classes: int, fine: Fine, first: int) -> 
         for layer in changed:
             layer.trainable = layer not in frozen
         if changed:
-            # The optimizer was built with all groups' variables and stays; what was traced for others must not.
+            # The optimizer, built with all groups' variables, is kept. The traced step is that of the old trainable
+            # layers, so that it must be compiled again.
             compile_model(model, model.optimizer, classes)
 
     return begin if fine.unfreezing == "gradual" else lambda model, epoch: None
@@ -141,7 +149,7 @@ def _resume(phase: FinePhase, checkpoint: Path, numbers: range) -> None:
 def checkpoint_path(folder: Path, features: str, numbers: range, head: State, data: Data, params: Params) -> Path:
     """Where a run's checkpoint lies: named after all that decides its fine epochs.
 
-    Their number decides none, unless the rate decays over them: so a longer run resumes from a shorter one.
+    The number of epochs is in the name only if the rate depends on it; otherwise a longer run resumes from a shorter.
     """
     made_of = {
         "features": features,

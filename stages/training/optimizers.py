@@ -3,39 +3,42 @@
 import math
 from collections.abc import Mapping
 
+from stages.common.params import Decay
 from stages.network.keras_quietly import keras
 
 
-class Course(keras.optimizers.schedules.LearningRateSchedule):
-    """The rate rises linearly over the first `warm_up` steps to `rate`; over `decay` steps in all it falls to zero.
+class RateSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate of a fine phase of `steps` steps: it rises linearly to `rate` over the first `warm_up` steps.
 
-    It falls as half a cosine (Loshchilov and Hutter, 2017, without restarts). With `decay` 0 it stays at `rate`.
+    With `decay` cosine it then falls to zero after the last step, as half a cosine (Loshchilov and Hutter, 2017,
+    without restarts); with none it stays at `rate`.
     """
 
-    def __init__(self, rate: float, warm_up: int, decay: int) -> None:
+    def __init__(self, rate: float, warm_up: int, decay: Decay, steps: int) -> None:
         self.rate = rate
         self.warm_up = warm_up
         self.decay = decay
+        self.steps = steps
 
     def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
         step = keras.ops.cast(step, "float32")
         share = keras.ops.minimum((step + 1) / self.warm_up, 1.0) if self.warm_up else 1.0
-        if self.decay:
-            share *= 0.5 * (1 + keras.ops.cos(math.pi * keras.ops.minimum(step / self.decay, 1.0)))
+        if self.decay == "cosine":
+            share *= 0.5 * (1 + keras.ops.cos(math.pi * keras.ops.minimum(step / self.steps, 1.0)))
         return self.rate * share
 
-    def get_config(self) -> dict[str, float | int]:
-        return {"rate": self.rate, "warm_up": self.warm_up, "decay": self.decay}
+    def get_config(self) -> dict[str, float | int | str]:
+        return {"rate": self.rate, "warm_up": self.warm_up, "decay": self.decay, "steps": self.steps}
 
 
-def fresh(name: str, learning_rate: float, warm_up: int = 0, decay: int = 0) -> keras.optimizers.Optimizer:
-    """A new optimizer: `adam`, `rmsprop` or `sgd`, its other settings Keras's defaults; `warm_up`, `decay` in steps."""
-    rate = Course(learning_rate, warm_up, decay) if warm_up or decay else learning_rate
+def fresh(name: str, rate: float | RateSchedule) -> keras.optimizers.Optimizer:
+    """A new optimizer: `adam`, `rmsprop` or `sgd`, its other settings Keras's defaults."""
     return keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
 
 
 def loss_scaled(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """`optimizer` behind a scale that keeps small gradients above float16's least value, and follows what overflows."""
+    """`optimizer` behind a scale that keeps small gradients above float16's least value, and lowers it when a
+    gradient overflows."""
     return keras.optimizers.LossScaleOptimizer(optimizer)
 
 

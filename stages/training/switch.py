@@ -16,7 +16,7 @@ class Thaw:
 
 
 def thaw(rows: Sequence[Row], relative_gain: float, most: int) -> Thaw:
-    """The first epoch whose loss is less than `relative_gain` below the one's before, as a share of that; else `most`.
+    """Thaw after the first epoch that lowers the loss by a smaller share than `relative_gain`, else after `most`.
 
     The loss is the training loss that Keras reports: validation pictures must not decide what they then measure.
     """
