@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +87,16 @@ def test_a_signal_ends_quietly_and_on_the_way_out_what_is_half_written_goes(tmp_
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-number, "", "")  # as a shell sees it, 128 + number
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_enough_ends_it_quietly():
+    program = "from stages.common.command import run; run(lambda: print(*range(10**6), sep='\\n'))"
+    command = f'{sys.executable} -c "{program}" | head -n 2; exit ${{PIPESTATUS[0]}}'
+    ran = subprocess.run(
+        ["bash", "-c", command], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False
+    )
+    assert (ran.stdout, ran.stderr) == ("0\n1\n", "")
+    assert ran.returncode == 128 + signal.SIGPIPE
 
 
 def test_ctrl_c_while_tensorflow_is_imported_ends_quietly(tmp_path):

@@ -1,11 +1,13 @@
 """How a stage's command ends: quietly, or with one line that names the cause and the remedy."""
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Callable
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED_PIPE = 141  # the exit code that a shell gives a program ended by SIGPIPE
 LONGEST_LINE = 2000  # characters: a message repeats names and values of others, which have no limit
 
 
@@ -46,6 +48,9 @@ def _ended_by(main: Callable[[], None]) -> int | signal.Signals:
         main()
     except ThawError as error:
         return _told(str(error))
+    except BrokenPipeError:  # whoever read what is printed, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush meets no pipe
+        return CLOSED_PIPE
     except OSError as error:  # a full disk, a file that may not be read: what no stage can mend
         cause = error.strerror or one_line(error)
         remedy = "make room" if error.errno in NO_ROOM else "see that it is there and may be read and written"
