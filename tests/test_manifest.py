@@ -412,6 +412,12 @@ def test_the_manifest_of_the_photographs():
     assert read.backbone.name == "MobileNetV2"
 
 
+def test_the_manifest_of_the_suite():
+    read = manifest.load(Path(__file__).parent.parent / "data/suite.yaml")
+    assert sum(dataset.all_images() for dataset in read.datasets.values()) == 6389 - 4  # those of near-equal pairs
+    assert {dataset.split.folds for dataset in read.datasets.values()} == {5}
+
+
 SAVED = {"file": "net.keras", "scale": 0.0078125, "offset": -1, "image_size": 64}
 
 
