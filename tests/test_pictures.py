@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -278,3 +280,17 @@ def test_a_telephone_s_heic_is_read_upright():
     assert pixels.shape == (64, 32, 3)
     assert pixels[:24].min() > 240  # turned clockwise: white on top
     assert pixels[40:].max() < 16
+
+
+def test_without_its_package_heic_is_named_with_the_ways_out():
+    picture = saved(Image.new("RGB", (32, 32), "teal"), "HEIF").hex()
+    program = (
+        "import io, sys; sys.modules['pillow_heif'] = None\n"  # as where it is not installed
+        "from stages.pictures import inspection\n"
+        f"content = bytes.fromhex('{picture}')\n"
+        "print(inspection.look('0.heic', io.BytesIO(content), len(content)).mistake)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "HEIF, for which pillow-heif is missing; install requirements.txt, or save it as JPEG\n"
