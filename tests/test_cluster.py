@@ -17,7 +17,7 @@ import cluster as clusters
 from stages.cluster import cluster, worker
 from stages.cluster.plan import Task
 
-KIND = "On a cluster"
+KIND = "cluster"
 CLOSED = "tcp://127.0.0.1:9"  # the discard port, where nobody listens
 
 
