@@ -1,6 +1,6 @@
-"""How far the same study differs from itself: run again, on other threads, by other kernels, in other number formats.
+"""Measures how far repeated runs of a study differ: on other threads, with other kernels, in other number formats.
 
-Writes what it measured as the page docs/reproducibility.md.
+Writes the page docs/reproducibility.md.
 """
 
 import argparse
@@ -15,12 +15,12 @@ from stages.common import tables
 from stages.common.command import run
 from stages.results import environment, history, repeats
 
-TRANSFER, FINE = 5, 10  # epochs: differences grow with those of the fine phase
+TRANSFER, FINE = 5, 10  # epochs; differences grow with the fine epochs
 SAME_TRAINING = {
     "run again": {},
-    "on one core of the machine's": {"starter": ("taskset", "--cpu-list", "0")},
+    "on one core of the machine": {"starter": ("taskset", "--cpu-list", "0")},
 }
-"""What must change nothing."""
+"""Runs whose results must be equal."""
 OTHER_MACHINES = {
     "`threads: 2`": {"params": {"threads": 2}},
     "without oneDNN (`TF_ENABLE_ONEDNN_OPTS=0`)": {"environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}},
@@ -37,15 +37,15 @@ LOSSES = ["loss", "val_loss", "train_clean_loss"]
 ACCURACIES = ["accuracy", "val_accuracy", "train_clean_accuracy"]
 
 TEXT = """\
-# How far results can be had again
+# Reproducibility
 
-The same commit, params and machine give the same csvs and jsons, byte for byte: `dvc repro` runs nothing where they lie, and what it runs again comes out equal. Seeds decide all that is random ([method.md](method.md)); sums are taken in an order that `params.yaml` decides and not the number of cores. Seconds alone differ, and stand in no json and no history but in `plots/seconds/` and what is drawn from it.
+Read this if your numbers differ from another machine's. The same commit, params and machine give identical csv and json files, except for measured seconds: `dvc repro` runs nothing that is up to date, and what it runs again gives the same bytes. Seeds decide every random draw ([method.md](method.md)). `threads` in `params.yaml`, and not the number of cores, decides the order of sums. Seconds are in `plots/seconds/`, and in `plots/costs/` and the report, which are computed from them.
 
-Each variant's json names the versions of Python, TensorFlow, Keras, NumPy and DVC, the CPU and the seeds. On another machine results differ where other kernels sum in another order, and training carries the difference on, the further the more epochs.
+Each variant's json names the versions of Python, TensorFlow, Keras, NumPy and DVC, the CPU and the seeds. On another machine, other kernels may sum in another order. The results then differ, and training enlarges the difference with every epoch.
 
-## Measured
+## Measurements
 
-Written by `make reproducibility`: {epochs} epochs, {transfer} of transfer learning and then {fine} of fine-tuning, of {dataset} in {source}, each time from the pictures on, beside the same with the params as they are in the repository. Losses and accuracies are the largest difference in any epoch, of training, validation and clean training; images are those of the {validation} of validation whose prediction differs in the end. An accuracy cannot differ by less than an image.
+`make reproducibility` writes this page. It trains {dataset} of {source} for {transfer} epochs of transfer learning and {fine} of fine-tuning, each time from the pictures on, and compares the run with one that has the repository's params. `loss` and `accuracy` are the largest differences in any of the {epochs} epochs, in training, validation and clean training. `images` counts those of the {validation} validation pictures whose prediction differs at the end. An accuracy can only differ by whole images.
 
 - Machine: {machine}.
 - Versions: {versions}.
@@ -54,7 +54,7 @@ Written by `make reproducibility`: {epochs} epochs, {transfer} of transfer learn
 | --- | --- | ---: | ---: | ---: |
 {rows}
 
-The last row is what another seed changes, for scale; the report ranks nothing more finely than that ([method.md](method.md)).
+The last row shows, for scale, what another seed changes.
 """  # noqa: E501  a paragraph is a line
 ANOTHER_SEED = {"with another seed": {"params": {"seeds": [2]}}}
 
@@ -70,7 +70,7 @@ def main() -> None:
         rows.append(row(name, found - expected, int((predictions != predicted).sum())))
         print(rows[-1], flush=True)
         if name in SAME_TRAINING and not found.equals(expected):
-            raise SystemExit(f"{name}: the history differs, and must not")
+            raise SystemExit(f"{name}: the history differs, but must be equal")
     text = TEXT.format(
         epochs=TRANSFER + FINE,
         transfer=TRANSFER,
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def results(share: Share, differs: dict[str, Any]) -> tuple[pd.DataFrame, np.ndarray]:
-    """The history's losses and accuracies, and the label that each validation image is given at the end."""
+    """The history's losses and accuracies, and the predicted label of each validation image at the end."""
     share.choose(1)
     share.write_params([(TRANSFER, FINE)], differs.get("params", {}))
     settings = Settings(share.folder, differs.get("environment", {}), differs.get("starter", ()))
@@ -98,7 +98,7 @@ def results(share: Share, differs: dict[str, Any]) -> tuple[pd.DataFrame, np.nda
 
 
 def row(name: str, difference: pd.DataFrame, images: int) -> str:
-    """A row of the page's table, of a `difference` of two histories."""
+    """A row of the page's table, from the `difference` of two histories."""
     loss, accuracy = (difference[names].abs().to_numpy().max() for names in (LOSSES, ACCURACIES))
     same = "equal" if not difference.to_numpy().any() else "differ"
     return f"| {name} | {same} | {loss:.2g} | {accuracy:.2g} | {images} |"
@@ -107,7 +107,7 @@ def row(name: str, difference: pd.DataFrame, images: int) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.reproducibility", description=__doc__)
     add_arguments(parser)
-    parser.add_argument("--out", type=Path, required=True, help="the page")
+    parser.add_argument("--out", type=Path, required=True, help="the page to write")
     return parser.parse_args()
 
 

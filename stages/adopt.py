@@ -1,7 +1,9 @@
-"""Makes a study of pictures of one's own: looks at a folder or an archive, writes its manifest and params.yaml.
+"""Sets up a study of your own pictures.
 
-The pictures of each class lie in a folder named after it; the folders of the classes lie side by side, or in folders
-named train, val and test.
+Checks a folder or an archive, writes data/<name>.yaml, and replaces the study's settings in params.yaml.
+
+Put the pictures of each class into a folder named after it. Put these folders side by side, or into folders named
+train, val and test.
 """
 
 import argparse
@@ -31,17 +33,17 @@ from stages.sources import folders
 
 MANIFESTS = Path("data")
 WORK = Path("work/download")  # where the stage `download` looks too
-FOLDS = 5  # where every class has pictures for so many
-SHOWN = 5  # of many paths, in a line each
+FOLDS = 5  # if every class has a picture in each of them
+SHOWN = 5  # paths of one kind that are printed
 MOST_CLASSES_SHOWN = 20
-REASONS = (UNREADABLE, TWICE)  # for which pictures are left out here
+REASONS = (UNREADABLE, TWICE)  # with which `adopt` leaves pictures out
 HEADER = (
     "# Written by `python -m stages.adopt`, and by `python -m stages.adopt --update {}` when the pictures change.\n"
 )
 
 
 class Taken(NamedTuple):
-    """Where the pictures come from: as the manifest names it, what to read, and what DVC watches on this machine."""
+    """Where the pictures come from: the manifest's copy, what to read, what messages name, and what DVC tracks here."""
 
     copy: dict[str, Any]
     archive: Path
@@ -50,7 +52,7 @@ class Taken(NamedTuple):
 
 
 class Wishes(NamedTuple):
-    """How the pictures are to be divided."""
+    """How the command line wants the pictures divided."""
 
     share: float
     seed: int
@@ -69,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if target.exists():
         known = name in manifest.load(target).datasets
         update = f", or `python -m stages.adopt --update {name}` if its pictures have changed" if known else ""
-        raise ThawError(f"{target}: is there already; give another --name{update}")
+        raise ThawError(f"{target}: already exists; give another --name{update}")
     if not 0 < options.validation_share < 1:
-        raise ThawError(f"--validation-share: must lie between 0 and 1, not {options.validation_share}")
+        raise ThawError(f"--validation-share: must be between 0 and 1, not {options.validation_share}")
     network = networks.described(options.backbone)
     network[WEIGHTS] = _weights(network[WEIGHTS], target)
     taken = _taken(options.pictures, target)
@@ -87,30 +89,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
         params_beside.write_text(text, encoding="utf-8")
         configuration.read(beside, params.load(params_beside))
     print(f"wrote {target} and the entries of '{name}' in {PARAMS_FILE}; next: dvc repro (or make repro)")
-    print(f"before experiments are queued: git add {target} {PARAMS_FILE}; they run on what git holds")
+    print(f"before you queue experiments: git add {target} {PARAMS_FILE}; they run in a copy of what git knows")
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stages.adopt", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("pictures", nargs="?", help="a folder of the classes' folders, a zip or tar of it, or https://…")
-    what.add_argument("--update", metavar="NAME", help="look at the pictures of an adopted data set again")
-    parser.add_argument("--name", help="of the data set and its manifest; the folder's or archive's by default")
+    what.add_argument(
+        "pictures",
+        nargs="?",
+        help="a folder with a folder for each class, a zip or tar of it, or the archive's address (https://…)",
+    )
+    what.add_argument(
+        "--update", metavar="NAME", help="check the pictures of an adopted data set again and update its manifest"
+    )
+    parser.add_argument("--name", help="name of the data set (default: the folder's or archive's name)")
     parser.add_argument("--budget", type=int, default=20, help="epochs of each schedule (default: 20)")
-    parser.add_argument("--validation-share", type=float, default=0.2, help="of each class (default: 0.2)")
-    parser.add_argument("--seed", type=int, default=1, help="of the validation part's draw (default: 1)")
+    parser.add_argument(
+        "--validation-share", type=float, default=0.2, help="fraction of each class used for validation (default: 0.2)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="random seed of the train/validation split and of the folds (default: 1)"
+    )
     parser.add_argument(
         "--backbone",
         default="MobileNetV2",
-        help="a network of keras.applications, a `.keras` file, or `embedded`, the small one of the repository "
-        "(default: MobileNetV2)",
+        help="a network of keras.applications, a `.keras` file without its top, or `embedded`, the repository's small "
+        "network (default: MobileNetV2)",
     )
-    parser.add_argument("--group", metavar="REGEX", help="what is equal in the paths of pictures that belong together")
+    parser.add_argument(
+        "--group",
+        metavar="REGEX",
+        help="regular expression: pictures whose paths give the same match stay in one part",
+    )
     return parser.parse_args(arguments)
 
 
 def _name_of(pictures: str) -> str:
-    """A name of plain letters, from the last part of a path or an address, without what says that it is packed."""
+    """A name of plain letters, from the last part of a path or an address without an archive's suffix."""
     last = Path(pictures).resolve().name if "://" not in pictures else pictures.rstrip("/").rpartition("/")[2]
     for suffix in (".zip", ".tgz", ".gz", ".bz2", ".xz", ".tar"):
         last = last[: -len(suffix)] if last.lower().endswith(suffix) else last
@@ -120,16 +136,16 @@ def _name_of(pictures: str) -> str:
 
 
 def _weights(weights: dict[str, Any], target: Path) -> dict[str, Any]:
-    """The download of the weights, with the checksum of what was found where none was known.
+    """The download of the weights, with the checksum of the file that was found if the download has none.
 
-    Raises ThawError where they cannot be had; what is fetched waits for the stage `download`.
+    A fetched file stays for the stage `download`. Raises ThawError if no copy can be fetched.
     """
     try:
         found = download.located(sections.checked(weights, Download, WEIGHTS), target, WORK, download.mirrors())
     except download.UnavailableError as error:
         raise ThawError(
-            f"--backbone: its weights cannot be had ({error.causes}); connect to the network, or set "
-            f"{download.MIRROR}=FOLDER to a folder that holds them, or take the small network of the repository: "
+            f"--backbone: the weights cannot be fetched ({error.causes}); connect to the network, or set "
+            f"{download.MIRROR}=FOLDER to a folder that holds them, or use the repository's small network: "
             f"--backbone {networks.EMBEDDED}"
         ) from None
     if not found.unknown:
@@ -139,7 +155,7 @@ def _weights(weights: dict[str, Any], target: Path) -> dict[str, Any]:
 
 
 def _taken(pictures: str, target: Path) -> Taken:
-    """Find the pictures, fetched where they lie at an address; raises ThawError where they are not there."""
+    """Find the pictures, and fetch them from an address; raises ThawError if they do not exist."""
     if "://" in pictures:
         return _at_address(pictures, target)
     path = Path(pictures).expanduser()
@@ -158,7 +174,7 @@ def _at_address(address: str, target: Path) -> Taken:
 def _on_this_machine(path: Path, target: Path) -> Taken:
     here = Path.cwd()
     if here == path or path in here.parents:
-        raise ThawError(f"{path}: holds this repository itself; name a folder of pictures alone")
+        raise ThawError(f"{path}: contains this repository; name a folder that holds only the pictures")
     inside = path.is_relative_to(here)
     watched = path.relative_to(here).as_posix() if inside else path.as_posix()
     place = Path(os.path.relpath(path, target.parent.resolve())).as_posix() if inside else watched
@@ -166,14 +182,14 @@ def _on_this_machine(path: Path, target: Path) -> Taken:
         return Taken({"path": place, "sha256": files.sha256(path)}, path, path, watched)
     listed = folders.pictures(path)
     if others := folders.passed_over(path, listed):
-        print(f"left aside: {len(others)} files that are no pictures")
+        print(f"ignored: files that are not pictures ({len(others)})")
     listing = download.kept_listing(WORK, path)
     folders.write(path, listed, listing)
     return Taken({"path": place, "sha256": folders.checksum(listed)}, listing, path, watched)
 
 
 def _update(name: str) -> None:
-    """Look at the pictures of an adopted data set again; its split's settings and all else in its manifest stay."""
+    """Check the pictures of an adopted data set again; its split's settings and the rest of its manifest stay."""
     target = MANIFESTS / f"{name}.yaml"
     before = manifest.load(target)
     old, copy = before.dataset(name), before.download(name).copies[0]
@@ -199,7 +215,7 @@ def _update(name: str) -> None:
 
 
 def _by_hand(leave_out: Mapping[str, str]) -> dict[str, str]:
-    """What the user left out: the other reasons are found anew."""
+    """What the user left out: pictures with other reasons are found again."""
     return {path: reason for path, reason in leave_out.items() if not reason.startswith(REASONS)}
 
 
@@ -215,7 +231,7 @@ def _comments_above(text: str) -> str:
 
 
 def _dataset(title: str, source: Path, found: Pictures, wishes: Wishes) -> dict[str, Any]:
-    """The data set of the manifest; raises ThawError where a part or a class would have too few pictures."""
+    """The data set of the manifest; raises ThawError if a part or a class would have too few pictures."""
     check_classes(source, found)
     _check_group(source, found, wishes)
     shared = {"group": wishes.group} if wishes.group else {}
@@ -229,8 +245,8 @@ def _dataset(title: str, source: Path, found: Pictures, wishes: Wishes) -> dict[
         if empty := splits.empty(found.labels(), parts):
             name = list(found.layout.classes)[empty[0][0]]
             raise ThawError(
-                f"{source}: '{name}' has no picture left for the {empty[0][1]} part, as --group keeps too many "
-                "together; let it tell more groups apart, or try another --seed or a larger --validation-share"
+                f"{source}: '{name}' has no picture in the {empty[0][1]} part, because the groups of --group are too "
+                "large; use a regular expression with smaller groups, another --seed or a larger --validation-share"
             )
     else:
         images = {part: found.counts(part) for part in roots}
@@ -246,7 +262,7 @@ def _check_share(images: Mapping[str, int], share: float) -> None:
     for name, count in images.items():
         if not 0 < round(share * count) < count:
             raise ThawError(
-                f"--validation-share: {share} of the {count} pictures of '{name}' leaves it without a picture to "
+                f"--validation-share: with {share}, none of the {count} pictures of '{name}' would "
                 f"{'validate' if share < 0.5 else 'train'}; give the class more pictures, or choose a share such as "
                 f"{math.ceil(100 / count) / 100 if share < 0.5 else 0.2}"
             )
@@ -258,15 +274,15 @@ def _check_group(source: Path, found: Pictures, wishes: Wishes) -> None:
     sections.checked({"group": wishes.group}, Folded, "--group")
     groups = {path: splits.group_of(path, wishes.group) for path in found.kept}
     if not any(group != path for path, group in groups.items()):
-        raise ThawError(f"--group: {wishes.group!r} matches no path, such as {next(iter(groups))}; correct it")
-    print(f"groups: {len(set(groups.values()))} of {len(groups)} pictures")
+        raise ThawError(f"--group: {wishes.group!r} matches none of the paths, e.g. {next(iter(groups))}; correct it")
+    print(f"groups: {len(set(groups.values()))}, from {len(groups)} pictures")
     parts: dict[str, set[str]] = {}
     for path, each in found.kept.items():
         parts.setdefault(groups[path], set()).add(each.part)
     if both := sorted(group for group, those in parts.items() if len(those) > 1):
         print(
-            f"warning: {source}: {len(both)} groups are in several parts, e.g. {both[0]}; --group divides folds and "
-            "what is drawn, and parts stay as they are shipped",
+            f"warning: {source}: several parts have pictures of the same group (groups: {len(both)}, e.g. {both[0]}); "
+            "--group decides the folds and a random split, but does not change the parts that your pictures have",
             file=sys.stderr,
         )
 
@@ -294,9 +310,9 @@ def _manifest(
 
 
 def _params_text(settings: Params, written: Mapping[str, Any], name: str, budget: int, watched: str | None) -> str:
-    """params.yaml with what makes it this data set's study."""
+    """The text of params.yaml with the entries of this data set's study."""
     if budget < 1:
-        raise ThawError(f"--budget: must be 1 epoch at least, not {budget}")
+        raise ThawError(f"--budget: must be at least 1 epoch, not {budget}")
     own = schedules.variants(name, budget)
     entries = {
         "source": (MANIFESTS / f"{name}.yaml").as_posix(),
@@ -309,29 +325,29 @@ def _params_text(settings: Params, written: Mapping[str, Any], name: str, budget
     training = sections.checked(written, Manifest, name).dataset(name).training_images()
     if settings.batch_size > training:
         entries["batch_size"] = training
-        print(f"batch_size: {training} in place of {settings.batch_size}, as there are no more training pictures")
+        print(f"batch_size: {training} instead of {settings.batch_size}, the size of the training part")
     return params_text.with_entries(PARAMS_FILE.read_text(encoding="utf-8"), entries)
 
 
 def _tell(found: Pictures, name: str) -> None:
-    """Print what the pictures are, what is left out and why, and warn of what makes validation look too good."""
+    """Print the number of pictures in each class and part, what is left out and why, and remarks on their files."""
     words = {"all": "to train and validate", TEST: "to test"}
     parts = ", ".join(f"{sum(found.counts(part).values())} {words.get(part, part)}" for part in found.layout.roots)
     print(f"{name}: {len(found.layout.classes)} classes, {len(found.kept)} pictures ({parts})")
     for title in list(found.layout.classes)[:MOST_CLASSES_SHOWN]:
         print(f"  {title}: {' + '.join(str(found.counts(part)[title]) for part in found.layout.roots)}")
     for words in found.layout.beside:
-        print(f"left aside: {words}")
+        print(f"ignored: {words}")
     if found.passed_over:
-        print(f"left aside: {found.passed_over} files in the classes' folders that are no pictures")
+        print(f"ignored: files in the classes' folders that are not pictures ({found.passed_over})")
     for reason, paths in sorted(_by_kind(found.left_out).items()):
         for path in paths[:SHOWN]:
             print(f"left out: {path}: {found.left_out[path]}")
         if len(paths) > SHOWN:
-            print(f"left out: {len(paths) - SHOWN} more of this kind ({reason}); the manifest lists all")
+            print(f"left out: {len(paths) - SHOWN} more ({reason}); the manifest lists all")
     remarks = Counter(remark for each in found.kept.values() for remark in each.remarks)
     for remark, count in remarks.items():
-        print(f"warning: of {count} pictures each {remark}", file=sys.stderr)
+        print(f"warning: pictures of which each {remark}: {count}", file=sys.stderr)
 
 
 def _by_kind(left_out: Mapping[str, str]) -> dict[str, list[str]]:
@@ -351,11 +367,11 @@ def _warn_of_near(found: Pictures, group: str | None) -> None:
         if len(parts) > 1 or (parts == {"all"} and apart):
             pairs.append((paths[one], paths[other]))
     if pairs:
-        both = "are in both parts" if "all" not in found.layout.roots else "may come into both parts"
+        both = "are in different parts" if "all" not in found.layout.roots else "may come into different parts"
         print(
-            f"warning: {len(pairs)} pairs of pictures are nearly equal and {both}, e.g. "
-            f"{' and '.join(pairs[0])}; validation looks better for it; --group REGEX keeps together what belongs "
-            "together",
+            f"warning: some pairs of pictures are nearly equal and {both} (pairs: {len(pairs)}, e.g. "
+            f"{' and '.join(pairs[0])}), which would make validation look too good; --group REGEX keeps related "
+            "pictures in one part",
             file=sys.stderr,
         )
 

@@ -1,6 +1,7 @@
-"""Run what is not up to date on Dask's workers, here or on a cluster, as `dvc repro` would here (docs/scale.md).
+"""Runs stages that are not up to date on Dask's workers, on this machine or a cluster (docs/scale.md).
 
-Reads DVC's graph, git's commit and DVC's remote; writes the stages' outputs and dvc.lock, as the stages end.
+The result is that of `dvc repro`. Reads DVC's graph, git's commit and DVC's remote; writes the outputs of the stages
+and dvc.lock when the stages end.
 """
 
 import argparse
@@ -39,14 +40,14 @@ def _show(planned: Plan) -> None:
 
 
 def _check(root: Path, planned: Plan) -> None:
-    """Raise ThawError before any work where workers could not do theirs."""
+    """Raise ThawError before any work if workers could not run the stages."""
     repository.check_remote(root)
     stages = [*planned.tasks, *planned.settled]
     repository.check_committed(root, [path for task in stages for path in (task.lock, *task.outputs)])
 
 
 def _settle(root: Path, targets: Sequence[str], planned: Plan) -> Plan:
-    """Bring here what is up to date and missing, and to the remote what workers may read; plan what else is to run."""
+    """Pull outputs that are up to date but missing, push what workers may read, and plan what must run."""
     here = plan.read(root, targets, allow_missing=False)
     if here != planned:
         repository.pull(root, targets, allow_missing=True)
@@ -60,7 +61,7 @@ def _distribute(root: Path, planned: Plan, arguments: argparse.Namespace) -> Non
     try:
         from stages.cluster import cluster, worker
     except ModuleNotFoundError as error:
-        raise ThawError(f"{error.name}: not installed; `make extra`") from None
+        raise ThawError(f"{error.name}: not installed; run `make extra`") from None
     commit = worker.ProjectCommit(repository.commit(root), repository.bundle(root))
     last = {task.stage: plan.held(root, task) for task in planned.tasks}
     settled = {task.stage: plan.held(root, task) for task in planned.settled}
@@ -72,7 +73,7 @@ def _distribute(root: Path, planned: Plan, arguments: argparse.Namespace) -> Non
 
 
 def _collect(root: Path, batches: Iterable[list[Result]], total: int) -> None:
-    """Write each result as it comes, so that nothing is lost if this ends early; raise ThawError for what failed."""
+    """Write each result when it arrives, so that an early end loses nothing; raise ThawError for what failed."""
     done, causes = 0, {}
     for batch in batches:
         finished = {stage: result for stage, result in batch if not isinstance(result, Exception)}
@@ -85,15 +86,15 @@ def _collect(root: Path, batches: Iterable[list[Result]], total: int) -> None:
     if causes:
         first = next(iter(causes.values()))
         skipped = len(causes) - 1
-        raise ThawError(f"{first}; then run again: what is finished stays ({skipped} more stages did not run)")
+        raise ThawError(f"{first}; then run this again: finished stages stay ({skipped} more stages did not run)")
 
 
 def _finish(root: Path, targets: Sequence[str]) -> None:
-    """Bring the outputs here; raise ThawError where DVC would still run something."""
+    """Pull the outputs; raise ThawError if DVC would still run something."""
     repository.pull(root, targets)
     left = plan.read(root, targets, allow_missing=False).tasks
     if left:
-        raise ThawError(f"{left[0].stage}: not up to date still; see what `dvc status {left[0].stage}` says")
+        raise ThawError(f"{left[0].stage}: still not up to date; `dvc status {left[0].stage}` shows why")
 
 
 def _resource(text: str) -> tuple[str, float]:
@@ -103,16 +104,20 @@ def _resource(text: str) -> tuple[str, float]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("targets", nargs="*", help="stages to bring up to date, with those above them; all by default")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="Dask's scheduler; by default workers of this machine")
-    parser.add_argument("--dry", action="store_true", help="only show what would run")
+    parser.add_argument(
+        "targets", nargs="*", help="stages to bring up to date, with those that they depend on (default: all)"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask's scheduler (default: start workers on this machine)"
+    )
+    parser.add_argument("--dry", action="store_true", help="only show which stages would run")
     parser.add_argument(
         "--resources",
         metavar="NAME=AMOUNT",
         type=_resource,
         nargs="*",
         default=[],
-        help="what features, transfer and train take of a worker: GPU=1 for `dask worker --resources GPU=1`",
+        help="what features, transfer and train need of a worker; GPU=1 for `dask worker --resources GPU=1`",
     )
     return parser.parse_args()
 

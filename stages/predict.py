@@ -1,6 +1,6 @@
-"""Names the class of pictures: reads a trained model, prints csv of each file's class, probability and runners-up.
+"""Predicts the class of pictures with a trained model; prints a csv of each file's class, probability and runners-up.
 
-Pictures that cannot be read get a line on stderr each, and exit code 1 at the end.
+A picture that cannot be read gets a line on stderr, and the exit code is then 1.
 """
 
 import argparse
@@ -23,19 +23,21 @@ from stages.sources import folders
 from stages.trained import keras_file
 
 MODELS, ANSWER = Path("models"), Path("plots/answer/answer.json")
-NAMED = ("class", "second", "third")  # as many of the likeliest classes as there are
+NAMED = ("class", "second", "third")  # the columns of the likeliest classes; fewer if there are only two classes
 AT_ONCE = 32  # pictures in a batch
 DECIMALS = 4
-# What Keras and TensorFlow import wherever it is installed: a third of the start, and nothing that predicts.
+# Keras and TensorFlow import these if they are installed. That takes a third of the start, and predicting needs none.
 NOT_NEEDED = ("sklearn", "matplotlib", "jax")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Predict the classes of the pictures that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m stages.predict", description=__doc__)
-    parser.add_argument("pictures", nargs="+", help="files, folders (all pictures below) or patterns such as '*.jpg'")
     parser.add_argument(
-        "--model", type=Path, help="a .keras file below models/ (default: the model that the report recommends)"
+        "pictures", nargs="+", help="files, folders (with all pictures below them) or patterns such as '*.jpg'"
+    )
+    parser.add_argument(
+        "--model", type=Path, help="a trained .keras file below models/ (default: the model that the report recommends)"
     )
     options = parser.parse_args(arguments)
     model_file = options.model or _recommended_model()
@@ -73,7 +75,7 @@ def _recommended_model() -> Path:
     dataset = params.load().schedule.dataset
     answers = tables.read_json(ANSWER) if ANSWER.exists() else {}
     if dataset not in answers:
-        raise ThawError(f"{ANSWER}: recommends no model of '{dataset}' yet; run `dvc repro`, or name one: --model")
+        raise ThawError(f"{ANSWER}: recommends no model for '{dataset}' yet; run `dvc repro`, or name one: --model")
     model = MODELS / answers[dataset]["variant"] / keras_file.LAST
     if not model.exists():
         raise ThawError(f"{model}: no such file; run `dvc repro`, or name another model: --model")
@@ -92,7 +94,7 @@ def _paths(named: Iterable[str], failures: list[str]) -> Iterator[Path]:
             matching = glob.glob(str(path), recursive=True)  # noqa: PTH207 (which takes no absolute patterns)
             found = [Path(each) for each in sorted(matching) if Path(each).is_file()]
         if not found:
-            failures.append(f"{name}: {'no pictures there' if path.is_dir() else 'no such file'}")
+            failures.append(f"{name}: {'no pictures in this folder' if path.is_dir() else 'no such file'}")
         yield from found
 
 

@@ -1,6 +1,6 @@
 """The record of faults: what the tests did to Thaw, how many times, and what Thaw did.
 
-docs/faults.csv has a row a fault, docs/faults.md a row a kind of fault.
+docs/faults.csv has a row per fault, docs/faults.md a row per kind of fault.
 """
 
 import csv
@@ -14,13 +14,13 @@ import pytest
 COLUMNS = ("kind", "fault", "tries", "outcome")
 
 PAGE = """\
-# Faults, and what happens
+# Faults
 
-What becomes of damaged inputs, mistaken params, full disks and killed processes, by kind.
-[{table}]({table}) has every fault: how often it was tried, and what happened.
-`make faults` writes both, from tests that bring about each fault in a folder of its own and check what Thaw does.
-If one of them fails, neither is written.
-`error: ...` is the one line that a stage prints before it ends with exit code 1; it leaves nothing half-written.
+Read this to know what happens with damaged inputs, mistakes in `params.yaml`, full disks and killed processes.
+The table counts the faults of each kind, and how often the tests tried them.
+[{table}]({table}) lists every fault and its outcome.
+An outcome `error: ...` is the one line that a stage prints before it ends with exit code 1, without half-written files.
+`make faults` runs these tests again. It writes both files only if all of them pass.
 
 | kind | faults | tries |
 | --- | --- | --- |
@@ -30,7 +30,7 @@ If one of them fails, neither is written.
 
 
 class Fault(NamedTuple):
-    """What was done, of which kind, and how it ended."""
+    """The kind of a fault, its name, and its outcome."""
 
     kind: str
     name: str
@@ -38,27 +38,27 @@ class Fault(NamedTuple):
 
 
 Row = tuple[str, str, str, str, int]
-"""A test file, the fault that it tried, and how often."""
+"""A test file, the kind, name and outcome of a fault that it tried, and how often it did."""
 
 
 class FaultTable:
-    """Counts the tries of each fault, by test file and in the order of their first ones."""
+    """Counts the tries of each fault, by test file and in the order of the first tries."""
 
     def __init__(self) -> None:
         self._tries: dict[str, dict[Fault, int]] = {}
 
     def add(self, test: str, kind: str, name: str, outcome: str, tries: int) -> None:
-        """Count `tries` more of a fault that ended in `outcome`, after the test file `test` has seen it end so."""
+        """Add `tries` of a fault whose outcome in the test file `test` was `outcome`."""
         of_test = self._tries.setdefault(test, {})
         fault = Fault(kind, name, outcome)
         of_test[fault] = of_test.get(fault, 0) + tries
 
     def rows(self) -> list[Row]:
-        """What to `add` to the table of another process."""
+        """The rows that another process can `add` to its table."""
         return [(test, *fault, tries) for test, faults in self._tries.items() for fault, tries in faults.items()]
 
     def write(self, page: Path) -> None:
-        """Write `page` and, beside it, the csv of all rows: the same whatever order the test files ran in."""
+        """Write `page` and, beside it, the csv of all rows. The order in which the test files ran changes neither."""
         rows = sorted(self.rows(), key=lambda row: (row[1], row[0]))  # by kind and file; stable
         table = page.with_suffix(".csv")
         faults, tries = Counter(), Counter()

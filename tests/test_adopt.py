@@ -154,7 +154,7 @@ def test_parts_stay_as_they_are_shipped(pictures, capsys, train, val):
     assert (dataset.split.training, dataset.split.validation) == (train, val)
     assert dataset.images.training == FRUIT
     assert dataset.images.validation == {"ripe": 2, "unripe": 3}
-    assert "left aside: 1 pictures in" in capsys.readouterr().out
+    assert "test, whose classes are not those of the training part (pictures: 1)\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("shipped", [True, False])
@@ -209,7 +209,7 @@ def test_what_cannot_be_read_and_what_is_there_twice_is_left_out_by_name(picture
     assert dataset.leave_out["ripe/both.png"] == "the same picture is in ripe and unripe"
     told = capsys.readouterr().out
     assert "left out: unripe/both.png: the same picture is in ripe and unripe" in told
-    assert "left aside: 2 files that are no pictures" in told
+    assert "ignored: files that are not pictures (2)\n" in told
 
 
 def test_a_picture_of_both_parts_leaves_validation(pictures):
@@ -228,7 +228,7 @@ def test_nearly_equal_pictures_are_counted(pictures, capsys):
         Image.fromarray(pixels).save(pictures.folder / f"ripe/{name}.jpg", quality=quality)
     adopted(pictures.folder)
     warning = capsys.readouterr().err
-    assert "1 pairs of pictures are nearly equal and may come into both parts" in warning
+    assert "some pairs of pictures are nearly equal and may come into different parts (pairs: 1, e.g. " in warning
     assert "ripe/x.jpg and ripe/y.jpg" in warning
 
 
@@ -239,35 +239,37 @@ def test_a_group_is_written_and_kept_together(pictures, capsys):
                 pictures(f"{name}/{patient}-{view}.png", seed=hash_of(f"{name[0]}{patient}{view}"))
     inputs, _ = adopted(pictures.folder, "--group", r"([^/]+/\d+)-")
     assert inputs.dataset("fruit").split.group == r"([^/]+/\d+)-"
-    assert "groups: 12 of 36 pictures" in capsys.readouterr().out
+    assert "groups: 12, from 36 pictures" in capsys.readouterr().out
 
 
 def test_what_is_refused_says_what_to_do(pictures, tmp_path):
     folder = pictures.folder
     assert refusal(tmp_path / "nowhere").endswith("there is no such folder or archive; name an existing one")
     pictures("ripe/0.png")
-    assert "holds one class alone, 'ripe'; give the pictures of each class, two at least, a folder" in refusal(folder)
+    assert "holds only one class, 'ripe'; put the pictures of each of at least two classes into a folder" in refusal(
+        folder
+    )
     pictures("unripe/0.png")
     pictures("unripe/1.png")
-    assert "only 1 of the pictures of 'ripe' can be used, and a class needs 2 at least" in refusal(folder)
+    assert "only 1 of the pictures of 'ripe' can be used, but a class needs at least 2, one to train" in refusal(folder)
     pictures("ripe/1.png")
-    assert "leaves it without a picture to validate" in refusal(folder)
-    assert refusal(folder, "--validation-share", 1.5) == "--validation-share: must lie between 0 and 1, not 1.5"
-    assert refusal(folder, "--validation-share", 0.5, "--budget", 0) == "--budget: must be 1 epoch at least, not 0"
-    assert "--group: 'zzz' matches no path" in refusal(folder, "--validation-share", 0.5, "--group", "zzz")
-    assert "holds this repository itself" in refusal(tmp_path)
+    assert "with 0.2, none of the 2 pictures of 'ripe' would validate" in refusal(folder)
+    assert refusal(folder, "--validation-share", 1.5) == "--validation-share: must be between 0 and 1, not 1.5"
+    assert refusal(folder, "--validation-share", 0.5, "--budget", 0) == "--budget: must be at least 1 epoch, not 0"
+    assert "--group: 'zzz' matches none of the paths" in refusal(folder, "--validation-share", 0.5, "--group", "zzz")
+    assert "contains this repository" in refusal(tmp_path)
     adopted(folder, "--validation-share", 0.5)
     assert refusal(folder) == (
-        "data/fruit.yaml: is there already; give another --name, or `python -m stages.adopt --update fruit` if its "
+        "data/fruit.yaml: already exists; give another --name, or `python -m stages.adopt --update fruit` if its "
         "pictures have changed"
     )
-    assert refusal(folder, "--name", "photos") == "data/photos.yaml: is there already; give another --name"
+    assert refusal(folder, "--name", "photos") == "data/photos.yaml: already exists; give another --name"
 
 
 def test_a_part_that_lacks_a_class_is_refused(pictures):
     draw_fruit(pictures, top="train/")
     draw_fruit(pictures, top="val/", counts={"ripe": 2})
-    assert "val has no pictures of 'unripe', which the other part has" in refusal(pictures.folder)
+    assert "val has no pictures of 'unripe', which another part has" in refusal(pictures.folder)
 
 
 def test_more_classes_than_a_thousand_are_refused(pictures):
@@ -283,8 +285,8 @@ def test_weights_that_cannot_be_had_name_the_ways_out(pictures, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # the discard port, where nobody listens
     with pytest.raises(ThawError) as caught:
         adopt.main([str(pictures.folder)])
-    assert str(caught.value).startswith("--backbone: its weights cannot be had (")
-    assert str(caught.value).endswith("or take the small network of the repository: --backbone embedded")
+    assert str(caught.value).startswith("--backbone: the weights cannot be fetched (")
+    assert str(caught.value).endswith("or use the repository's small network: --backbone embedded")
     assert not Path("data/fruit.yaml").exists()
 
 
@@ -314,7 +316,7 @@ def test_a_network_of_one_s_own_is_written_with_its_size_and_its_checksum(pictur
     assert (written.backbone.scale, written.backbone.offset) == (1 / 127.5, -1)
     (copy,) = written.download("weights").copies
     assert (copy.path, copy.sha256) == (str(path), hashlib.sha256(path.read_bytes()).hexdigest())
-    assert "backbone: mine.keras, pictures of 48 by 48 pixels, scaled to -1 to 1; if that is wrong" in (
+    assert "backbone: mine.keras takes pictures of 48 by 48 pixels, which Thaw scales to -1 to 1; if that is wrong" in (
         capsys.readouterr().out
     )
 

@@ -17,7 +17,7 @@ import cluster as clusters
 from stages.cluster import cluster, worker
 from stages.cluster.plan import Task
 
-KIND = "On a cluster"
+KIND = "cluster"
 CLOSED = "tcp://127.0.0.1:9"  # the discard port, where nobody listens
 
 
@@ -96,19 +96,19 @@ def test_dry_shows_what_would_run_and_runs_nothing(pipeline):
     [
         (
             lambda clone: short.dvc(clone, "remote", "default", "--unset"),
-            ".dvc/config: names no default remote, by which workers share outputs; `dvc remote add --default store ",
+            ".dvc/config: names no default remote, through which workers share outputs; `dvc remote add --default ",
         ),
         (
             lambda clone: short.dvc(clone, "remote", "modify", "store", "url", "../near"),
-            ".dvc/config: the remote store is no absolute path: ../../near; `dvc remote add --default store ",
+            ".dvc/config: the remote store has no absolute path: ../../near; `dvc remote add --default store ",
         ),
         (
             lambda clone: (clone / "step.py").write_text("other"),
-            "step.py: not committed, so that no worker has it; `git commit` it, or put it aside: ",
+            "step.py: not committed, so no worker has it; commit it, or put it aside with ",
         ),
         (
             lambda clone: [(clone / name).write_text("new") for name in ("a.py", "b.py")],
-            "a.py and 1 more: not committed, so that no worker has it; ",
+            "a.py and 1 more: not committed, so no worker has it; ",
         ),
         (
             lambda clone: shutil.rmtree(clone / ".git"),
@@ -142,12 +142,12 @@ def test_without_dask_the_extra_packages_are_named(pipeline, told):
     finished = subprocess.run(
         [sys.executable, "-c", lacking], cwd=pipeline, capture_output=True, text=True, check=False
     )
-    assert (finished.returncode, finished.stderr) == (1, "error: distributed: not installed; `make extra`\n")
+    assert (finished.returncode, finished.stderr) == (1, "error: distributed: not installed; run `make extra`\n")
     told(KIND, finished.stderr.strip().removeprefix("error: "))
 
 
 def study(monkeypatch: pytest.MonkeyPatch, **here: str) -> worker.ProjectCommit:
-    """A study whose head has the versions `here`."""
+    """A study whose client has the versions `here`."""
     monkeypatch.setattr(worker, "DECIDING", tuple(here))
     made = worker.ProjectCommit("0" * 40, b"")
     made._versions = here

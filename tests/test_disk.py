@@ -121,7 +121,7 @@ def test_a_file_too_large_is_told_in_a_line_and_the_next_run_recovers(workspace_
     assert_told(message, limit.named, "File too large")
     assert stand_ins(workspace) == []
     finished(workspace, command)
-    fault("no room", f"a limit on the size of files (RLIMIT_FSIZE) that `{limit.stage}` exceeds", 1, OUTCOME)
+    fault("disk full", f"a limit on the size of files (RLIMIT_FSIZE) that `{limit.stage}` exceeds", 1, OUTCOME)
 
 
 @pytest.mark.skipif(not may_mount(), reason="no disk can be mounted here without privileges")
@@ -139,4 +139,4 @@ def test_a_full_disk_is_told_in_a_line_and_the_next_run_recovers(workspace_befor
         shutil.rmtree(workspace / folder)
     finished(workspace, command)
     assert contents(workspace / "ended", disk.compared) == contents(workspace / disk.place, disk.compared)
-    fault("no room", f"a full disk (tmpfs) under `{disk.stage}`", 1, OUTCOME)
+    fault("disk full", f"a full disk (tmpfs) under `{disk.stage}`", 1, OUTCOME)

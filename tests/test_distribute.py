@@ -114,7 +114,7 @@ def test_a_killed_and_a_frozen_worker_change_nothing(short_study, remote, tmp_pa
     assert left_running(tmp_path) == []
     outcome = "every result as on one machine; nothing that was finished ran again; no lock and no process left"
     fault(
-        "On a cluster",
+        "cluster",
         "a worker is killed in the middle of a training, another freezes beyond its scheduler's patience",
         1,
         outcome,

@@ -146,7 +146,10 @@ def test_of_two_that_need_an_epoch_at_once_one_computes_it_and_the_other_waits(t
     assert (slow.pictures, both.pictures) == (40, 0)
     assert "another process is writing here; waiting for it" in capsys.readouterr().err
     fault(
-        "at once", "two that need the features of the same epoch", 1, "one line; one computed, the other waited for it"
+        "concurrent runs",
+        "two that need the features of the same epoch",
+        1,
+        "one line; one computed, the other waited for it",
     )
 
 

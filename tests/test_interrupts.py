@@ -231,5 +231,8 @@ def test_of_two_dvc_repro_in_one_workspace_one_runs_and_the_other_is_refused(ser
     assert (workspace / "data/raw/weights/weights.h5").read_bytes() == small_workspace.WEIGHTS.read_bytes()
     assert stand_ins(workspace) == []
     fault(
-        "at once", "two `dvc repro` in one workspace", 1, "one ran, DVC refused the other; what was written was whole"
+        "concurrent runs",
+        "two `dvc repro` in one workspace",
+        1,
+        "one ran, DVC refused the other; what was written was whole",
     )

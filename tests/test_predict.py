@@ -94,7 +94,7 @@ def test_a_folder_without_pictures_and_a_file_that_is_not_there_are_told(model, 
     (tmp_path / "empty").mkdir()
     rows, errors, code = predictions(capsys, "--model", model, tmp_path / "empty", pictures / "red.png", "nowhere.png")
     assert [row["class"] for row in rows] == ["red"]
-    assert errors == [f"error: {tmp_path / 'empty'}: no pictures there", "error: nowhere.png: no such file"]
+    assert errors == [f"error: {tmp_path / 'empty'}: no pictures in this folder", "error: nowhere.png: no such file"]
     assert code == 1
 
 
@@ -109,8 +109,8 @@ def test_a_damaged_model_is_named(model, pictures):
 @pytest.mark.parametrize(
     ("answers", "cause"),
     [
-        (None, "answer.json: recommends no model of 'fruit' yet; run `dvc repro`, or name one: --model"),
-        ({"animals": {"variant": "animals-0-3"}}, "answer.json: recommends no model of 'fruit' yet; run `dvc repro`"),
+        (None, "answer.json: recommends no model for 'fruit' yet; run `dvc repro`, or name one: --model"),
+        ({"animals": {"variant": "animals-0-3"}}, "answer.json: recommends no model for 'fruit' yet; run `dvc repro`"),
         ({"fruit": {"variant": "fruit-0-3"}}, "fruit-0-3/model.keras: no such file; run `dvc repro`, or name another"),
     ],
     ids=["no answer", "another data set's", "no model"],

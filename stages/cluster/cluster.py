@@ -1,4 +1,4 @@
-"""A study's tasks on Dask: its workers here or elsewhere, the graph submitted to them, the results as they come."""
+"""Runs a study's tasks on Dask: connects to workers, submits the graph to them, yields the results as they arrive."""
 
 import itertools
 import logging
@@ -22,15 +22,15 @@ from stages.cluster.worker import ProjectCommit
 from stages.common.command import ThawError, one_line
 
 RETRIES = 2
-"""How often a stage that failed is tried again: a remote may be away, a graphics card may stumble."""
+"""How often a failed stage is tried again: a remote or a graphics card may fail for a moment."""
 
 cloudpickle.register_pickle_by_value(worker)
 
 
 class ByValue:
-    """A function of the module `worker` on its way to machines that lack the module.
+    """Sends a function of the module `worker` to machines that lack the module.
 
-    Dask tries pickle first, which would send no more than the function's name.
+    Dask tries pickle first, which would send only the function's name.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -45,19 +45,20 @@ class ByValue:
 
 @contextmanager
 def connected(address: str | None, folder: Path, cores: int) -> Iterator[Client]:
-    """Yield a client of the scheduler at `address`, or of workers of this machine's own, whose files lie in `folder`.
+    """Yield a client of the scheduler at `address`; without an address, of new workers on this machine.
 
-    Those are one for each GPU, or where there is none, one for each `cores` cores. Raises ThawError.
+    Those are one for each GPU, or without GPUs one for each `cores` cores; their files are in `folder`. Raises
+    ThawError if there is no scheduler.
     """
     logging.getLogger("distributed").setLevel(logging.WARNING)
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it says is told in one line
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # its errors become one line here
     if address is None:
         with local_cluster(folder, cores) as cluster, Client(cluster) as client:
             yield client
         return
     try:
         client = Client(address)
-    except (OSError, ValueError) as error:  # Dask's time-outs are OSErrors; a wrong address is a ValueError
+    except (OSError, ValueError) as error:  # Dask's time-outs are OSErrors, a wrong address is a ValueError
         cause = one_line(error)
         raise ThawError(f"{address}: no scheduler there ({cause}); start one with `dask scheduler`") from None
     with client:
@@ -65,7 +66,7 @@ def connected(address: str | None, folder: Path, cores: int) -> Iterator[Client]
 
 
 def local_cluster(folder: Path, cores: int) -> SpecCluster:
-    """A scheduler and workers on this machine, each in a folder of its own below `folder`."""
+    """A scheduler and workers on this machine; each worker has its own folder below `folder`."""
     gpus = _gpus()
     environments = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] or [{}] * max(1, (os.cpu_count() or 1) // cores)
     workers = {
@@ -73,7 +74,7 @@ def local_cluster(folder: Path, cores: int) -> SpecCluster:
             "cls": Nanny,
             "options": {
                 "nthreads": 1,
-                "memory_limit": 0,  # stages run in processes of their own, which Dask does not see
+                "memory_limit": 0,  # stages run in their own processes, which Dask does not see
                 "env": environment,
                 "resources": {"GPU": 1} if gpus else None,
                 "local_directory": str(folder / str(number)),
@@ -88,9 +89,9 @@ def local_cluster(folder: Path, cores: int) -> SpecCluster:
 
 @contextmanager
 def known(client: Client, commit: ProjectCommit) -> Iterator[None]:
-    """Give the commit to all workers, and in the end take it from them, and its results from the scheduler.
+    """Give the commit to all workers; in the end remove it from them, and its results from the scheduler.
 
-    Raises ThawError where a worker does not fit.
+    Raises ThawError if a worker cannot run the study.
     """
     try:
         client.register_plugin(commit)
@@ -99,7 +100,7 @@ def known(client: Client, commit: ProjectCommit) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # the scheduler is gone, and took them along
+        with suppress(OSError):  # the scheduler is gone, and they with it
             client.unregister_worker_plugin(commit.name)
             client.set_metadata([commit.name], {})
 
@@ -113,11 +114,11 @@ def submit(
     resources: Mapping[str, float],
     run: Callable[..., Any] = worker.run_stage,
 ) -> dict[str, Future]:
-    """Submit `tasks`, in an order in which none reads a later one; returns a future for each stage.
+    """Submit `tasks`, none of which reads a later one; returns a future for each stage.
 
-    last: what git holds of each task's last run; settled: of stages that are up to date. `resources` are those
-    that the stages with activations take of a worker, by Dask's names. They go by preference where others of
-    the same activations go.
+    last: what git holds of each task's last run. settled: what git holds of stages that are up to date. `resources`:
+    what a stage with activations takes of a worker, by Dask's names. Stages that share activations go to the same
+    workers if possible.
     """
     near = placed(tasks, sorted(client.scheduler_info(n_workers=-1)["workers"]))
     futures: dict[str, Future] = {}
@@ -130,7 +131,7 @@ def submit(
             asdict(task),
             last[task.stage],
             *before,
-            key=(task.stage.split("@")[0], task.stage, commit),  # the dashboard groups by the first
+            key=(task.stage.split("@")[0], task.stage, commit),  # the dashboard groups by the first part
             priority=task.cost,
             retries=RETRIES,
             resources=dict(resources) if task.beside else None,
@@ -141,9 +142,9 @@ def submit(
 
 
 def placed(tasks: Sequence[Task], workers: Sequence[str]) -> dict[str | None, list[str]]:
-    """Which of `workers` each folder of activations should lie on: a share of them that fits its tasks' cost.
+    """By folder of activations, the workers that should hold it: a share of them that fits the cost of its tasks.
 
-    The folders are laid on a line as long as there are workers; neighbours may share one at their border.
+    The folders are laid out on a line, in lengths by their cost; two neighbours may share the worker at their border.
     """
     costs: dict[str, float] = {}
     for task in tasks:
@@ -158,7 +159,7 @@ def placed(tasks: Sequence[Task], workers: Sequence[str]) -> dict[str | None, li
 
 
 def results(futures: Mapping[str, Future]) -> Iterator[list[tuple[str, dict[str, Any] | Exception]]]:
-    """Each stage's result, or the exception that it or a stage above it ended with, as they come, in batches."""
+    """Each stage's result, or the exception that ended it or a stage that it reads; in batches, as they arrive."""
     names = {future.key: name for name, future in futures.items()}
     for batch in as_completed(futures.values(), with_results=True, raise_errors=False).batches():
         yield [(names[future.key], _result(future, result)) for future, result in batch]
@@ -173,7 +174,7 @@ def _result(future: Future, result: Any) -> dict[str, Any] | Exception:
 
 
 def _gpus() -> list[str]:
-    """The numbers of NVIDIA's graphics cards here."""
+    """The numbers of this machine's NVIDIA graphics cards."""
     if shutil.which("nvidia-smi") is None:
         return []
     command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]

@@ -1,8 +1,8 @@
 """What git holds of a stage: its entry in the lock file, and its outputs that DVC does not cache.
 
-A DVC remote carries neither, so they travel by themselves, as plain values that json can write:
-    lock, key, entry    the lock file, the stage's name in it, and what stands there
-    outputs             paths of the outputs, files or folders
+A DVC remote holds neither, so they travel as plain values that json can write:
+    lock, key, entry    the lock file, the stage's name in it, and its entry there
+    outputs             the paths of the outputs, files or folders
     files               base64 of each file's content, by path
 """
 
@@ -22,7 +22,7 @@ SCHEMA = "2.0"  # of lock files
 
 
 def read(root: Path, lock: str, key: str, outputs: Sequence[str]) -> Held | None:
-    """What the project at `root` holds of the stage `key` of the lock file `lock`; None where it never ran."""
+    """What the project at `root` holds of the stage `key` of the lock file `lock`; None if the stage never ran."""
     entry = _entries(root / lock).get(key)
     if entry is None:
         return None
@@ -37,7 +37,7 @@ def read(root: Path, lock: str, key: str, outputs: Sequence[str]) -> Held | None
 
 
 def write(root: Path, stages: Sequence[Held]) -> None:
-    """Put what is held of `stages` into the project at `root`, in place of what it holds of them itself."""
+    """Replace what the project at `root` holds of `stages` with what is given here."""
     for held in stages:
         for output in held["outputs"]:
             _remove(root / output)
@@ -50,7 +50,7 @@ def write(root: Path, stages: Sequence[Held]) -> None:
 
 
 def write_lock(path: Path, entries: dict[str, Any]) -> None:
-    """Write the lock file `path` whole, by DVC's own writer: others take a checksum such as 12e4 for a number."""
+    """Write the lock file `path` whole, with DVC's own writer: others take a checksum such as 12e4 for a number."""
     with written_whole(path) as beside:
         dump_yaml(beside, {"schema": SCHEMA, "stages": entries})
 

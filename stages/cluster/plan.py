@@ -1,4 +1,4 @@
-"""What is not up to date in DVC's graph, as tasks: one a stage, with what it reads and what it leaves."""
+"""Finds what is not up to date in DVC's graph: a task per stage, with what it reads and what it writes."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -20,15 +20,15 @@ from stages.cluster.git_held import Held
 from stages.common.command import ThawError
 
 UNKNOWN_COST = 1000
-"""Of a schedule whose fine epochs are `rest`: the whole budget, perhaps."""
+"""The cost of a schedule with `fine: rest`, which may take the whole budget."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One stage, and what a machine that knows only the commit needs to run it. Paths are the project's."""
+    """One stage, and what a machine that has only the commit needs to run it. Paths are relative to the project."""
 
     stage: str
-    """As DVC addresses it: `train@cats_dogs-20-11`."""
+    """Its name in DVC, such as `train@cats_dogs-20-11`."""
     command: str
     """Its commands, as `dvc repro --dry` shows them."""
     lock: str
@@ -37,27 +37,27 @@ class Task:
     after: tuple[str, ...]
     """The stages whose outputs it reads."""
     pulls: tuple[str, ...]
-    """Outputs of theirs, or parts of these, that it reads and DVC's remote carries."""
+    """The outputs of those stages, or parts of outputs, that it reads and that are in DVC's remote."""
     outputs: tuple[str, ...]
-    """Of what it writes, what git holds and not DVC's cache."""
+    """Its outputs that git holds and DVC does not cache."""
     meta: dict[str, Any]
     """The stage's `meta` in dvc.yaml."""
 
     @property
     def beside(self) -> str | None:
-        """A folder unknown to DVC that the stage reads, and computes where it is missing."""
+        """A folder unknown to DVC that the stage reads, and computes if it is missing."""
         return self.meta.get("beside")
 
     @property
     def cost(self) -> int:
-        """How long it takes, in any unit: of what could run, the costliest goes first."""
+        """How long it takes, in any unit; of the stages that could run, the costliest starts first."""
         cost = self.meta.get("cost", 0)
         return cost if isinstance(cost, int) else UNKNOWN_COST
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages that `dvc repro` would look at, in its order: `tasks` not up to date, `settled` up to date."""
+    """The stages that `dvc repro` would check, in its order: `tasks` are not up to date, `settled` are."""
 
     tasks: tuple[Task, ...]
     settled: tuple[Task, ...]
@@ -66,14 +66,14 @@ class Plan:
 def read(root: Path, targets: Sequence[str], *, allow_missing: bool) -> Plan:
     """Plan to reproduce `targets`, by default the project's dvc.yaml.
 
-    What hangs below a stage that is not up to date counts as not up to date either: a worker finds out
-    whether it is. `allow_missing` takes stages for up to date whose outputs are only not here.
+    A stage that reads one that is not up to date counts as not up to date either; a worker finds out whether it is.
+    With `allow_missing`, a stage whose outputs are merely missing here counts as up to date.
     """
     try:
         with Repo(str(root), _wait_for_lock=True) as repo, repo.lock:
             graph = get_active_graph(repo.index.graph)
             stages = plan_repro(graph, collect_stages(repo, targets or [PROJECT_FILE]))
-            # Not `dvc repro --dry`, which stops at the first stage whose inputs are not there yet.
+            # Not `dvc repro --dry`, which stops at the first stage whose inputs do not exist yet.
             changed = {stage for stage in stages if stage.changed(allow_missing, list(graph.successors(stage)))}
             return _plan(root, graph, stages, changed)
     except DvcException as error:
@@ -81,7 +81,7 @@ def read(root: Path, targets: Sequence[str], *, allow_missing: bool) -> Plan:
 
 
 def held(root: Path, task: Task) -> Held | None:
-    """What the project at `root` holds of the task's stage; None where it never ran."""
+    """What the project at `root` holds of the task's stage; None if it never ran."""
     return git_held.read(root, task.lock, task.key, task.outputs)
 
 
@@ -92,7 +92,7 @@ def _plan(root: Path, graph: networkx.DiGraph, stages: list[Stage], changed: set
             stale = stage in changed or changed & networkx.descendants(graph, stage)
             (tasks if stale else settled).append(_task(root, graph, stage))
         elif stage in changed:
-            raise ThawError(f"{stage.relpath}: its data changed; `dvc commit {stage.relpath}`, then `git commit`")
+            raise ThawError(f"{stage.relpath}: its data changed; run `dvc commit {stage.relpath}`, then `git commit`")
     return Plan(tuple(tasks), tuple(settled))
 
 
@@ -112,7 +112,7 @@ def _task(root: Path, graph: networkx.DiGraph, stage: PipelineStage) -> Task:
 
 
 def _pulls(root: Path, stage: PipelineStage, output: Output) -> Iterable[str]:
-    """What the stage reads of `output`: a part of it, or all where it depends on it or on a folder around it."""
+    """What the stage reads of `output`: a part of it, or all if it depends on a folder that contains it."""
     for dependency in stage.deps:
         if dependency.fs.isin_or_eq(dependency.fs_path, output.fs_path):
             yield path_in(root, dependency.fs_path)
@@ -121,5 +121,5 @@ def _pulls(root: Path, stage: PipelineStage, output: Output) -> Iterable[str]:
 
 
 def path_in(root: Path, path: str | Path) -> str:
-    """The path below `root`, as a Task has it."""
+    """The path relative to `root`, as in a Task."""
     return Path(os.path.relpath(path, root)).as_posix()

@@ -1,4 +1,4 @@
-"""The head's git and DVC as workers need them: all committed, a remote that everybody knows, a bundle to send."""
+"""The client's git and DVC as workers need them: all committed, a remote that all reach, a bundle to send."""
 
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,19 +19,19 @@ REMOTE_REMEDY = (
 
 
 def check_remote(root: Path) -> None:
-    """Raise ThawError unless the committed configuration names a default remote that is the same everywhere."""
-    # The file itself: DVC would read a relative path as one from the clone that it is in.
+    """Raise ThawError unless the configuration names a default remote that is the same on every machine."""
+    # The file itself, because DVC would resolve a relative path from this clone.
     config = ConfigObj(str(root / ".dvc/config"), list_values=False)
     name = config.get("core", {}).get("remote")
     if name is None:
-        raise ThawError(f".dvc/config: names no default remote, by which workers share outputs; {REMOTE_REMEDY}")
+        raise ThawError(f".dvc/config: names no default remote, through which workers share outputs; {REMOTE_REMEDY}")
     url = config.get(f'remote "{name}"', {}).get("url", "")
     if "://" not in url and not Path(url).is_absolute():
-        raise ThawError(f".dvc/config: the remote {name} is no absolute path: {url or 'none'}; {REMOTE_REMEDY}")
+        raise ThawError(f".dvc/config: the remote {name} has no absolute path: {url or 'none'}; {REMOTE_REMEDY}")
 
 
 def check_committed(root: Path, written: Iterable[str]) -> None:
-    """Raise ThawError where something differs from the commit, except below the paths that stages have `written`."""
+    """Raise ThawError if anything differs from the commit, except in the paths that stages have `written`."""
     apart = [Path(path) for path in written]
     listed = git(root, "status", "--porcelain", "--untracked-files=all", "--no-renames", "-z")
     changes = [line[3:] for line in listed.split("\0") if line]
@@ -39,18 +39,18 @@ def check_committed(root: Path, written: Iterable[str]) -> None:
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise ThawError(
-            f"{foreign[0]}{more}: not committed, so that no worker has it; "
-            "`git commit` it, or put it aside: `git stash --include-untracked`"
+            f"{foreign[0]}{more}: not committed, so no worker has it; "
+            "commit it, or put it aside with `git stash --include-untracked`"
         )
 
 
 def commit(root: Path) -> str:
-    """The commit that is checked out, in full."""
+    """The full hash of the commit that is checked out."""
     return git(root, "rev-parse", "HEAD").strip()
 
 
 def bundle(root: Path) -> bytes:
-    """The commit and its history as a git bundle, which clones without any server."""
+    """The commit and its history as a git bundle, which can be cloned without a server."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "commit.bundle"
         git(root, "bundle", "create", "--quiet", str(path), "HEAD")
@@ -58,24 +58,24 @@ def bundle(root: Path) -> bytes:
 
 
 def pull(root: Path, targets: Sequence[str], *, allow_missing: bool = False) -> None:
-    """Fetch the cached outputs of `targets` and of all above them, and put them in place of what is there.
+    """Fetch the cached outputs of `targets` and of all stages above them, and replace what is in the workspace.
 
-    Raises ThawError. All stages where no targets are given: a name for each would have DVC read its files each time.
+    Without targets, of all stages: with a name for each, DVC would read its files each time. Raises ThawError.
     """
     with remote_errors(), Repo(str(root), _wait_for_lock=True) as repo:
         repo.pull(targets=list(targets) or None, with_deps=True, force=True, allow_missing=allow_missing)
 
 
 def push(root: Path, targets: Sequence[str]) -> None:
-    """Send the cached outputs of `targets` and of all above them to the remote; raises ThawError."""
+    """Send the cached outputs of `targets` and of all stages above them to the remote; raises ThawError."""
     with remote_errors(), Repo(str(root), _wait_for_lock=True) as repo:
         repo.push(targets=list(targets) or None, with_deps=True)
 
 
 def pull_outputs(repo: Repo, outputs: Iterable[Output], part: str | None = None) -> None:
-    """Put `outputs`, or of each the `part` with that path, in place as the lock file has them.
+    """Check out `outputs`, or the part of them at the path `part`, as the lock file has them.
 
-    Raises ThawError where the remote lacks one.
+    Raises ThawError if the remote lacks one.
     """
     with remote_errors():
         for output in outputs:
@@ -93,7 +93,7 @@ def push_outputs(repo: Repo, outputs: Iterable[Output]) -> None:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What git prints; raises ThawError with its last line where it fails."""
+    """What git prints; raises ThawError with the last line of its error if it fails."""
     command = ["git", "-C", str(root), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 (no shell)
@@ -106,16 +106,16 @@ def git(root: Path, *arguments: str) -> str:
 
 @contextmanager
 def remote_errors() -> Iterator[None]:
-    """A remote's failure in one line: each kind of remote raises errors of its own library."""
+    """Turns a remote's failure into one line: each kind of remote raises the errors of its own library."""
     try:
         yield
     except ThawError:
         raise
     except Exception as error:
         cause = one_line(error)
-        raise ThawError(f"DVC remote: {cause}; see that `dvc status --cloud` reaches it") from error
+        raise ThawError(f"DVC remote: {cause}; check with `dvc status --cloud` that it can be reached") from error
 
 
 def _check_moved(output: Output, failed: Iterable[object]) -> None:
     if failed:
-        raise ThawError(f"{output}: not moved whole between DVC's remote and here; see what `dvc status --cloud` says")
+        raise ThawError(f"{output}: not completely copied to or from DVC's remote; check with `dvc status --cloud`")

@@ -1,7 +1,7 @@
-"""One stage in a worker's clone: what it reads is pulled, what it writes is pushed.
+"""Runs one stage in a worker's clone: pulls what it reads, and pushes what it writes.
 
-Reads a json of the task and of what git holds of the stages before it; writes a json of what git holds of the stage.
-Dies with the worker that started it, whose end closes its standard input.
+Reads a json of the task and of what git holds of the stages before it; writes a json of what git then holds of the
+stage. Ends with the worker that started it, because the worker's end closes its standard input.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _lay_out(root: Path, order: dict) -> None:
-    """Make the lock file hold the stages before this one, and this one's last run, and nothing else."""
+    """Write a lock file with only the stages before this one and this one's last run."""
     held = order["before"] + ([order["last"]] if order["last"] else [])
     (root / order["task"]["lock"]).unlink(missing_ok=True)
     for stage in held:
@@ -45,7 +45,7 @@ def _lay_out(root: Path, order: dict) -> None:
 
 
 def _reproduce(root: Path, task: Task) -> bool:
-    """Run the stage where DVC finds it changed; returns whether it ran."""
+    """Run the stage if DVC finds that it changed; returns whether it ran."""
     with Repo(str(root), _wait_for_lock=True) as repo:
         for path in task.pulls:
             repository.pull_outputs(repo, repo.find_outs_by_path(str(root / path), strict=False), str(root / path))
@@ -60,23 +60,23 @@ def _reproduce(root: Path, task: Task) -> bool:
 
 
 def _restore(repo: Repo, task: Task) -> None:
-    """Pull what the stage wrote the last time, where it would write the same: then DVC does not run it."""
+    """Pull the outputs of the stage's last run if it would write the same again; DVC then does not run it."""
     with repo.lock:
         (stage,) = repo.stage.collect(task.stage)
         changed = stage.changed(allow_missing=True)
     if not changed:
-        with contextlib.suppress(ThawError):  # not in the remote: it runs
+        with contextlib.suppress(ThawError):  # if they are not in the remote, the stage runs
             repository.pull_outputs(repo, _outputs(repo, task))
 
 
 def _outputs(repo: Repo, task: Task) -> list[Output]:
-    """What the stage writes and DVC caches, as its lock file now has it."""
+    """The outputs of the stage that DVC caches, as the lock file now has them."""
     (stage,) = repo.stage.collect(task.stage)
     return [output for output in stage.outs if output.use_cache]
 
 
 def _end_with_worker() -> None:
-    """Wait until the worker is gone; then end all that runs here, trainings included."""
+    """Wait until the worker is gone; then end every process that runs here, trainings included."""
     sys.stdin.read()
     os.killpg(0, signal.SIGKILL)
 
@@ -84,7 +84,7 @@ def _end_with_worker() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--order", type=Path, required=True, help="json of what to run")
-    parser.add_argument("--out", type=Path, required=True, help="json of what git holds of it then")
+    parser.add_argument("--out", type=Path, required=True, help="json of what git then holds of the stage")
     return parser.parse_args()
 
 

@@ -1,8 +1,9 @@
-"""What Dask runs on a worker: a clone at the project's commit, and one stage in it.
+"""What Dask runs on a worker: it makes a clone at the project's commit and runs one stage in it.
 
-Sent by value, so that a worker needs none of this repository: it imports Python's own modules, Dask and filelock only.
-    <local directory>/thaw/<slot>/clone/     the clone, moved from commit to commit; its features and checkpoints stay
-    <local directory>/thaw/<slot>/lock       held as long as something runs there
+Dask gets the module by value, so that a worker can start without this repository. What runs on a worker therefore
+needs only Python's own modules, Dask and filelock.
+    <local directory>/thaw/<slot>/clone/     the clone, which keeps its features and checkpoints from commit to commit
+    <local directory>/thaw/<slot>/lock       locked while anything runs there
     <local directory>/thaw/<slot>/log.txt    what the last stage printed
 """
 
@@ -30,11 +31,11 @@ from stages.results import environment
 DECIDING = ("python", *environment.PACKAGES)
 
 LEFT_BY_THE_KILLED = (".git/index.lock", ".git/HEAD.lock", ".git/shallow.lock", ".dvc/tmp/rwlock")
-"""Locks that only a process that was killed leaves behind, since a slot has one user."""
+"""Locks that only a killed process leaves behind, since a slot has one user at a time."""
 
 
 class ProjectCommit(WorkerPlugin):
-    """One commit of the project on one worker. Dask gives it to every worker, also to those that come later.
+    """One commit of the project on one worker. Dask gives it to every worker, also to those that join later.
 
     bundle: a git bundle of the commit.
     """
@@ -47,9 +48,9 @@ class ProjectCommit(WorkerPlugin):
         self._last_slot = 0
 
     def setup(self, worker: Worker) -> None:
-        """Raise RuntimeError where this worker would fail, or compute something else."""
-        if not filelock.has_fcntl:  # only such a lock can be handed on to what runs in a slot, and ends with it
-            raise RuntimeError(f"worker {worker.address}: its system has no fcntl; run workers on Linux or macOS")
+        """Raise RuntimeError if this worker would fail or compute other results."""
+        if not filelock.has_fcntl:  # only such a lock passes on to the processes in a slot, and ends with them
+            raise RuntimeError(f"worker {worker.address}: the system has no fcntl; run workers on Linux or macOS")
         if shutil.which("git") is None:
             raise RuntimeError(f"worker {worker.address}: has no git; install it there")
         for package, wanted in self._versions.items():
@@ -57,12 +58,12 @@ class ProjectCommit(WorkerPlugin):
             if found != wanted:
                 raise RuntimeError(
                     f"worker {worker.address}: {package} is {found or 'missing'}, here it is {wanted}; "
-                    "make its environment from requirements.txt and requirements-extra.txt of this commit"
+                    "make its environment from this commit's requirements.txt and requirements-extra.txt"
                 )
         self._folder = Path(worker.local_directory).parent / "thaw"
 
     def run(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Run a stage in a clone: `held`, what git holds of it then, and whether it `ran`."""
+        """Run a stage in a clone; returns `held`, what git then holds of it, and `ran`, whether it ran."""
         with self._slot() as (folder, lock):
             clone = self._clone(folder / "clone")
             paths = {name: (folder / f"{name}.json").resolve() for name in ("order", "out")}
@@ -77,9 +78,9 @@ class ProjectCommit(WorkerPlugin):
 
     @contextmanager
     def _slot(self) -> Iterator[tuple[Path, IO[str]]]:
-        """A folder that nobody else uses, and its lock, held until all that inherits it has ended.
+        """A folder that no other process uses, and its lock, held until every process that inherits it has ended.
 
-        The last one first: the features there are those that the scheduler has sent this task for.
+        The last used slot comes first: it has the features for which the scheduler chose this worker.
         """
         for slot in itertools.chain([self._last_slot], itertools.count()):
             folder = self._folder / str(slot)
@@ -92,13 +93,13 @@ class ProjectCommit(WorkerPlugin):
                 return
 
     def _clone(self, folder: Path) -> Path:
-        """The clone at the commit, made or moved there; what git ignores stays, that is features and checkpoints."""
+        """The clone at the commit, new or updated. What git ignores stays: features and checkpoints."""
         for left in LEFT_BY_THE_KILLED:
             (folder / left).unlink(missing_ok=True)
         try:
             if _git(folder, "rev-parse", "HEAD") != self._commit:
                 self._check_out(folder)
-        except (RuntimeError, OSError):  # no clone yet, or one that was killed half-made
+        except (RuntimeError, OSError):  # no clone yet, or one that a killed process left half-made
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             _git(folder, "init", "--quiet")
@@ -117,8 +118,8 @@ class ProjectCommit(WorkerPlugin):
 def run_stage(commit: str, task: dict[str, Any], last: dict | None, *before: dict[str, Any]) -> dict[str, Any]:
     """Run the stage of `task` on this worker, unless a worker has finished it already.
 
-    `last` is what git holds of its last run, `before` the results of the stages that it reads. A result is kept
-    by the scheduler as well: Dask runs a task again when the worker that held its result dies.
+    `last` is what git holds of its last run, `before` the results of the stages that it reads. The scheduler keeps
+    each result too, because Dask runs a task again if the worker that held its result dies.
     """
     worker = get_worker()
     order = {"task": task, "last": last, "before": [result["held"] for result in before]}
@@ -134,9 +135,9 @@ def run_stage(commit: str, task: dict[str, Any], last: dict | None, *before: dic
 
 
 def _python(clone: Path, arguments: list[str], log: IO[str], lock: IO[str]) -> int:
-    """The exit code of Python in `clone`, in a process group of its own.
+    """Run Python in `clone`, in its own process group; returns its exit code.
 
-    Its standard input closes when this worker dies, however it does; it inherits the slot's lock.
+    Its standard input closes when this worker dies in whatever way. It inherits the slot's lock.
     """
     scripts = Path(sys.executable).parent
     process = subprocess.Popen(  # noqa: S603 (no shell)
@@ -155,7 +156,7 @@ def _python(clone: Path, arguments: list[str], log: IO[str], lock: IO[str]) -> i
 
 
 def _cause(log: IO[str], code: int) -> str:
-    """The line of the log that says why: a stage's own error before DVC's about the stage."""
+    """The line of the log with the cause: the stage's own error rather than DVC's message about it."""
     log.seek(0)
     lines = [line.strip() for line in log if line.strip()]
     errors = [line for line in lines if line.startswith("error: ")]
@@ -163,7 +164,7 @@ def _cause(log: IO[str], code: int) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # Without --git-dir, git would take a repository around the folder where the folder is none yet.
+    # Without --git-dir, git would use a repository around the folder while the folder is not one yet.
     command = ["git", "--git-dir", ".git", *arguments]
     finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
     if finished.returncode:
@@ -172,7 +173,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def version(package: str) -> str | None:
-    """The package's version here; Python's without its last part, which changes no result."""
+    """The version of the package here; of Python without the last part, which changes no result."""
     if package == "python":
         return ".".join(platform.python_version_tuple()[:2])
     try:

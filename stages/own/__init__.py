@@ -1,1 +1,1 @@
-"""Pictures of one's own: what a folder or an archive holds, as a manifest and as schedules to compare."""
+"""Your own pictures: what a folder or an archive holds, written as a manifest and as schedules to compare."""

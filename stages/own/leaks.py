@@ -1,4 +1,4 @@
-"""Pictures that are in a data set more than once, the same or nearly so: validation must not know them."""
+"""Pictures that are in a data set more than once, equal or nearly equal: they would make validation look too good."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -9,11 +9,11 @@ from PIL import Image
 
 from stages.pictures.parts import PARTS, TEST
 
-SIDE = 16  # pixels of a thumbnail: fewer take many a plain surface for another
-ALIKE = 0.985  # the correlation of two thumbnails, from which on they are near-equal
+SIDE = 16  # pixels of a thumbnail's side; with fewer, many plain surfaces look alike
+ALIKE = 0.985  # the lowest correlation of the thumbnails of nearly equal pictures
 TWICE = "the same picture"
-ORDER = ("all", *PARTS, TEST)  # of parts, by which of them a picture that is in several is kept
-ROWS = 512  # thumbnails compared with all others at once, for the sake of memory
+ORDER = ("all", *PARTS, TEST)  # the first of these parts keeps a picture that several have
+ROWS = 512  # thumbnails that are compared with all others at a time, to limit memory
 
 
 def thumbnail(image: Image.Image) -> np.ndarray:
@@ -25,7 +25,7 @@ def thumbnail(image: Image.Image) -> np.ndarray:
 
 
 def equal(digests: Mapping[str, bytes]) -> list[list[str]]:
-    """The paths of equal digests, where there are several."""
+    """The groups of two or more paths with equal digests."""
     by_digest: dict[bytes, list[str]] = defaultdict(list)
     for path, digest in sorted(digests.items()):
         by_digest[digest].append(path)
@@ -33,10 +33,10 @@ def equal(digests: Mapping[str, bytes]) -> list[list[str]]:
 
 
 def left_out(groups: list[list[str]], classes: Mapping[str, str], parts: Mapping[str, str]) -> dict[str, str]:
-    """Which of equal pictures are left out, and why, by path; `classes` and `parts` are those of each path.
+    """By path, which of equal pictures are left out and why; `classes` and `parts` hold each path's class and part.
 
-    Of several classes one at most is right, so all are left out; in one class one is kept, a training one if there is
-    one, and one of the test part only where all are.
+    If copies are in different classes, at most one is right, so all are left out. If they are in one class, one is
+    kept: a training picture if there is one, and a test picture only if all are.
     """
     reasons = {}
     for paths in groups:
@@ -50,7 +50,7 @@ def left_out(groups: list[list[str]], classes: Mapping[str, str], parts: Mapping
 
 
 def near(thumbnails: np.ndarray) -> Iterator[tuple[int, int]]:
-    """The pairs (row, higher row) of near-equal `thumbnails`, float32 (n, SIDE * SIDE)."""
+    """The pairs (row, higher row) of nearly equal `thumbnails`, float32 (n, SIDE * SIDE)."""
     for start in range(0, len(thumbnails), ROWS):
         correlations = thumbnails[start : start + ROWS] @ thumbnails[start:].T
         rows, columns = np.nonzero(correlations >= ALIKE)

@@ -1,4 +1,4 @@
-"""The networks that a data set of one's own may start from, as a manifest describes them."""
+"""The backbones that your own data set may use, as a manifest describes them."""
 
 from pathlib import Path
 from typing import Any
@@ -7,15 +7,15 @@ from stages.common import files, manifest
 from stages.common.command import ThawError
 from stages.common.manifest import BACKBONES, SAVED, WEIGHTS
 
-PHOTOS, DRAWINGS = Path("data/photos.yaml"), Path("data/embedded.yaml")  # which have one each, with its weights
+PHOTOS, DRAWINGS = Path("data/photos.yaml"), Path("data/embedded.yaml")  # each describes a backbone and its weights
 EMBEDDED = "embedded"
-TO_MINUS_ONE_AND_ONE = {"scale": 1 / 127.5, "offset": -1.0}  # of pixels, as most networks take them
-AS_THEY_ARE = {"scale": 1.0, "offset": 0.0}  # for a network that scales by its own first layers
-IMAGE_SIZE = 224  # pixels, with which most of Keras's networks were trained; those that were not take it too
+TO_MINUS_ONE_AND_ONE = {"scale": 1 / 127.5, "offset": -1.0}  # the scale of pixels that most networks take
+AS_THEY_ARE = {"scale": 1.0, "offset": 0.0}  # for a network whose own first layers scale pixels
+IMAGE_SIZE = 224  # pixels; most networks of Keras were trained with it, and the others take it too
 
 
 def described(name: str) -> dict[str, Any]:
-    """The manifest's `backbone` and, under `weights`, its download; raises ThawError with the known names."""
+    """The manifest's `backbone` and its download `weights`; raises ThawError with the known names."""
     for source, its_name in ((DRAWINGS, EMBEDDED), (PHOTOS, manifest.load(PHOTOS).backbone.name)):
         if name == its_name:
             known = manifest.load(source)
@@ -25,7 +25,7 @@ def described(name: str) -> dict[str, Any]:
         return _of_file(Path(name).expanduser())
     if name not in BACKBONES:
         raise ThawError(
-            f"--backbone: there is no {name}; known are {EMBEDDED}, {', '.join(BACKBONES)}, and a {SAVED} file"
+            f"--backbone: there is no {name}; name a {SAVED} file or one of {EMBEDDED}, {', '.join(BACKBONES)}"
         )
     return {
         "backbone": {"name": name, "arguments": {}, "image_size": IMAGE_SIZE},
@@ -34,7 +34,7 @@ def described(name: str) -> dict[str, Any]:
 
 
 def _of_file(path: Path) -> dict[str, Any]:
-    """The same of a network's own file, which does not say what its pixels are scaled to."""
+    """The same for a network in a file. The file does not say how pixels must be scaled, so that is a guess."""
     if not path.is_file():
         raise ThawError(f"--backbone: {path}: there is no such file; name an existing one")
     from stages.network import saved  # takes seconds, and the usual network needs none of it
@@ -47,9 +47,9 @@ def _of_file(path: Path) -> dict[str, Any]:
     size = model.input_shape[1] or IMAGE_SIZE
     saved.of_size(model, size, path)
     print(
-        f"backbone: {path.name}, pictures of {size} by {size} pixels, "
-        f"{'which it scales itself' if scales else 'scaled to -1 to 1'}; if that is wrong, correct backbone.scale and "
-        "backbone.offset in the manifest before dvc repro"
+        f"backbone: {path.name} takes pictures of {size} by {size} pixels, "
+        f"{'which it scales itself' if scales else 'which Thaw scales to -1 to 1'}; if that is wrong, correct "
+        "backbone.scale and backbone.offset in the manifest before dvc repro"
     )
     return {
         "backbone": {"file": path.name, **taken, "image_size": size},
@@ -58,7 +58,7 @@ def _of_file(path: Path) -> dict[str, Any]:
 
 
 def _address_of_weights(name: str) -> str:
-    """Where Keras fetches the network's ImageNet weights without its top: what it would ask for, asked for nothing."""
+    """The address from which Keras would fetch the network's ImageNet weights without its top; fetches nothing."""
     from stages.network.keras_quietly import keras  # takes seconds, and the usual network needs none of it
 
     file_utils = keras.src.utils.file_utils
@@ -77,4 +77,4 @@ def _address_of_weights(name: str) -> str:
         return str(asked)
     finally:
         file_utils.get_file = fetch
-    raise ThawError(f"--backbone: Keras has no ImageNet weights of {name}; choose another network")
+    raise ThawError(f"--backbone: Keras has no ImageNet weights for {name}; choose another network")

@@ -1,4 +1,4 @@
-"""`params.yaml` with other entries, its comments and all other lines as they stand."""
+"""Changes entries of `params.yaml` and keeps its comments and all other lines."""
 
 import re
 from collections.abc import Mapping
@@ -7,22 +7,22 @@ from stages.common import sections
 from stages.common.command import ThawError
 from stages.common.params import PARAMS_FILE
 
-# What follows a key's line: lines further in, comments too, or a list's, and blank lines between them.
+# What follows a key's line: indented lines, comments too, or a list's lines, and blank lines between them.
 BLOCK = r"(?:(?:[ \t]*\n)*(?:[ \t]+\S|- ).*\n)*"
 
 
 def with_entries(text: str, entries: Mapping[str, object]) -> str:
-    """The YAML mapping `text` with these entries at its top level in place of those of the same keys.
+    """The YAML mapping `text`, with `entries` in place of its top-level entries of the same keys.
 
-    A mapping's own entries stand in a line each. Raises ThawError where the text is not written in lines of keys.
+    Each entry of a mapping gets a line. Raises ThawError if a key of the text does not start a line.
     """
     before = sections.value(text)
     for key, value in entries.items():
         text = _with_entry(text if text.endswith("\n") else f"{text}\n", key, _block(key, value))
     if sections.value(text) != {**before, **entries}:
         raise ThawError(
-            f"{PARAMS_FILE}: {', '.join(entries)} cannot be written into it; begin each of its keys in a line of its "
-            "own, as the repository's file does"
+            f"{PARAMS_FILE}: cannot write {', '.join(entries)} into it; start each of its keys on its own line, as in "
+            "the repository's file"
         )
     return text
 
@@ -40,5 +40,5 @@ def _block(key: str, value: object) -> str:
 
 
 def _in_one_line(content: list | dict) -> str:
-    """What `content` holds, without its brackets."""
+    """`content` in YAML's flow style, without the outer brackets."""
     return sections.dumped(content, flow=True).strip()[1:-1]

@@ -1,14 +1,14 @@
-"""The schedules that a data set of one's own is tried with: five ways to divide its epochs."""
+"""The schedules that `adopt` compares on your own data set: five ways to divide its epochs."""
 
-HEAD_RATE = 1.0e-3  # at which the head learns best, tried on training pictures alone: docs/head_rates.csv
-TUNED = "tuned"  # ends the names of the variants with this rate
+HEAD_RATE = 1.0e-3  # the best rate for the head, chosen on training pictures alone: docs/head_rates.csv
+TUNED = "tuned"  # the suffix of variants with this rate
 
-# By the share of the transfer phase: the head alone, a short and a longer start of it, half and half, and none.
+# By the share of the transfer phase, whether the head has that rate: all, a short start, a longer start, half, none.
 SHARES = {1.0: True, 0.15: True, 0.3: True, 0.5: False, 0.0: False}
 
 
 def variants(dataset: str, budget: int) -> dict[str, dict[str, object]]:
-    """By its name, each variant of `dataset` with `budget` epochs; fewer than five where two would be the same."""
+    """The variants of `dataset` with `budget` epochs, by name; fewer than five if some would be the same."""
     found = {}
     for share, tuned in SHARES.items():
         transfer = round(share * budget)

@@ -1,4 +1,4 @@
-"""Every picture of a folder or an archive, looked at once: what it holds, and what of that is left out."""
+"""Reads every picture of a folder or an archive once, and finds which of them must be left out."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ from stages.sources.archive import Found
 Result = TypeVar("Result")
 
 UNREADABLE = "cannot be read"
-WAITING = 4  # pictures held for each thread
+WAITING = 4  # pictures in memory per thread
 
 
 class Picture(NamedTuple):
@@ -38,28 +38,28 @@ class Picture(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """What a folder or an archive holds, by path; `left_out` says why."""
+    """The pictures of a folder or an archive by path, and the reason for each that is left out."""
 
     layout: Layout
     kept: dict[str, Picture]
     left_out: dict[str, str]
-    passed_over: int  # files in the classes' folders that are no pictures
+    passed_over: int  # files in the classes' folders that are not pictures
 
     def labels(self) -> dict[str, int]:
-        """By path, the number of the class, in the order of the layout; without the test part, which is in no draw."""
+        """By path, the number of the class in the order of the layout; without the test part, which is not split."""
         numbers = {name: number for number, name in enumerate(self.layout.classes)}
         return {path: numbers[each.name] for path, each in self.kept.items() if each.part != TEST}
 
     def counts(self, part: str) -> dict[str, int]:
-        """How many pictures of each class a part has."""
+        """The number of pictures of each class in a part."""
         found = Counter(each.name for each in self.kept.values() if each.part == part)
         return {name: found[name] for name in self.layout.classes}
 
 
 def pictures(source: Path, shown: Path) -> Pictures:
-    """Look at every picture of `source`, an archive or a folder's listing, which messages call `shown`.
+    """Read every picture of `source`, an archive or a folder's listing, which messages call `shown`.
 
-    Raises ThawError where it has no two classes, or is unsafe or damaged.
+    Raises ThawError if it has fewer than two classes, or is unsafe or damaged.
     """
     found = layout(shown, archive.survey(source, ()).files)
     places = {place: (name, part) for part, root in found.roots.items() for name, place in _places(found, part, root)}
@@ -87,7 +87,7 @@ def _looked_at(
     contents: Iterable[tuple[Found, bytes]], count: int
 ) -> Iterator[tuple[Found, str | tuple[bytes, np.ndarray, tuple[str, ...]]]]:
     jobs = ((found, content) for found, content in contents)
-    yield from tqdm(_in_threads(_seen, jobs), "looking", count, unit="picture", disable=None)
+    yield from tqdm(_in_threads(_seen, jobs), "checking", count, unit="picture", disable=None)
 
 
 def _seen(found: Found, content: bytes) -> tuple[Found, str | tuple[bytes, np.ndarray, tuple[str, ...]]]:
@@ -100,7 +100,7 @@ def _seen(found: Found, content: bytes) -> tuple[Found, str | tuple[bytes, np.nd
 
 
 def _in_threads(function: Callable[..., Result], jobs: Iterable[tuple]) -> Iterator[Result]:
-    """The results in the order of `jobs`, of which few are held at once."""
+    """The results in the order of `jobs`, of which only a few are in memory at a time."""
     threads = os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
@@ -113,18 +113,18 @@ def _in_threads(function: Callable[..., Result], jobs: Iterable[tuple]) -> Itera
 
 
 def check_classes(source: Path, found: Pictures) -> None:
-    """Raise ThawError where a class has too few pictures to be learnt and validated."""
+    """Raise ThawError if a class has too few pictures to train and validate."""
     for part in found.layout.roots:
         least = 2 if part == "all" else 1
         counts = found.counts(part)
         if few := [name for name, count in counts.items() if count < least]:
-            need = "2 at least, one to train and one to validate" if least == 2 else f"1 at least in {part}"
+            need = "at least 2, one to train and one to validate" if least == 2 else f"at least 1 in the {part} part"
             dropped = sum(1 for path in found.left_out if _is_in(path, found.layout, few[0]))
-            more = f", so of {len(few) - 1} classes more" if len(few) > 1 else ""
+            more = f"; the same holds for {len(few) - 1} more classes" if len(few) > 1 else ""
             raise ThawError(
-                f"{source}: only {counts[few[0]]} of the pictures of '{few[0]}' can be used, and a class needs {need}"
-                f"{f' ({dropped} are left out: unreadable, or there twice)' if dropped else ''}{more}; add pictures, "
-                "or move the folder away"
+                f"{source}: only {counts[few[0]]} of the pictures of '{few[0]}' can be used"
+                f"{f' ({dropped} are unreadable or duplicates)' if dropped else ''}, but a class needs {need}{more}; "
+                "add pictures, or move the folder away"
             )
 
 
