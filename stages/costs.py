@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def read_seconds(variant: Variant, folder: Path) -> pd.DataFrame:
-    """The variant's measured seconds; the stage `transfer` measured those of the transfer epochs."""
+    """The variant's measured seconds; for the transfer epochs the stage `transfer` measured them."""
     own = repeats.read_seconds(folder / f"{variant.name}.csv")
     shared = repeats.read_seconds(folder / f"{variant.dataset}-transfer.csv")
     measured = own[own["seconds"].notna()]

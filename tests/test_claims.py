@@ -132,7 +132,7 @@ def test_what_would_settle_an_open_claim_is_said():
     found = told["share"]["datasets"]["d"]
     assert found["verdict"] == "cannot tell"
     assert found["settle"].startswith("about ")
-    assert found["settle"].endswith("in place of 8 and 3")
+    assert found["settle"].endswith("instead of 8 and 3")
 
 
 def test_folds_have_images_of_their_own():

@@ -93,7 +93,7 @@ def test_noise_of_pictures_is_settled_by_pictures():
 def test_noise_of_repeats_is_settled_by_repeats():
     found = open_contrast(0.02, noise(repeat=0.01**2))
     # Student's t of 10 repeats: 2.26 + 0.88 errors of 0.01 * root(5 / 10) are 0.022; of 12, 2.20 + 0.88, 0.0199.
-    assert found.settle == "about 12 repeats in place of 5"
+    assert found.settle == "about 12 repeats instead of 5"
 
 
 def test_an_equal_pair_is_settled_by_its_margin():
@@ -119,14 +119,14 @@ def test_what_no_feasible_number_settles_is_said():
 
 def test_pictures_of_folds_are_those_of_each():
     found = open_contrast(0.02, noise(both=0.01**2, crossed=False))
-    assert "validation pictures a repeat in place of 300, or about 12 repeats in place of 5" in found.settle
+    assert "validation pictures a repeat instead of 300, or about 12 repeats instead of 5" in found.settle
 
 
 def test_what_has_no_pictures_is_settled_by_repeats():
     found = Contrast(two_way.over_repeats([0.1, 0.2, 0.0]), 0.001, 0.95, 3)
     # Student's t of 11 repeats: 2.23 + 0.88 errors of 0.1 / root(11) are 0.094; of 10, 2.26 + 0.88, 0.0995, no more
     # than 0.1; of 9, 2.31 + 0.89, 0.107.
-    assert found.settle == "about 10 repeats in place of 3"
+    assert found.settle == "about 10 repeats instead of 3"
 
 
 def test_what_has_no_noise_to_divide_is_settled_by_an_unknown_number_of_repeats():

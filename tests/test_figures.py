@@ -12,7 +12,7 @@ from stages import costs as costs_stage
 from stages import figures, summarize
 from stages.common import manifest, params, tables
 from stages.common.command import ThawError
-from stages.drawing import cost_figure, dip_figure, style_figure, switch_figure
+from stages.drawing import cost_figure, dip_figure, drawing, style_figure, switch_figure
 from stages.study import costs
 
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "dip", "styles", "switch"]
@@ -254,6 +254,20 @@ def test_costs_grow_from_epoch_to_epoch_and_the_frontier_is_the_lowest(repeated,
     assert np.array(lines[-1]) == pytest.approx(np.array(frontier))
     assert [text.get_text() for text in adds.texts] == ["2 + 1", "0 + 3"] * 2
     assert (6, 0.4) in [tuple(line.get_xydata()[-1]) for line in seconds.get_lines()]
+
+
+def test_a_schedule_has_the_colour_of_its_data_set_s_figure(repeated, source):
+    study, _, spent = repeated
+    costs_of = cost_figure.draw(study.variants, spent, manifest.load(source), 0.95)
+    members = [variant for variant in study.variants if variant.dataset == "animals"]
+    curves_of = figures.draw_dataset(study, "animals", members, manifest.load(source))
+    ends = {tuple(line.get_xydata()[-1])[1]: line.get_color() for line in costs_of.axes[0].get_lines()[:-1]}
+    shown = {tuple(line.get_xydata()[-1])[1]: line.get_color() for line in curves_of.axes[1].get_lines()}
+    assert shown.items() <= ends.items()
+
+
+def test_eight_looks_differ_in_colour_mark_and_dashes():
+    assert [len(set(part)) for part in zip(*drawing.LOOKS, strict=True)] == [8, 8, 8]
 
 
 def test_the_dip_is_shown_with_its_parts(repeated, source):

@@ -63,10 +63,10 @@ STYLE = {
 ROW = 2.4  # inches, the height of a row of panels
 HEADER, FOOTER = 1.06, 0.99  # inches, the height of titles and of legends
 EVERY = slice(None)  # all epochs
-WIDE_GAP = 0.5  # between panels, where the right one has named rows
+WIDE_GAP = 0.62  # between panels, where the right one has named rows
 IN_A_ROW = 8  # entries of a legend
 BAND = 0.16  # opacity of a band
-MEASURE_LABELS = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
+MEASURE_LABELS = {"accuracy": "accuracy", "loss": "loss (log scale)"}
 OVER_BOTH = "over repeats and pictures"
 OVER_EACH = "over repeats, for validation also over pictures"  # no value of a single training picture is kept
 

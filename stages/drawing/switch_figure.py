@@ -34,7 +34,7 @@ def draw(study: Study, source: Manifest) -> Figure:
             _draw_converged(axes, study, grouped[dataset][0], measure)
             axes.set_xlabel("transfer epochs before fine-tuning")
             axes.set_title(drawing.title_of(dataset, source), size=10, loc="left")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     handles = {line.get_label(): line for axes in panels.flat for line in axes.get_lines()}
     drawing.add_legend(figure, list(handles.values()))
     return figure

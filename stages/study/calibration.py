@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-BINS = 15  # of equal width, from 0 to 1: those of Guo et al.
+BINS = 15  # of equal width, from 0 to 1, as in Guo et al.
 DRAWS = 2000  # simulated sets of right and wrong answers, for the error expected by chance
 
 

@@ -33,7 +33,7 @@ def balanced_accuracy(scores: pd.DataFrame) -> float:
 
 
 def as_json(counts: np.ndarray, classes: list[str]) -> dict[str, Any]:
-    """The matrix, the balanced accuracy and the scores by class name, with None in place of NaN."""
+    """The matrix, the balanced accuracy and the scores by class name, with None for NaN."""
     scores = of_classes(counts)
     rows = scores.astype(object).where(scores.notna(), None).to_dict("records")
     return {

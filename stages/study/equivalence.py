@@ -114,7 +114,7 @@ class Contrast:
         pictures = _least(lambda times: self._settles(noise, 1, times), noise.pictures)
         repeats = _least(lambda times: self._settles(noise, times, 1), noise.repeats)
         found = [
-            f"about {count:,} {name} in place of {now:,}"
+            f"about {count:,} {name} instead of {now:,}"
             for count, name, now in ((pictures, each, noise.pictures), (repeats, "repeats", noise.repeats))
             if count
         ]
@@ -124,7 +124,7 @@ class Contrast:
         if both is None:
             return f"nothing feasible: even {FEASIBLE} times as many pictures and repeats would be too few"
         more = -(-noise.pictures * both // noise.repeats)
-        return f"about {more:,} {each} and {both:,} repeats in place of {noise.pictures:,} and {noise.repeats:,}"
+        return f"about {more:,} {each} and {both:,} repeats instead of {noise.pictures:,} and {noise.repeats:,}"
 
     def _settles(self, noise: Noise, repeats: float, pictures: float) -> bool:
         """Whether `repeats` and `pictures` times as many would give a verdict with probability POWER."""

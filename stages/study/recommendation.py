@@ -93,7 +93,7 @@ def multiply_adds(study: Study) -> Paid:
 
 
 def seconds(study: Study, measured: Mapping[str, pd.DataFrame]) -> Paid:
-    """The cost of each variant's epochs in seconds, of which `measured` has those of every epoch."""
+    """The cost of each variant's epochs in seconds; `measured` has the seconds of every epoch, by variant."""
     return {
         each.name: costs.cumulative(each, costs.of_epoch(each, "seconds", measured[each.name]))
         for each in study.variants
@@ -136,7 +136,7 @@ def _sentences(study: Study, members: Sequence[Variant], paid: Paid, unit: str) 
 
 
 def _ends(study: Study, members: Sequence[Variant], paid: Paid) -> tuple[list[Stop], list[Stop]]:
-    """The schedules run to their end, and those of them that are shown to be non-inferior to every other."""
+    """The schedules run to their end, and which of them are shown to be non-inferior to every other."""
     ends = [_stop(study, variant, variant.epochs, paid) for variant in members]
     return ends, [end for end in ends if _is_enough(study, end, ends)]
 

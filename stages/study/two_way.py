@@ -1,6 +1,6 @@
 """A mean over repeats and pictures, both random: its standard error, interval and test (docs/method.md).
 
-A repeat trains the network again; the pictures are those of validation. There are two designs:
+A repeat trains the network again; the pictures are the validation pictures. There are two designs:
 
 crossed   all repeats have the same pictures (seeds on one split);
 nested    each repeat has pictures of its own (folds), and every picture is validated once.
