@@ -179,8 +179,18 @@ def test_the_cheapest_of_all_has_none_cheaper():
 def test_a_schedule_alone_is_compared_with_none():
     alone = made_up_study.study(made_up_study.variant("fruit-2-1", val_loss=[[1, 1, 0.5]]))
     which, reached, _ = brief.sentences(alone, recommendation.choices(alone)["fruit"], SPENT)
-    assert which == "Only 2 + 1 ran. Add schedules to the variants in params.yaml to compare it with."
+    assert which == "2 + 1 is the only plain schedule. Add others to the variants in params.yaml to compare them."
     assert "about 1.5 seconds on" in reached
+
+
+def test_a_head_of_its_own_is_described():
+    head = made_up_study.variant("fruit-0-3", differs={"head_rate": 0.001}, val_loss=[[1, 1, 0.4]])
+    of_head = made_up_study.study(made_up_study.variant("fruit-2-1", val_loss=[[1, 1, 0.5]]), head)
+    which, reached, _ = brief.sentences(of_head, recommendation.choices(of_head)["fruit"], SPENT)
+    assert which.startswith("0 + 3 (head learning rate 0.001) has the lowest validation loss of 2 schedules.")
+    assert reached.startswith(
+        "0 + 3 (fine-tuning from the first epoch; head learning rate 0.001): validation loss 0.400"
+    )
 
 
 # The test part.

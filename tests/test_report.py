@@ -183,7 +183,7 @@ def test_the_answer_stands_first_in_three_paragraphs_a_data_set(finished, page):
     text = Elements(page).text
     first = "0 + 3 has the lowest validation loss of 2 schedules." if one else "Choose 0 + 3. It has the lowest"
     assert text.index(f"The answer Cats and dogs {first}") < text.index("The thesis's claims The thesis is")
-    flowers = text[text.index("Roses and tulips Only 1 + 1 ran. Add schedules to the variants in params.yaml") :]
+    flowers = text[text.index("Roses and tulips 1 + 1 is the only plain schedule. Add others to the variants") :]
     reached = flowers.index("1 + 1 (1 epoch of the head alone, then 1 of fine-tuning): validation loss")
     assert reached < flowers.index("The thesis's claims The thesis is")
 

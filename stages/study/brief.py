@@ -5,6 +5,7 @@ import pandas as pd
 from stages.study import recommendation
 from stages.study.evidence import Study
 from stages.study.recommendation import Choice, Stop
+from stages.study.variants import PAPER_ARM, arm_in_words
 
 
 def sentences(study: Study, choice: Choice, spent: pd.DataFrame) -> list[str]:
@@ -16,7 +17,7 @@ def _which(study: Study, choice: Choice) -> str:
     """The recommended schedule and why it is chosen; one repeat recommends none."""
     chosen, lowest = choice.recommended, choice.lowest
     if len(choice.ends) == 1:
-        return f"Only {chosen.label} ran. Add schedules to the variants in params.yaml to compare it with."
+        return f"{chosen.label} is the only plain schedule. Add others to the variants in params.yaml to compare them."
     if study.repeated(chosen.variant.dataset) == 1:
         return (
             f"{lowest.label} has the lowest validation loss of {len(choice.ends)} schedules. Each ran once, so this is "
@@ -41,20 +42,24 @@ def _reached(study: Study, stop: Stop, spent: pd.DataFrame) -> str:
     seconds = float(f"{cost['seconds']:.2g}")  # measured: a third digit would be noise
     accuracy, *interval = study.level(stop.variant, "accuracy")
     return (
-        f"{stop.label} ({_phases(stop)}): validation loss {recommendation.level(stop.loss, stop.interval)}, accuracy "
-        f"{recommendation.level(accuracy, tuple(interval))}. It takes {_epochs(cost['epochs'])}, about "
-        f"{seconds:,g} seconds on the machine of this run and "
+        f"{stop.variant.transfer} + {stop.variant.fine} ({_description(stop)}): "
+        f"validation loss {recommendation.level(stop.loss, stop.interval)}, "
+        f"accuracy {recommendation.level(accuracy, tuple(interval))}. "
+        f"It takes {_epochs(cost['epochs'])}, about {seconds:,g} seconds on the machine of this run and "
         f"{recommendation.cost(cost['multiply_adds'], 'multiply_adds')}."
     )
 
 
-def _phases(stop: Stop) -> str:
-    transfer, fine = stop.variant.transfer, stop.variant.fine
+def _description(stop: Stop) -> str:
+    """The phases, and the head's own keys if it has any."""
+    transfer, fine, arm = stop.variant.transfer, stop.variant.fine, stop.variant.arm
     if not fine:
-        return "the head alone, without fine-tuning"
-    if not transfer:
-        return "fine-tuning from the first epoch"
-    return f"{_epochs(transfer)} of the head alone, then {fine} of fine-tuning"
+        phases = "the head alone, without fine-tuning"
+    elif not transfer:
+        phases = "fine-tuning from the first epoch"
+    else:
+        phases = f"{_epochs(transfer)} of the head alone, then {fine} of fine-tuning"
+    return phases if arm == PAPER_ARM else f"{phases}; {arm_in_words(arm)}"
 
 
 def _epochs(count: float) -> str:
