@@ -1,8 +1,9 @@
-"""Stage `answer`: what the recommended schedule of each data set gets right and wrong.
+"""Stage `answer`: the errors of the recommended schedule of each data set.
 
-Reads the study's results, and of each data set's recommended schedule the saved network with the images; writes a
-folder: answer.json, the figures of confusion and calibration, every misclassified picture (<dataset>-mistakes.csv) and
-class activation maps of the worst (maps.npz); and a csv a data set of actual and predicted classes, which DVC draws.
+Reads the study's results, the saved network of each recommended schedule, and the pictures. Writes a folder with
+answer.json, the confusion matrices and reliability diagrams, all misclassified pictures (<dataset>-mistakes.csv) and
+class activation maps of the worst (maps.npz); and for each data set a csv of true and predicted classes, which DVC
+draws.
 """
 
 import argparse
@@ -32,14 +33,14 @@ def main() -> None:
     settings = params.load()
     study, _ = inputs.read(arguments, settings)
     source = manifest.load(arguments.source)
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     maps: dict[str, np.ndarray] = {}
     with folder_written_whole(arguments.out) as folder, folder_written_whole(arguments.confusion) as plots:
         for dataset, choice in recommendation.choices(study).items():
             variant = choice.recommended.variant.name
             classes = list(source.dataset(dataset).classes)
             predictions = repeats.final_predictions(arguments.results / variant)
-            told[dataset] = {"variant": variant, **of_predictions(predictions, classes, settings.statistics)}
+            answers[dataset] = {"variant": variant, **of_predictions(predictions, classes, settings.statistics)}
             tables.write_table(named(predictions, classes), plots / f"{dataset}.csv")
             wrong = with_maps(mistakes.of_predictions(predictions), predictions)
             tables.write_table(wrong.round(tables.DECIMALS), folder / f"{dataset}-mistakes.csv")
@@ -51,15 +52,15 @@ def main() -> None:
                 model = keras_file.read(arguments.models / variant / keras_file.LAST).loaded()
             if len(mapped):
                 paths, predicted = [images / image for image in mapped["image"]], list(mapped["predicted"])
-                # Finer than a page shows.
+                # float16 is finer than a page can show.
                 maps[dataset] = classifier.activation_maps(model, paths, predicted).astype(np.float16)
             if len(test):
                 logits = classifier.logits(model, test.paths)
                 said = Validation.of(logits[np.newaxis], test.labels, test.paths, images)
-                told[dataset]["test"] = of_test(said, classes, settings.statistics)
-            _draw(told[dataset], f"{variant} on {source.dataset(dataset).title}", source.title, folder, dataset)
+                answers[dataset]["test"] = of_test(said, classes, settings.statistics)
+            _draw(answers[dataset], f"{variant} on {source.dataset(dataset).title}", source.title, folder, dataset)
         np.savez(folder / mistakes.MAPS, **maps)
-        tables.write_json(told, folder / "answer.json")
+        tables.write_json(answers, folder / "answer.json")
 
 
 def _arguments() -> argparse.Namespace:
@@ -69,12 +70,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=Path, required=True, help="folder of <dataset>/, with its images")
     parser.add_argument("--splits", type=Path, required=True, help="folder of <dataset>.csv, with its parts")
     parser.add_argument("--confusion", type=Path, required=True, help="folder of <dataset>.csv for DVC, written")
-    parser.add_argument("--out", type=Path, required=True, help="folder of all else, written")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the other files, written")
     return parser.parse_args()
 
 
 def of_predictions(predictions: pd.DataFrame, classes: list[str], statistics: Statistics) -> dict[str, Any]:
-    """Confusion and calibration of `repeats.final_predictions`: every repeat's, a prediction each."""
+    """Confusion matrix and calibration of `repeats.final_predictions`, which has a row for each repeat and picture."""
     right = predictions["predicted"] == predictions["label"]
     by_repeat = [
         (part["probability"].to_numpy(), right[part.index].to_numpy(float)) for _, part in predictions.groupby("repeat")
@@ -87,7 +88,7 @@ def of_predictions(predictions: pd.DataFrame, classes: list[str], statistics: St
     return {
         "predictions": len(predictions),
         "wrong": int((~right).sum()),
-        "confusion": confusion.told(counts, classes),
+        "confusion": confusion.as_json(counts, classes),
         "calibration": {
             "error": round(float(np.mean([calibration.error(*each) for each in by_repeat])), tables.DECIMALS),
             "by_chance": round(chance, tables.DECIMALS),
@@ -104,9 +105,9 @@ def named(predictions: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 
 
 def with_maps(wrong: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    """The mistakes with `map`, the number of their activation map, -1 where they have none.
+    """The mistakes with `map`, the number of their activation map, -1 if they have none.
 
-    Saved is the network of the first repeat: pictures that another one validates have no map.
+    The network of the first repeat is the saved one: pictures that only other repeats validate have no map.
     """
     first = predictions["repeat"] == predictions["repeat"].min()
     validated = wrong["image"].isin(predictions.loc[first, "image"]).to_numpy()
@@ -115,7 +116,7 @@ def with_maps(wrong: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_test(said: Validation, classes: list[str], statistics: Statistics) -> dict[str, Any]:
-    """The scores of the test part, with intervals over its pictures; `said` has one epoch."""
+    """The scores on the test part, with intervals over its pictures; `said` has its logits, as those of one epoch."""
     predicted = said.log_probabilities()[0].argmax(axis=1)
     counts = confusion.matrix(said.labels, predicted, len(classes))
     accuracy, loss = float(said.correct().mean()), Sample([said.losses()[0]], crossed=True).estimate()
@@ -126,22 +127,22 @@ def of_test(said: Validation, classes: list[str], statistics: Statistics) -> dic
     return {
         "images": len(predicted),
         **{name: dict(zip(("value", "low", "high"), level, strict=True)) for name, level in levels.items()},
-        "confusion": confusion.told(counts, classes),
+        "confusion": confusion.as_json(counts, classes),
     }
 
 
 def _classifier(settings: Params) -> ModuleType:
-    from stages.trained import classifier  # takes seconds, and what is wrong in the results is told before
+    from stages.trained import classifier  # takes seconds to import; errors in the results come first
     from stages.training.models import use_threads
 
     use_threads(settings.threads)
     return classifier
 
 
-def _draw(told: dict[str, Any], title: str, source: str, folder: Path, dataset: str) -> None:
+def _draw(answer: dict[str, Any], title: str, source: str, folder: Path, dataset: str) -> None:
     with plt.rc_context(drawing.STYLE):
-        drawing.save(answer_figure.confusion(told["confusion"], title, source), folder / f"{dataset}-confusion.png")
-        bins = pd.DataFrame(told["calibration"]["bins"])
+        drawing.save(answer_figure.confusion(answer["confusion"], title, source), folder / f"{dataset}-confusion.png")
+        bins = pd.DataFrame(answer["calibration"]["bins"])
         drawing.save(answer_figure.reliability(bins, title, source), folder / f"{dataset}-calibration.png")
 
 

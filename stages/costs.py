@@ -1,8 +1,8 @@
-"""Stage `costs`: what each schedule costs, and which to choose for a budget.
+"""Stage `costs`: the costs of each schedule, and the recommendation for each budget.
 
-Reads each variant's json, csv, epochs, validation logits and measured seconds, and the paper's margins; writes a
-folder: the tables costs and recommendation, and the figure of costs. They alone, with the report that shows them,
-depend on seconds, which differ from run to run.
+Reads each variant's json, csv, epochs, validation logits and measured seconds, and the thesis's margins. Writes a
+folder with the tables costs and recommendation and the figure of costs. Only they and the report depend on measured
+seconds, which differ from run to run.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def read_seconds(variant: Variant, folder: Path) -> pd.DataFrame:
-    """The variant's measured seconds: those of its transfer epochs were measured by the stage `transfer`."""
+    """The variant's measured seconds; for the transfer epochs the stage `transfer` measured them."""
     own = repeats.read_seconds(folder / f"{variant.name}.csv")
     shared = repeats.read_seconds(folder / f"{variant.dataset}-transfer.csv")
     measured = own[own["seconds"].notna()]

@@ -1,8 +1,8 @@
-"""Stage `export`: the recommended model of each data set, for where there is no Keras, and a card that describes them.
+"""Stage `export`: the recommended model of each data set for programs without Keras, and a model card.
 
-Reads the finished study and the models; writes exported/<dataset>/ with model.tflite, its further formats,
-labels.txt and export.json, which says how far each differs from Keras on the validation pictures; and beside them
-card.md.
+Reads the finished study and the models. Writes exported/<dataset>/ with model.tflite, its further formats, labels.txt
+and export.json, which has the largest difference of each format from Keras on the validation pictures; and
+exported/card.md.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from stages.trained import keras_file
 from stages.trained.keras_file import KerasFile
 
 AT_ONCE = 32  # pictures
-MOST = 1e-3  # of a probability that an unquantised model may differ by: more is another model, not rounding
+MOST = 1e-3  # the largest rounding difference of an unquantised model's probability: a larger one is an error
 
 
 def main() -> None:
@@ -60,17 +60,17 @@ def main() -> None:
 
 
 def _pictures(arguments: argparse.Namespace, stop: Stop, file: KerasFile) -> list[Path]:
-    """The pictures that validated the first repeat, whose model was saved."""
-    told = repeats.read_logits(arguments.results / stop.variant.name)
+    """The validation pictures of the first repeat, whose model was saved."""
+    says = repeats.read_logits(arguments.results / stop.variant.name)
     images = arguments.images / stop.variant.dataset
-    return [images / name for name in told[stop.variant.repeats[0]].images]
+    return [images / name for name in says[stop.variant.repeats[0]].images]
 
 
 def _export(file: KerasFile, folder: Path, pictures: list[Path], settings: Params) -> dict[str, Any]:
-    """Write all formats of the model to `folder`, each compared with Keras; returns what stands in export.json."""
-    # The file is the same on every backend of Keras, and TensorFlow's converters take its own.
+    """Write all formats of the model to `folder` and compare each with Keras; returns the content of export.json."""
+    # Every backend of Keras reads the file, and TensorFlow's converters need its own backend.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    from stages.trained import exported  # takes seconds, and a mistake above is told before
+    from stages.trained import exported  # takes seconds to import; the errors above come first
 
     folder.mkdir()
     model = file.loaded()
@@ -84,14 +84,14 @@ def _export(file: KerasFile, folder: Path, pictures: list[Path], settings: Param
                 f"{name} of {file.path}: its probabilities differ from Keras's by {differences[name]:.2g}, more than "
                 f"{MOST:g}; report this backbone, and take the Keras file meanwhile"
             )
-    told = {
+    content = {
         "variant": file.path.parent.name,
         "pictures": len(pictures),
         "largest_difference": {name: float(f"{value:.2g}") for name, value in differences.items()},
     }
     tables.write_text("".join(f"{name}\n" for name in file.classes), folder / "labels.txt")
-    tables.write_json(told, folder / "export.json")
-    return told
+    tables.write_json(content, folder / "export.json")
+    return content
 
 
 def _batches(pictures: list[Path], size: int) -> Iterator[np.ndarray]:
@@ -100,7 +100,7 @@ def _batches(pictures: list[Path], size: int) -> Iterator[np.ndarray]:
 
 
 def _facts(study: Study, source: Manifest, settings: Params, stop: Stop) -> Mapping[str, Any]:
-    """What the card says of a data set and of its recommended model."""
+    """The card's facts about a data set and its recommended model."""
     variant, dataset = stop.variant, source.dataset(stop.variant.dataset)
     own = settings.of(settings.named(variant.name))
     levels = {measure: study.level(variant, measure) for measure in ("accuracy", "loss")}

@@ -1,8 +1,8 @@
-"""Stage `figures`: the study as pictures.
+"""Stage `figures`: draw the study.
 
-Reads the table of variants, the claims, and the variants' epochs and logits; writes a PNG for each variant, one for
-each data set's grid, and one each of the final results over the epoch of the switch and over the share of fine-tuning,
-of the dip where fine-tuning starts, and of the styles of fine-tuning.
+Reads the table of variants, the claims, and the variants' epochs and logits. Writes a PNG for each variant and for each
+data set; and one each of the final results over the transfer epochs, the final results over the share of fine-tuning,
+the dip where fine-tuning starts, and the styles of fine-tuning.
 """
 
 import argparse
@@ -50,14 +50,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
     parser.add_argument("--histories", type=Path, required=True, help="folder of <variant>.csv")
     parser.add_argument("--results", type=Path, required=True, help="folder of <variant>/, with its repeats")
-    parser.add_argument("--table", type=Path, required=True, help="csv of one row a variant")
+    parser.add_argument("--table", type=Path, required=True, help="csv with a row for each variant")
     parser.add_argument("--claims", type=Path, required=True, help="json of the claims checked")
     parser.add_argument("--out", type=Path, required=True, help="folder of the PNGs, written")
     return parser.parse_args()
 
 
 def read_study(settings: Params, table: Path, histories: Path, results: Path) -> Study:
-    """The variants of the params by the table, with their epochs and logits; raises ThawError where one is missing."""
+    """The variants of the params, from the table, their epochs and logits; raises ThawError if one is missing."""
     columns = ("variant", "dataset", "transfer", "fine")
     rows = {row["variant"]: row for row in tables.read_table(table, columns).to_dict("records")}
     for row in rows.values():
@@ -72,7 +72,7 @@ def read_study(settings: Params, table: Path, histories: Path, results: Path) ->
 
 
 def draw_variant(study: Study, variant: Variant, source: Manifest) -> Figure:
-    """Training and validation over the epochs, as in the paper's figures 5.1 to 5.6."""
+    """Training and validation over the epochs, as in the thesis's figures 5.1 to 5.6."""
     title = f"{drawing.title_of(variant.dataset, source)}: {_schedule(variant)}"
     figure, panels = _new_figure(study, title, source, [variant], drawing.OVER_EACH)
     for axes, measure in zip(panels, MEASURE_LABELS, strict=True):
@@ -87,16 +87,16 @@ def draw_variant(study: Study, variant: Variant, source: Manifest) -> Figure:
 
 
 def draw_dataset(study: Study, dataset: str, members: list[Variant], source: Manifest) -> Figure:
-    """Validation results of a data set's schedules, a row for each arm, and of the trial with the first.
+    """Validation results of a data set's schedules, a row for each arm, with the trial in the first row.
 
-    The start of fine-tuning is marked on each line. The intervals are in the variants' own figures: many bands on each
-    other hide the lines.
+    The start of fine-tuning is marked on each line. The intervals are in the variants' own figures, because overlapping
+    bands would hide the lines.
     """
     trials = [variant for variant in members if variant.kind == "trial"]
     arms = variants.arms(members) or {PAPER_ARM: []}
     rows = {arm: [*shown, *(trials if place == 0 else [])] for place, (arm, shown) in enumerate(arms.items())}
     every = [variant for shown in rows.values() for variant in shown]
-    title = f"{drawing.title_of(dataset, source)}: validation under every schedule"
+    title = f"{drawing.title_of(dataset, source)}: validation results of every schedule"
     note = drawing.repeats_note(every, study.statistics.confidence)
     figure, panels = drawing.new_rows(title, source, len(rows), note)
     colours = drawing.colours_by_share(every)
@@ -107,7 +107,7 @@ def draw_dataset(study: Study, dataset: str, members: list[Variant], source: Man
             for variant in shown:
                 _draw_validation(axes, variant, measure, colours[variant.name])
             drawing.format_epochs(axes, max(len(variant.history) for variant in every))
-            axes.set_title(drawing.words(arm) if len(rows) > 1 else "", size=10, loc="left")
+            axes.set_title(variants.arm_in_words(arm) if len(rows) > 1 else "", size=10, loc="left")
         handles |= {handle.get_label(): handle for handle in _plain_handles(row[0])}
     start = Line2D([], [], color=GREY, marker="o", ms=MARK, ls="", label="fine-tuning starts")
     drawing.add_legend(figure, [*handles.values(), start], title="transfer + fine epochs")
@@ -115,8 +115,8 @@ def draw_dataset(study: Study, dataset: str, members: list[Variant], source: Man
 
 
 def draw_fine_share(study: Study, source: Manifest) -> Figure:
-    """Final validation results over the share of epochs that fine-tuning takes, a line for each data set."""
-    title = "Final validation results by the share of fine-tuning"
+    """Final validation results over fine-tuning's share of the epochs, a line for each data set."""
+    title = "Final validation results over fine-tuning's share of the epochs"
     figure, panels = _new_figure(study, title, source, study.variants, drawing.OVER_BOTH)
     for axes, measure in zip(panels, MEASURE_LABELS, strict=True):
         for (dataset, members), look in zip(variants.of_datasets(study.variants).items(), cycle(LOOKS), strict=False):
@@ -130,7 +130,7 @@ def draw_fine_share(study: Study, source: Manifest) -> Figure:
 def _new_figure(
     study: Study, title: str, source: Manifest, shown: list[Variant], over: str
 ) -> tuple[Figure, list[Axes]]:
-    """A figure that says its source and how often what it shows ran, and its two empty panels: accuracy and loss."""
+    """A figure with its source and number of repeats, and its two empty panels, accuracy and loss."""
     note = drawing.repeats_note(shown, study.statistics.confidence, "bands", over)
     figure, panels = drawing.new_rows(title, source, 1, note)
     drawing.prepare(panels[0])
@@ -188,7 +188,7 @@ def _draw_final(axes: Axes, study: Study, members: list[Variant], measure: str, 
 
 
 def _plain_handles(axes: Axes) -> list[Line2D]:
-    """The axes' lines as legends show them, without the mark at the start of fine-tuning."""
+    """The axes' lines for a legend, without the mark at the start of fine-tuning."""
     return [
         Line2D([], [], color=line.get_color(), ls=line.get_linestyle(), label=line.get_label())
         for line in axes.get_lines()
@@ -198,7 +198,7 @@ def _plain_handles(axes: Axes) -> list[Line2D]:
 def _schedule(variant: Variant) -> str:
     epochs = f"{variant.transfer} transfer + {variant.fine} fine epochs"
     if variant.kind == "trial":
-        return f"{variant.name}, {epochs}"
+        return f"schedule under trial, {epochs}"
     return f"{epochs}, {variant.style}" if variant.style else epochs
 
 

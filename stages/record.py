@@ -1,6 +1,6 @@
-"""Copy a finished run into a folder of the repository, with a page that lays it beside the thesis.
+"""Copy a finished run into a folder of the repository, with a page that compares it with the thesis.
 
-Reads the run's params, csvs, jsons, figures, epochs and logits, its downloads and the paper's numbers; writes the
+Reads the run's params, csvs, jsons, figures, epochs and logits, its downloads, and the thesis's numbers. Writes the
 folder, from which every number, interval and verdict of the page can be computed again.
 """
 
@@ -33,10 +33,10 @@ def main() -> None:
     arguments = _arguments()
     read = finished.read(arguments)
     check(read, arguments)
-    told = facts.of_run(read)
-    copies = run_files(told, arguments)
+    values = facts.of_run(read)
+    copies = run_files(values, arguments)
     inputs = [_input(arguments.raw / name, read.source) for name in read.source.downloads]
-    write(arguments.out, copies, render("record.md.jinja", {**told, "inputs": inputs}))
+    write(arguments.out, copies, render("record.md.jinja", {**values, "inputs": inputs}))
 
 
 def _arguments() -> argparse.Namespace:
@@ -48,7 +48,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def check(read: FinishedRun, arguments: argparse.Namespace) -> None:
-    """Raise ThawError where the paper has more variants, or a file is of other results or of other params."""
+    """Raise ThawError if a variant of the thesis did not run, or a file is of other results or params."""
     if missing := [name for name in read.paper.variants if name not in read.results.index]:
         raise ThawError(f"{arguments.plots / 'tables/summary.csv'}: has no {', '.join(missing)}; run `dvc repro`")
     path = arguments.metrics / "summary.json"
@@ -65,11 +65,11 @@ def check(read: FinishedRun, arguments: argparse.Namespace) -> None:
                 )
 
 
-def run_files(told: dict[str, Any], arguments: argparse.Namespace) -> dict[Path, Path]:
-    """Where each file of the run lies, by its place in the record; raises ThawError where one is missing."""
-    names = [row["name"] for row in told["rows"]]
-    converged = [f"{name}-converged" for name, dataset in told["datasets"].items() if dataset["converged"]]
-    plots = [*(f"{name}.csv" for name in (*names, *TABLES)), *(figure["file"] for figure in told["figures"].values())]
+def run_files(values: dict[str, Any], arguments: argparse.Namespace) -> dict[Path, Path]:
+    """The path of each file of the run, by its place in the record; raises ThawError if one is missing."""
+    names = [row["name"] for row in values["rows"]]
+    converged = [f"{name}-converged" for name, dataset in values["datasets"].items() if dataset["converged"]]
+    plots = [*(f"{name}.csv" for name in (*names, *TABLES)), *(figure["file"] for figure in values["figures"].values())]
     copies = {
         Path("params.yaml"): arguments.params,
         Path("paper.yaml"): arguments.paper,
@@ -88,7 +88,7 @@ def run_files(told: dict[str, Any], arguments: argparse.Namespace) -> dict[Path,
 
 
 def _input(folder: Path, source: Manifest) -> dict[str, Any]:
-    """What was downloaded into the folder: of the known copies, the one that was used, and what its note says."""
+    """The file in a download's folder, with the note of the manifest's copy that has its checksum."""
     path = files.only_file(folder)
     sha256 = files.sha256(path)
     notes = [copy.note for copy in source.downloads[folder.name].copies if copy.sha256 == sha256 and copy.note]
@@ -97,7 +97,7 @@ def _input(folder: Path, source: Manifest) -> dict[str, Any]:
 
 
 def write(out: Path, copies: dict[Path, Path], page: str) -> None:
-    """Write the record's folder whole: the run's files, and the page as README.md."""
+    """Write the record's folder as a whole: the run's files, and the page as README.md."""
     with files.folder_written_whole(out) as beside:
         for place, path in copies.items():
             (beside / place).parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Stage `report`: the study as one page, with all that it shows inside.
+"""Stage `report`: write the study as one page that contains all its pictures.
 
-Reads a finished run with its figures, the answer and the images that it gets wrong; writes one HTML file. The
-page asks no network for anything, and its policy forbids it to.
+Reads a finished run with its figures, the answer and the misclassified pictures; writes one HTML file. The page loads
+nothing from the network, and its content security policy forbids it.
 """
 
 import argparse
@@ -16,11 +16,11 @@ from stages.pages.render import render
 def main() -> None:
     arguments = _arguments()
     read = finished.read(arguments)
-    told = facts.of_run(read)
+    values = facts.of_run(read)
     content = {
-        **told,
+        **values,
         "pictures": {
-            name: data_address.of_figure(arguments.plots / figure["file"]) for name, figure in told["figures"].items()
+            name: data_address.of_figure(arguments.plots / figure["file"]) for name, figure in values["figures"].items()
         },
         "answers": answer.of_run(read, arguments.plots / "answer", arguments.images),
         "params": arguments.params.read_text(encoding="utf-8"),

@@ -1,7 +1,7 @@
-"""Stage `summarize`: all variants side by side, and the paper's claims checked.
+"""Stage `summarize`: compare the variants and check the thesis's claims.
 
-Reads each variant's json, csv, epochs and validation logits, and the paper's claims; writes the summary, the claims,
-and a folder of tables: summary, claims, comparisons, curves and final. Nothing here depends on measured seconds.
+Reads each variant's json, csv, epochs and validation logits, and the thesis's claims. Writes the summary, the claims,
+and a folder of tables: summary, claims, comparisons, curves and final. No output depends on measured seconds.
 """
 
 import argparse
@@ -16,9 +16,9 @@ from stages.study import claims, comparisons, inputs, summary
 def main() -> None:
     arguments = _arguments()
     title = manifest.load(arguments.source).title
-    study, told = inputs.read(arguments, params.load())
+    study, thesis = inputs.read(arguments, params.load())
     compared = comparisons.compare(study)
-    content = claims.content(title, study, compared, told)
+    content = claims.content(title, study, compared, thesis)
     written = {
         "summary": summary.table(study),
         "claims": claims.table(content["claims"], len(study.repeats)),

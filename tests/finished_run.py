@@ -51,7 +51,12 @@ PAPER = {
     },
     "margins": {"animals": {"loss": 0.02, "accuracy": 0.01}},
     "claims": {
-        name: {"text": f"Claim {name}.", "rests_on": f"figure {name}", "primary": f"contrast {name}"}
+        name: {
+            "text": f"Claim {name}.",
+            "short": f"{name} in short",
+            "rests_on": f"figure {name}",
+            "primary": f"contrast {name}",
+        }
         for name in paper.Claims.model_fields
     },
 }
@@ -66,7 +71,7 @@ TABLES = (
 )
 SHIFT = 0.01  # from one repeat to the next, of every figure of an epoch
 CONVERGED = 0.2  # validation loss of the converged head
-CLEAN = 0.05  # by so much clean training figures are the better
+CLEAN = 0.05  # clean training metrics are better by this
 IMAGES = (-0.1, -0.05, 0.05, 0.1)  # validation losses of the images, less their mean
 _LOAD = params.load
 VERSIONS = {"keras": "3.1.2", "python": "3.11.0"}

@@ -21,7 +21,7 @@ SPENT = pd.DataFrame(
 
 
 def test_confusion_and_scores_of_every_class():
-    told = confusion.told(confusion.matrix(LABELS, PREDICTED, 3), ["ripe", "unripe", "rotten"])
+    told = confusion.as_json(confusion.matrix(LABELS, PREDICTED, 3), ["ripe", "unripe", "rotten"])
     assert told["matrix"] == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
     assert told["balanced_accuracy"] == pytest.approx((2 / 3 + 1 + 0) / 3)
     ripe, unripe, rotten = told["classes"]
@@ -38,7 +38,7 @@ def test_confusion_and_scores_of_every_class():
     ],
 )
 def test_the_figure_names_classes_of_any_script(tmp_path, recwarn, names, shown):
-    figure = answer_figure.confusion(confusion.told(np.array([[3, 1], [0, 2]]), names), "title", "source")
+    figure = answer_figure.confusion(confusion.as_json(np.array([[3, 1], [0, 2]]), names), "title", "source")
     drawing.save(figure, tmp_path / "confusion.png")
     axes = figure.axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == shown
@@ -139,28 +139,58 @@ def sentences(losses_of_late, losses_of_early):
 
 
 def test_one_repeat_says_that_the_noise_of_training_is_unknown():
-    do, other, sure = sentences([0.5], [0.4])
-    assert do.startswith(
-        "Choose 0 + 3, which fine-tunes from the first epoch on, 3 epochs in all: validation loss 0.400"
+    which, reached, sure = sentences([0.5], [0.4])
+    assert which == (
+        "0 + 3 has the lowest validation loss of 2 schedules. Each ran once, so this is not evidence that it is the "
+        "best. Set more seeds or repeats in params.yaml to compare them."
     )
-    assert do.endswith("for 3 epochs, 20 seconds as measured and 9,000 multiply-adds.")
-    assert other.startswith("It has the lowest loss of 2 schedules, and none that is cheaper is shown to be as good")
-    assert sure.startswith("Every schedule ran once, so the intervals hold the noise of the validation pictures alone")
-    assert "no schedule is shown to be better than another" in sure
+    assert reached.startswith("0 + 3 (fine-tuning from the first epoch): validation loss 0.400")
+    assert reached.endswith(". It takes 3 epochs, about 20 seconds on the machine of this run and 9,000 multiply-adds.")
+    assert sure == "The intervals cover the sampling of validation pictures, not the variation between training runs."
 
 
 def test_the_cheapest_that_is_good_enough_is_chosen():
-    do, other, sure = sentences([0.401, 0.402, 0.403], [0.400, 0.401, 0.402])
-    assert do.startswith("Choose 2 + 1, 2 epochs of the head alone and then 1 of fine-tuning: validation loss 0.402")
-    assert other.startswith("0 + 3 has the lowest loss, 0.401")
-    assert "2 + 1 is shown to be worse than no schedule by the margin of 0.01" in other
-    assert sure.startswith("Over 3 repeats, with intervals of 95%")
+    which, reached, sure = sentences([0.401, 0.402, 0.403], [0.400, 0.401, 0.402])
+    assert which.startswith(
+        "Choose 2 + 1. It is shown to be non-inferior to every other (margin: 0.01 in loss), and takes"
+    )
+    assert "of the multiply-adds of 0 + 3, which has the lowest validation loss, 0.401" in which
+    assert reached.startswith("2 + 1 (2 epochs of the head alone, then 1 of fine-tuning): validation loss 0.402")
+    assert sure.startswith(
+        "The 95% intervals cover the sampling of validation pictures and the variation between the 3"
+    )
 
 
 def test_one_that_beats_all_others_is_said_to():
-    do, _, sure = sentences([0.8, 0.81, 0.82], [0.4, 0.41, 0.42])
-    assert do.startswith("Choose 0 + 3")
-    assert sure == "Over 3 repeats, with intervals of 95%, no other schedule may still be the best."
+    which, _, sure = sentences([0.8, 0.81, 0.82], [0.4, 0.41, 0.42])
+    assert which == (
+        "Choose 0 + 3. It has the lowest validation loss of 2 schedules, and no cheaper one is shown to be "
+        "non-inferior to every other (margin: 0.01 in loss)."
+    )
+    assert sure.endswith("repeats. Every other schedule is shown to be worse than at least one other.")
+
+
+def test_the_cheapest_of_all_has_none_cheaper():
+    which, _, sure = sentences([0.4, 0.3, 0.5], [0.8, 0.3, 0.6])
+    assert which == "Choose 2 + 1. It has the lowest validation loss of 2 schedules, and none is cheaper."
+    assert sure.endswith("repeats. Other schedules that may be the best: 0 + 3.")
+
+
+def test_a_schedule_alone_is_compared_with_none():
+    alone = made_up_study.study(made_up_study.variant("fruit-2-1", val_loss=[[1, 1, 0.5]]))
+    which, reached, _ = brief.sentences(alone, recommendation.choices(alone)["fruit"], SPENT)
+    assert which == "2 + 1 is the only plain schedule. Add others to the variants in params.yaml to compare them."
+    assert "about 1.5 seconds on" in reached
+
+
+def test_a_head_of_its_own_is_described():
+    head = made_up_study.variant("fruit-0-3", differs={"head_rate": 0.001}, val_loss=[[1, 1, 0.4]])
+    of_head = made_up_study.study(made_up_study.variant("fruit-2-1", val_loss=[[1, 1, 0.5]]), head)
+    which, reached, _ = brief.sentences(of_head, recommendation.choices(of_head)["fruit"], SPENT)
+    assert which.startswith("0 + 3 (head learning rate 0.001) has the lowest validation loss of 2 schedules.")
+    assert reached.startswith(
+        "0 + 3 (fine-tuning from the first epoch; head learning rate 0.001): validation loss 0.400"
+    )
 
 
 # The test part.

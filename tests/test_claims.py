@@ -59,14 +59,17 @@ def test_sooner_may_turn_out_later_or_equal_within_the_margin():
 def test_sooner_tells_the_target_and_each_schedule_s_own_epochs():
     early = [[0.9, 0.5, 0.5, 0.5, 0.5], [0.9, 0.9, 0.5, 0.5, 0.5], [0.9, 0.5, 0.5, 0.5, 0.5]]
     told = check(variant("d-4-1", val_loss=SLOW), variant("d-0-5", val_loss=early))["sooner"]["datasets"]["d"]
-    assert told["what"] == "epochs until a loss within 0.01 of the best, that of 4-1 at its end, 0-5 less 4-1"
+    assert told["what"] == (
+        "epochs to the target (a validation loss at most 0.01 above the final loss of 4 + 1, the lowest), "
+        "0 + 5 minus 4 + 1"
+    )
     assert told["value"] == pytest.approx(-8 / 3, abs=1e-6)
     assert [(detail["what"], detail["value"], detail["low"], detail["high"]) for detail in told["details"][:2]] == [
-        ("epochs until then, 4-1, fine-tuned from epoch 5, least to most", 5, 5, 5),
-        ("epochs until then, 0-5, fine-tuned from epoch 1, least to most", pytest.approx(7 / 3, abs=1e-6), 2, 3),
+        ("epochs to the target, 4 + 1 (minimum to maximum over repeats)", 5, 5, 5),
+        ("epochs to the target, 0 + 5 (minimum to maximum over repeats)", pytest.approx(7 / 3, abs=1e-6), 2, 3),
     ]
     adds = told["details"][2]
-    assert adds["what"] == "multiply-adds until then, 0-5 less 4-1"
+    assert adds["what"] == "multiply-adds to the target, 0 + 5 minus 4 + 1"
     assert adds["value"] == (2 + 3 + 2) / 3 * 3000 - (4 * 1000 + 3000)
 
 
@@ -85,7 +88,7 @@ def test_a_converged_head_sets_the_target_where_there_is_one():
     }
     told = claims.check(Study(made.variants, made.says, made.statistics, made.margins, {"d": head}), PAPER)
     told = told["sooner"]["datasets"]["d"]
-    assert told["what"] == "epochs until the loss of a converged head, 0-5 less 4-1"
+    assert told["what"] == "epochs to the target (the validation loss of a converged head), 0 + 5 minus 4 + 1"
     assert told["value"] == 2 - 3
 
 
@@ -129,7 +132,7 @@ def test_what_would_settle_an_open_claim_is_said():
     found = told["share"]["datasets"]["d"]
     assert found["verdict"] == "cannot tell"
     assert found["settle"].startswith("about ")
-    assert found["settle"].endswith("in place of 8 and 3")
+    assert found["settle"].endswith("instead of 8 and 3")
 
 
 def test_folds_have_images_of_their_own():
@@ -208,7 +211,7 @@ def test_reasons_for_the_dip(total, batch, real, of_batch, of_mean):
 def test_reasons_cannot_be_told_without_a_twin():
     told = check(*with_twin(0.3, 0.4, -0.1)[:2])["running_mean"]["datasets"]["d"]
     assert (told["verdict"], told["value"]) == ("cannot tell", None)
-    assert told["note"] == "no schedule with both phases ran with moving statistics too"
+    assert told["note"] == "no schedule with both phases also ran with moving statistics"
 
 
 def test_the_parts_of_the_dip_add_up():
@@ -252,7 +255,9 @@ def test_gap_and_harm_are_decided_on_the_data_set_with_the_lower_accuracy():
     told = check(*easy, *overfitted(0.1, alike([0.4, 0.5]), "hard"))
     assert (told["gap"]["verdict"], told["harm"]["verdict"]) == ("holds", "holds")
     assert told["gap"]["datasets"]["hard"]["value"] == 0.3
-    assert told["gap"]["datasets"]["easy"]["note"] == "no clean training figures; params.yaml: clean_training: true"
+    assert (
+        told["gap"]["datasets"]["easy"]["note"] == "no clean training metrics; set clean_training: true in params.yaml"
+    )
 
 
 def test_too_much_confidence_is_told_from_worse_decisions():
@@ -301,7 +306,7 @@ def test_advice(late, early, expected, enough):
 def test_a_plateau_is_short_from_its_first_epoch_within_the_margin():
     early = alike([0.9, 0.406, 0.402, 0.401, 0.4])
     told = check(variant("d-4-1", val_loss=SLOW), variant("d-0-5", val_loss=early))["advice"]["datasets"]["d"]
-    assert told["what"] == "validation loss, 0-5 stopped after 2 epochs less 0-5 at its end"
+    assert told["what"] == "validation loss, 0 + 5 stopped after 2 epochs minus 0 + 5 at its end"
     assert (told["verdict"], told["value"]) == ("holds", pytest.approx(0.006))
 
 
@@ -312,9 +317,9 @@ def test_one_repeat_tells_nothing_of_schedules(claim):
     moving = variant("d-1-1-moving", differs=MOVING, val_loss=[[0.6, 0.5]], loss=[[0.5, 0.4]])
     checked = check(both, variant("d-0-2", val_loss=[[0.4, 0.45]], **clean), moving)[claim]
     assert checked["verdict"] == "cannot tell"
-    assert checked["datasets"]["d"]["note"] == "one repeat; dvc exp run -S 'seeds=[1,2,3]'"
+    assert checked["datasets"]["d"]["note"] == "one repeat; for three: dvc exp run -S 'seeds=[1,2,3]'"
     assert checked["datasets"]["d"]["value"] is not None
-    assert checked["datasets"]["d"]["settle"] == "more repeats; how many, one cannot tell"
+    assert checked["datasets"]["d"]["settle"] == "more repeats; one repeat is too few to estimate how many"
 
 
 def test_a_claim_holds_where_it_holds_on_every_data_set():
@@ -370,7 +375,7 @@ def test_the_paper_s_own_figures_stand_beside_ours():
     checked = check(*grid)
     assert checked["share"]["datasets"]["roses_tulips"]["paper"] == "≈ -0.11: from 0.26 to 0.15, each at its best"
     assert checked["sooner"]["datasets"]["roses_tulips"]["paper"] == (
-        "≈ -5: loss looks settled from epoch 30 in place of 35"
+        "≈ -5: loss looks settled from epoch 30 instead of 35"
     )
     assert checked["advice"]["datasets"]["roses_tulips"]["paper"] is None
 
@@ -413,6 +418,7 @@ def test_a_style_is_laid_beside_the_plain_schedule(ends, expected):
     told = claims.styles(comparisons.compare(made))["d-1-1-x"]
     assert (told["style"], told["plain"], told["verdict"]) == ("unfreezing gradual", "d-1-1", expected)
     assert told["value"] == pytest.approx(sum(ends) / 3 - 0.4)
+    assert told["what"] == "final validation loss, 1 + 1 x minus 1 + 1"
 
 
 def test_a_style_of_one_repeat_is_neither_better_nor_worse():

@@ -129,23 +129,24 @@ def test_several_arms_are_compared_within_and_across():
     }
     told = recommendation.for_budget(made, recommendation.multiply_adds(made))["d"]
     assert list(told) == ["paper", "head_rate 0.001", "all"]
-    assert "Choose 0 + 3: 0.400" in told["paper"][2]
-    assert "Choose 2 + 1 (head_rate 0.001): 0.300" in told["all"][2]
+    assert "Choose 0 + 3: loss 0.400" in told["paper"][2]
+    assert "Choose 2 + 1 (head learning rate 0.001): loss 0.300" in told["all"][2]
 
 
 def test_the_words_of_a_recommendation(made):
     assert sentences(made) == [
-        "Of the schedules run to their end, 0 + 3 has the lowest validation loss: 0.400 (0.400 to 0.400), mean of 3 "
-        "repeats. Every other is told apart from it.",
-        "Shown to be within 0.01 of the best, cheapest first: 0 + 3. 0 + 3 takes 9,000 multiply-adds.",
-        "Choose 0 + 3: 0.400 (0.400 to 0.400) for 9,000 multiply-adds. Elsewhere the same cost buys 0.500 (0.500 to "
-        "0.500) at best, with 2 + 1: worse.",
-        "With 5,000 multiply-adds (56%), what 2 + 1 takes, choose 2 + 1: 0.500 (0.500 to 0.500).",
+        "0 + 3 has the lowest final validation loss, 0.400 (0.400 to 0.400), the mean of 3 repeats. Every other "
+        "schedule is shown to be worse.",
+        "Shown to be non-inferior to every other (margin: 0.01), cheapest first: 0 + 3. 0 + 3 takes 9,000 "
+        "multiply-adds.",
+        "Choose 0 + 3: loss 0.400 (0.400 to 0.400) for 9,000 multiply-adds. For the same cost, the best other schedule "
+        "is 2 + 1 with loss 0.500 (0.500 to 0.500); it is shown to be worse.",
+        "For 5,000 multiply-adds (56%), the cost of 2 + 1, 2 + 1 has the lowest loss, 0.500 (0.500 to 0.500).",
     ]
     # By seconds 2-1 costs 6, for which 0-3 gives two epochs, and losses of 0.505, 0.505 and 0.6.
     told = sentences(made, "seconds")[-1]
-    assert told.startswith("With 6 seconds (67%), what 2 + 1 takes, choose 2 + 1: 0.500")
-    assert told.endswith("Not told apart from it: 0 + 2.")
+    assert told.startswith("For 6 seconds (67%), the cost of 2 + 1, 2 + 1 has the lowest loss, 0.500")
+    assert told.endswith("Not shown to be worse: 0 + 2.")
 
 
 def test_the_cheapest_shown_to_be_within_the_margin_is_chosen():
@@ -153,10 +154,10 @@ def test_the_cheapest_shown_to_be_within_the_margin_is_chosen():
     cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.405]))
     told = sentences(study(cheap, best))
     assert told[1] == (
-        "Shown to be within 0.01 of the best, cheapest first: 2 + 1, 0 + 3. 2 + 1 takes 5,000 multiply-adds, "
-        "56% of what 0 + 3 takes."
+        "Shown to be non-inferior to every other (margin: 0.01), cheapest first: 2 + 1, 0 + 3. 2 + 1 takes 5,000 "
+        "multiply-adds, 56% of the cost of 0 + 3."
     )
-    assert told[2].startswith("Choose 2 + 1: 0.405")
+    assert told[2].startswith("Choose 2 + 1: loss 0.405")
     assert len(told) == 3  # nothing costs less
 
 
@@ -164,10 +165,15 @@ def test_what_is_not_told_apart_is_not_called_good_enough():
     best = variant("d-0-3", val_loss=[[0.9, 0.8, 0.3], [0.9, 0.8, 0.5], [0.9, 0.8, 0.4]])
     cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.45]))
     told = sentences(study(cheap, best))
-    assert told[0].endswith("mean of 3 repeats. Not told apart from it: 2 + 1.")
-    assert told[1] == "None is shown to be within 0.01 of the best; it takes 9,000 multiply-adds."
-    assert told[2].startswith("Choose 0 + 3: 0.400")
-    assert told[2].endswith("Elsewhere the same cost buys 0.450 (0.450 to 0.450) at best, with 2 + 1: cannot tell.")
+    assert told[0].endswith("mean of 3 repeats. Not shown to be worse: 2 + 1.")
+    assert told[1] == (
+        "No schedule is shown to be non-inferior to every other (margin: 0.01). 0 + 3 takes 9,000 multiply-adds."
+    )
+    assert told[2].startswith("Choose 0 + 3: loss 0.400")
+    assert told[2].endswith(
+        "For the same cost, the best other schedule is 2 + 1 with loss 0.450 (0.450 to 0.450); which of the two is "
+        "better is not settled."
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,15 +192,22 @@ def test_nothing_is_chosen_that_something_cheaper_beats_or_equals():
     cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.405]))
     best = variant("d-0-3", val_loss=alike([0.402, 0.5, 0.4]))
     told = sentences(study(cheap, best))
-    assert told[1].startswith("Shown to be within 0.01 of the best, cheapest first: 2 + 1, 0 + 3.")
-    assert told[2].startswith("Choose 0 + 1: 0.402 (0.402 to 0.402) for 3,000 multiply-adds.")
-    assert told[2].endswith("at best, with 1 + 0: worse.") or "2 + 0" in told[2]
+    assert told[1].startswith("Shown to be non-inferior to every other (margin: 0.01), cheapest first: 2 + 1, 0 + 3.")
+    assert told[2].startswith("Choose 0 + 1: loss 0.402 (0.402 to 0.402) for 3,000 multiply-adds.")
+    assert "the best other schedule is 2 + 0 with loss 0.800" in told[2]
+    assert told[2].endswith("; it is shown to be worse.")
 
 
-def test_the_words_of_one_repeat_say_what_is_not_known():
+def test_the_words_of_one_repeat_claim_nothing():
     told = sentences(study(variant("d-1-1", val_loss=[[0.9, 0.5]]), variant("d-0-2", val_loss=[[0.9, 0.4]])))
-    assert "of one repeat, so that only the noise of the validation images is known, not that of training" in told[0]
-    assert told[1].startswith("None is shown to be within 0.01 of the best")
+    assert told[0].startswith("0 + 2 has the lowest final validation loss, 0.400")
+    assert told[0].endswith(", in one repeat.")
+    assert told[1].startswith(
+        "0 + 2 takes 6,000 multiply-adds. For the same cost, the best other schedule is 1 + 1 with"
+    )
+    assert told[1].endswith("; which of the two is better is not settled.")
+    assert told[2].startswith("For 4,000 multiply-adds (67%), the cost of 1 + 1, 1 + 1 has the lowest loss, 0.500")
+    assert not [sentence for sentence in told if "Choose" in sentence or "shown" in sentence]
 
 
 @pytest.mark.parametrize(

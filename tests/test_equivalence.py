@@ -41,7 +41,7 @@ def test_where_more_is_better_the_words_turn_round():
 def test_one_repeat_says_nothing_of_schedules():
     found = contrast(0.05, 0.001, repeats=1)
     assert (found.word, found.is_not_worse) == ("cannot tell", False)
-    assert found.settle == "more repeats; how many, one cannot tell"
+    assert found.settle == "more repeats; one repeat is too few to estimate how many"
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.006, True), (0.0067, False), (-0.05, True)])
@@ -93,7 +93,7 @@ def test_noise_of_pictures_is_settled_by_pictures():
 def test_noise_of_repeats_is_settled_by_repeats():
     found = open_contrast(0.02, noise(repeat=0.01**2))
     # Student's t of 10 repeats: 2.26 + 0.88 errors of 0.01 * root(5 / 10) are 0.022; of 12, 2.20 + 0.88, 0.0199.
-    assert found.settle == "about 12 repeats in place of 5"
+    assert found.settle == "about 12 repeats instead of 5"
 
 
 def test_an_equal_pair_is_settled_by_its_margin():
@@ -114,19 +114,23 @@ def test_noise_of_both_is_settled_by_more_of_both():
 
 def test_what_no_feasible_number_settles_is_said():
     found = open_contrast(0.001, noise(repeat=0.1**2, picture=0.1**2), margin=0.0001)
-    assert found.settle == "no feasible number of pictures and repeats, up to 100 times as many of both"
+    assert found.settle == "nothing feasible: even 100 times as many pictures and repeats would be too few"
 
 
 def test_pictures_of_folds_are_those_of_each():
     found = open_contrast(0.02, noise(both=0.01**2, crossed=False))
-    assert "validation pictures a repeat in place of 300, or about 12 repeats in place of 5" in found.settle
+    assert "validation pictures a repeat instead of 300, or about 12 repeats instead of 5" in found.settle
 
 
 def test_what_has_no_pictures_is_settled_by_repeats():
     found = Contrast(two_way.over_repeats([0.1, 0.2, 0.0]), 0.001, 0.95, 3)
     # Student's t of 11 repeats: 2.23 + 0.88 errors of 0.1 / root(11) are 0.094; of 10, 2.26 + 0.88, 0.0995, no more
     # than 0.1; of 9, 2.31 + 0.89, 0.107.
-    assert found.settle == "about 10 repeats in place of 3"
+    assert found.settle == "about 10 repeats instead of 3"
+
+
+def test_what_has_no_noise_to_divide_is_settled_by_an_unknown_number_of_repeats():
+    assert contrast(0.02, 0.03).settle == "more repeats; how many cannot be estimated"
 
 
 def test_a_verdict_that_stands_needs_nothing():

@@ -12,7 +12,7 @@ from stages import costs as costs_stage
 from stages import figures, summarize
 from stages.common import manifest, params, tables
 from stages.common.command import ThawError
-from stages.drawing import cost_figure, dip_figure, style_figure, switch_figure
+from stages.drawing import cost_figure, dip_figure, drawing, style_figure, switch_figure
 from stages.study import costs
 
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "dip", "styles", "switch"]
@@ -106,16 +106,19 @@ def test_a_variant_without_fine_tuning_has_no_mark(study, source):
     history = first.history.assign(phase="transfer")
     plain = figures.Variant("trial", {"dataset": "animals", "transfer": 3, "fine": 0}, history, first.runs)
     figure = figures.draw_variant(study, plain, manifest.load(source))
-    assert texts(figure)[0] == "Cats and dogs: trial, 3 transfer + 0 fine epochs"
+    assert texts(figure)[0] == "Cats and dogs: schedule under trial, 3 transfer + 0 fine epochs"
     assert [(len(axes.get_lines()), len(axes.texts)) for axes in figure.axes] == [(2, 0), (2, 0)]
 
 
 def test_a_data_set_shows_all_its_variants_and_the_trial(study, source):
     figure = figures.draw_dataset(study, "flowers", [study.variants[2], study.variants[4]], manifest.load(source))
-    assert curves(figure.axes[1]) == {"1 + 1": [(1, 0.6), (2, 0.55)], "trial: 0 + 1": [(1, 0.61)]}
+    assert curves(figure.axes[1]) == {"1 + 1": [(1, 0.6), (2, 0.55)], "schedule under trial: 0 + 1": [(1, 0.61)]}
     assert [line.get_markevery() for line in figure.axes[1].get_lines()] == [[1], [0]]
-    assert legend(figure) == ["1 + 1", "trial: 0 + 1", "fine-tuning starts"]
-    assert texts(figure) == ["Roses and tulips: validation under every schedule", "images: small things; one repeat"]
+    assert legend(figure) == ["1 + 1", "schedule under trial: 0 + 1", "fine-tuning starts"]
+    assert texts(figure) == [
+        "Roses and tulips: validation results of every schedule",
+        "images: small things; one repeat",
+    ]
 
 
 def test_curves_of_a_data_set_darken_with_the_share_of_fine_tuning(study, source):
@@ -129,7 +132,7 @@ def test_final_values_stand_over_the_share_of_fine_tuning(study, source):
     assert curves(figure.axes[1]) == {
         "Cats and dogs": [(0.333333, 0.4), (1.0, 0.35)],
         "Roses and tulips": [(0.5, 0.55)],
-        "Roses and tulips, trial: 0 + 1": [(1.0, 0.61)],
+        "Roses and tulips, schedule under trial: 0 + 1": [(1.0, 0.61)],
     }
     assert legend(figure) == list(curves(figure.axes[0]))
 
@@ -178,7 +181,7 @@ def test_bands_are_the_intervals_that_they_are_said_to_be(repeated, source):
     assert band(training) == {x: pytest.approx((y - half, y + half)) for x, y in ((1, 0.5), (2, 0.7), (3, 0.6))}
     summary = interval_of(study.variants[0])
     assert band(validation)[3] == pytest.approx(summary, abs=1e-6)
-    assert texts(figure)[1].endswith("\nbands: 95% intervals over repeats, of validation also over pictures")
+    assert texts(figure)[1].endswith("\nbands: 95% intervals over repeats, for validation also over pictures")
     shares = figures.draw_fine_share(study, manifest.load(source))
     assert band(shares.axes[1].collections[0])[0.333333] == pytest.approx(summary, abs=1e-6)
     assert texts(shares)[1].endswith("\nbands: 95% intervals over repeats and pictures")
@@ -221,9 +224,9 @@ def test_the_switch_is_shown_with_a_line_for_each_head_and_the_converged_head_s_
     accuracy, loss, *_ = switch_figure.draw(study, manifest.load(source)).axes
     near = {"abs": 1e-3}  # half precision
     found = curves(loss)
-    assert list(found) == ["the paper's head", "head rate 0.001", "converged head"]
-    assert np.array(found["the paper's head"]) == pytest.approx(np.array([(0, 0.35), (2, 0.4)]), **near)
-    assert np.array(found["head rate 0.001"]) == pytest.approx(np.array([(0, 0.33), (2, 0.38)]), **near)
+    assert list(found) == ["default head", "head learning rate 0.001", "converged head"]
+    assert np.array(found["default head"]) == pytest.approx(np.array([(0, 0.35), (2, 0.4)]), **near)
+    assert np.array(found["head learning rate 0.001"]) == pytest.approx(np.array([(0, 0.33), (2, 0.38)]), **near)
     assert found["converged head"][0][1] == pytest.approx(finished_run.CONVERGED, **near)
     edges = band(loss.collections[0])
     assert edges[2.0] == pytest.approx(interval_of(study.variants[0]), abs=1e-6)
@@ -234,7 +237,7 @@ def test_each_arm_of_a_data_set_has_a_row_of_its_own(repeated, source):
     study, *_ = repeated
     members = [variant for variant in study.variants if variant.dataset == "animals"]
     figure = figures.draw_dataset(study, "animals", members, manifest.load(source))
-    assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == ["the paper's head", "head rate 0.001"]
+    assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == ["default head", "head learning rate 0.001"]
     assert curves(figure.axes[3])["0 + 3"][-1] == pytest.approx((3, 0.33))
     assert legend(figure) == ["2 + 1", "0 + 3", "fine-tuning starts"]
 
@@ -251,6 +254,20 @@ def test_costs_grow_from_epoch_to_epoch_and_the_frontier_is_the_lowest(repeated,
     assert np.array(lines[-1]) == pytest.approx(np.array(frontier))
     assert [text.get_text() for text in adds.texts] == ["2 + 1", "0 + 3"] * 2
     assert (6, 0.4) in [tuple(line.get_xydata()[-1]) for line in seconds.get_lines()]
+
+
+def test_a_schedule_has_the_colour_of_its_data_set_s_figure(repeated, source):
+    study, _, spent = repeated
+    costs_of = cost_figure.draw(study.variants, spent, manifest.load(source), 0.95)
+    members = [variant for variant in study.variants if variant.dataset == "animals"]
+    curves_of = figures.draw_dataset(study, "animals", members, manifest.load(source))
+    ends = {tuple(line.get_xydata()[-1])[1]: line.get_color() for line in costs_of.axes[0].get_lines()[:-1]}
+    shown = {tuple(line.get_xydata()[-1])[1]: line.get_color() for line in curves_of.axes[1].get_lines()}
+    assert shown.items() <= ends.items()
+
+
+def test_eight_looks_differ_in_colour_mark_and_dashes():
+    assert [len(set(part)) for part in zip(*drawing.LOOKS, strict=True)] == [8, 8, 8]
 
 
 def test_the_dip_is_shown_with_its_parts(repeated, source):
@@ -289,7 +306,7 @@ def test_styles_are_shown_beside_the_plain_schedule(repeated, source):
 
 @pytest.mark.parametrize(
     ("draw", "reason"),
-    [(dip_figure.draw, "no schedule has both phases"), (style_figure.draw, "no style beside the plain schedules")],
+    [(dip_figure.draw, "no schedule has both phases"), (style_figure.draw, "no variation of a plain schedule ran")],
 )
 def test_a_picture_with_nothing_to_show_says_why(repeated, source, draw, reason):
     study, *_ = repeated

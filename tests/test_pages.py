@@ -14,7 +14,7 @@ from PIL import Image
 from stages import record, report
 from stages.common import tables
 from stages.pages import facts, render
-from stages.study import equivalence
+from stages.study import equivalence, paper
 from stages.study.paper import Claims
 
 NAMES = {"animals": "Cats and dogs", "flowers": "Roses and tulips"}
@@ -89,9 +89,10 @@ def rows_named(rows, names, width):
 
 def test_both_pages_have_the_same_line_for_each_claim(run, pages):
     claims = tables.read_json(run / "metrics" / "claims.json")["claims"]
-    html, markdown = (rows_named(rows, facts.IN_SHORT.values(), 6) for rows in pages)
+    shorts = [finished_run.PAPER["claims"][name]["short"] for name in Claims.model_fields]
+    html, markdown = (rows_named(rows, shorts, 6) for rows in pages)
     assert html == markdown
-    assert [row[0] for row in html] == [facts.IN_SHORT[name] for name in Claims.model_fields]
+    assert [row[0] for row in html] == shorts
     for row, name in zip(html, Claims.model_fields, strict=True):
         claim = claims[name]
         assert row[4] == claim["verdict"]
@@ -103,8 +104,9 @@ def test_both_pages_have_the_same_line_for_each_claim(run, pages):
 
 
 def test_each_claim_is_said_in_about_seven_words():
-    assert set(facts.IN_SHORT) == set(Claims.model_fields)
-    assert [short for short in facts.IN_SHORT.values() if not 5 <= len(short.split()) <= 8] == []
+    claims = paper.load(Path("data/paper.yaml")).claims
+    shorts = [getattr(claims, name).short for name in Claims.model_fields]
+    assert [short for short in shorts if not 5 <= len(short.split()) <= 8] == []
 
 
 def test_both_pages_have_the_same_results_and_they_are_those_of_the_tables(run, pages):
@@ -153,7 +155,7 @@ def test_both_pages_tell_the_converged_head_s_level(run):
     for page in ("plots/report.html", "docs/paper/README.md"):
         text = (run / page).read_text(encoding="utf-8")
         found = re.findall(
-            r"([A-Z][a-z ]+): a converged head on the frozen network has a validation loss of ([\d.]+)", text
+            r"([A-Z][a-z ]+): a converged head on the frozen backbone has a validation loss of ([\d.]+)", text
         )
         assert [(title, float(loss)) for title, loss in found] == [
             (title, pytest.approx(finished_run.CONVERGED, abs=1e-3)) for title in NAMES.values()
@@ -180,7 +182,7 @@ def test_an_interval_stands_behind_its_value(told, expected):
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        ("epochs until the target, 0-3 less 2-1", "\u221237 (\u221251 to \u221224)"),
+        ("epochs to the target, 0 + 3 minus 2 + 1", "\u221237 (\u221251 to \u221224)"),
         ("fine epochs of 0-3 that are enough, of 3", "\u221237 (\u221251 to \u221224)"),
         ("validation loss, 0-3 stopped after 2 epochs", "\u221237.3 (\u221251.0 to \u221223.7)"),
     ],
@@ -190,7 +192,7 @@ def test_epochs_are_whole_numbers(what, expected):
 
 
 def test_a_certain_number_of_epochs_has_no_interval():
-    assert render.interval({"what": "epochs until then", "value": 12.0, "low": 12.0, "high": 12.0}) == "12"
+    assert render.interval({"what": "epochs to the target", "value": 12.0, "low": 12.0, "high": 12.0}) == "12"
 
 
 def test_a_text_ends_no_cell_of_a_table_in_markdown(tmp_path, monkeypatch):

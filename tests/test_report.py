@@ -156,8 +156,8 @@ def test_headings_follow_one_another(page):
 def test_one_repeat_is_said_to_settle_nothing(finished, page):
     one = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) == 1
     text = Elements(page).text
-    assert ("Cats and dogs: every schedule ran once, with seed 1." in text) == one
-    told = "every schedule ran in 3 repeats, each with a seed of its own, on the same split. Numbers are their means"
+    assert text.count("Every schedule ran once (seed 1), so differences between schedules may be chance.") == one
+    told = "Every schedule ran in 3 repeats, each with its own seed on the same split. Results are their means"
     assert (told in text) != one
 
 
@@ -172,31 +172,36 @@ def test_the_recommendation_stands_in_it_word_for_word(finished, page):
 
 def test_numbers_of_images_and_all_variants_stand_in_it(page):
     text = Elements(page).text
-    assert "cats and dogs, 8 to train on and 4 to validate on; roses and tulips, 8 to train on" in text
+    assert "cats and dogs, 8 training and 4 validation pictures; roses and tulips, 8 training" in text
     assert [name for name in finished_run.SCHEDULES if name not in text] == []
     assert "cpu abacus" in text
     assert "keras 3.1.2" in text
 
 
-def test_the_answer_stands_first_in_three_sentences_a_data_set(page):
+def test_the_answer_stands_first_in_three_paragraphs_a_data_set(finished, page):
+    one = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) == 1
     text = Elements(page).text
-    assert text.index("The answer Cats and dogs Choose 0 + 3, which") < text.index("The claims, a line each")
-    flowers = text[text.index("Roses and tulips Choose 1 + 1, 1 epoch of the head alone and then 1 of fine-tuning") :]
-    assert flowers.index("No other schedule ran to compare it with") < flowers.index("The claims, a line each")
+    first = "0 + 3 has the lowest validation loss of 2 schedules." if one else "Choose 0 + 3. It has the lowest"
+    assert text.index(f"The answer Cats and dogs {first}") < text.index("The thesis's claims The thesis is")
+    flowers = text[text.index("Roses and tulips 1 + 1 is the only plain schedule. Add others to the variants") :]
+    reached = flowers.index("1 + 1 (1 epoch of the head alone, then 1 of fine-tuning): validation loss")
+    assert reached < flowers.index("The thesis's claims The thesis is")
 
 
 def test_one_repeat_says_so_in_the_answer(finished, page):
     one = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) == 1
     text = Elements(page).text
-    assert text.count("that of training is unknown") == (2 if one else 0)
-    assert text.count("Over 3 repeats, with intervals of 95%") == (0 if one else 2)
+    assert text.count("not the variation between training runs.") == (1 if one else 0)
+    assert ("Choose " in text) != one
+    assert ("Each schedule ran once, so every verdict is “cannot tell”, even where" in text) == one
+    assert text.count("The 95% intervals cover the sampling of validation pictures and the") == (0 if one else 2)
 
 
 def test_mistakes_are_the_recommended_schedule_s_with_the_worst_first(finished, page):
     several = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) > 1
     text = Elements(page).text
     animals = text[text.index("What animals-0-3 gets right and wrong") : text.index("What flowers-1-1 gets")]
-    assert "Nothing: every validation picture is told right." in animals
+    assert "None: every validation picture is classified correctly." in animals
     flowers = text[text.index("What flowers-1-1 gets right and wrong") :]
     first = flowers.index("3.png true: tulips predicted: roses , 52.8%" + ", by 3 of 3 repeats" * several)
     assert first < flowers.index("2.png true: tulips predicted: roses")
@@ -207,9 +212,9 @@ def test_mistakes_are_the_recommended_schedule_s_with_the_worst_first(finished, 
 def test_scores_of_classes_calibration_and_the_test_part_stand_in_it(page):
     text = Elements(page).text
     assert "dogs 4 1.000 1.000 1.000" in text or "dogs 12 1.000 1.000 1.000" in text
-    assert "cats 0 none is predicted has no pictures" in text
-    assert "in the mean over 15 bins of equal width" in text
-    assert text.count("On the test part, which no training and no choice has seen") == 1
+    assert "cats 0 never predicted no pictures" in text
+    assert "(15 equal-width bins; Guo and others, 2017)" in text
+    assert text.count("On the test part, which no training and no selection has used") == 1
     assert "accuracy 0.750 (0.301 to 0.954) and loss 0.525" in text
     assert "on 4 pictures" in text
 
@@ -220,7 +225,7 @@ def test_what_is_beyond_the_page_s_size_is_counted(run, write_report):
     table.write_text("\n".join([header, *[first] * 50]) + "\n")
     text = Elements(write_report()).text
     assert text.count("3.png true: tulips") == 48
-    assert "2 more are left out here, for the size of this page; plots/answer/flowers-mistakes.csv lists all." in text
+    assert "2 more are not shown, to keep this page small; plots/answer/flowers-mistakes.csv lists all." in text
 
 
 def test_pictures_of_one_s_own_come_before_what_the_thesis_claims(run, write_report):
@@ -228,9 +233,9 @@ def test_pictures_of_one_s_own_come_before_what_the_thesis_claims(run, write_rep
     paper["variants"] = {"others-1-1": {}}
     (run / "paper.yaml").write_text(yaml.safe_dump(paper))
     text = Elements(write_report()).text
-    assert "The claims, a line each" not in text
-    assert "The paper's arm" not in text
-    assert text.index("The answer") < text.index("The schedules") < text.index("What a thesis claimed, on these")
+    assert "The thesis's claims" not in text
+    assert "The thesis's schedules" not in text
+    assert text.index("The answer") < text.index("The schedules") < text.index("A thesis's claims, on these")
 
 
 @pytest.mark.parametrize("damage", ["answer.json", "maps.npz", "flowers-mistakes.csv"])
@@ -244,7 +249,7 @@ def test_an_answer_on_another_schedule_is_refused(run, write_report):
     told = tables.read_json(run / "plots/answer/answer.json")
     told["animals"]["variant"] = "animals-2-1"
     tables.write_json(told, run / "plots/answer/answer.json")
-    with pytest.raises(ThawError, match="tells nothing of animals-0-3 on animals; run `dvc repro answer`"):
+    with pytest.raises(ThawError, match="has no answer for animals-0-3 on animals; run `dvc repro answer`"):
         write_report()
 
 

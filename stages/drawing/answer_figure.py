@@ -1,4 +1,4 @@
-"""The figures of one classifier: its confusion matrix and its reliability diagram."""
+"""The figures of a classifier: its confusion matrix and its reliability diagram."""
 
 from typing import Any
 
@@ -10,26 +10,29 @@ from matplotlib.font_manager import findfont, get_font
 
 from stages.drawing.drawing import GREY, PART_LOOKS
 
-MOST_NUMBERED = 20  # classes, above which the numbers in the cells cannot be read
-MOST_NAMED = 40  # classes, above which their names cannot
-CELL, LEAST, MOST = 0.45, 4.6, 9.6  # inches, of a class and of the matrix's side
+MOST_NUMBERED = 20  # classes: with more the numbers in the cells cannot be read
+MOST_NAMED = 40  # classes: with more their names cannot be read
+CELL, LEAST, MOST = 0.45, 4.6, 9.6  # inches, the side of a class and the limits of the matrix's side
 LONGEST_NAME = 24  # letters
 DIAGRAM = (7.2, 4.6)  # inches
 
 
-def confusion(told: dict[str, Any], title: str, source: str) -> Figure:
-    """`told` is `stages.study.confusion.told`: rows are classes, shades their shares, numbers their pictures."""
-    names = _names([each["name"] for each in told["classes"]])
-    counts = np.array(told["matrix"])
+def confusion(scores: dict[str, Any], title: str, source: str) -> Figure:
+    """The confusion matrix of `scores`, from `stages.study.confusion.as_json`.
+
+    Numbers count predictions, and shades are their shares of the row, the true class.
+    """
+    names = _names([each["name"] for each in scores["classes"]])
+    counts = np.array(scores["matrix"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(CELL * len(names) + 2.4, LEAST, MOST))
     figure, axes = plt.subplots(figsize=(side + 1, side), layout="constrained")
     shades = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
-    axes.set_title(f"{title}\nimages: {source}", size=10, loc="left")
+    axes.set_title(f"Confusion matrix, {title}\nimages: {source}", size=10, loc="left")
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    figure.colorbar(shades, ax=axes, label="share of the true class's pictures", shrink=0.8)
+    figure.colorbar(shades, ax=axes, label="share of the true class's predictions", shrink=0.8)
     places = range(len(names)) if len(names) <= MOST_NAMED else []
     shown = [names[place] for place in places]
     axes.set_xticks(places, shown, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
@@ -42,7 +45,7 @@ def confusion(told: dict[str, Any], title: str, source: str) -> Figure:
 
 
 def reliability(bins: pd.DataFrame, title: str, source: str) -> Figure:
-    """`bins` is `stages.study.calibration.bins`: accuracy over confidence, above how many pictures each bin has."""
+    """The reliability diagram of `bins`, from `stages.study.calibration.bins`, above the predictions in each bin."""
     figure, (above, below) = plt.subplots(
         2, 1, figsize=DIAGRAM, sharex=True, height_ratios=(3, 1), layout="constrained"
     )
@@ -50,9 +53,9 @@ def reliability(bins: pd.DataFrame, title: str, source: str) -> Figure:
     centre, width = (bins["low"] + bins["high"]) / 2, bins["high"] - bins["low"]
     above.bar(centre, bins["accuracy"], width, color=colour, edgecolor="white", alpha=0.75, label="accuracy")
     above.plot(bins["confidence"], bins["confidence"], "_", color="black", ms=14, mew=2, label="mean confidence")
-    above.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2, label="as sure as right")
-    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that is right")
-    above.set_title(f"{title}\nimages: {source}", size=10, loc="left")
+    above.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1.2, label="perfect calibration")
+    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share of correct predictions")
+    above.set_title(f"Reliability diagram, {title}\nimages: {source}", size=10, loc="left")
     above.legend(loc="upper left")
     below.bar(centre, bins["pictures"], width, color=GREY, edgecolor="white")
     below.set(xlabel="confidence: probability of the predicted class", ylabel="predictions")
@@ -60,7 +63,7 @@ def reliability(bins: pd.DataFrame, title: str, source: str) -> Figure:
 
 
 def _names(classes: list[str]) -> list[str]:
-    """The names shortened; numbers from 1 where the figures' font lacks a letter of one."""
+    """The class names, shortened; numbers from 1 if the figures' font lacks a letter of any."""
     letters = get_font(findfont("DejaVu Sans")).get_charmap()
     if all(ord(letter) in letters for name in classes for letter in name):
         return [_short(name) for name in classes]

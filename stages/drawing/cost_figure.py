@@ -1,4 +1,4 @@
-"""The figure of costs: validation loss over multiply-adds and over seconds, and the frontier of the cheapest."""
+"""The figure of costs: validation loss over multiply-adds and over seconds, with the lowest loss for each cost."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -12,32 +12,35 @@ from matplotlib.ticker import EngFormatter
 
 from stages.common.manifest import Manifest
 from stages.drawing import drawing
-from stages.drawing.drawing import LOOKS, MARK, Colour, Look
+from stages.drawing.drawing import GREY, LOOKS, MARK, Colour, Look
 from stages.results import history
 from stages.study import costs, variants
 from stages.study.variants import Variant
 
 AXES = {"multiply_adds": "multiply-adds of training", "seconds": "seconds of training, measured"}
 FRONTIER = {"color": "#000000", "ls": ":", "lw": 1.8}
-ABOVE_ENDS = 1.8  # how far over the highest end the axis reaches: the first epochs' losses would flatten the rest
-BELOW_ENDS = 1.5  # how far under the lowest interval, where names stand there
+ABOVE_ENDS = 1.8  # the axis ends at this many times the highest final loss: first epochs would flatten the rest
+BELOW_ENDS = 1.5  # the axis begins at the lowest interval divided by this, if names stand below it
 NAME_OFFSET = 4  # points, from an end to its name
 SLANT = 50  # degrees, of the names
+INK = "#1F2328"  # of the names: the lightest colours of schedules are too light for letters
 
 
 def draw(shown: list[Variant], spent: pd.DataFrame, source: Manifest, confidence: float) -> Figure:
-    """A row a data set: every schedule's validation loss as its cost grows, its end with its interval.
+    """A row for each data set: every schedule's validation loss over its cost, and its final loss with its interval.
 
-    `spent` is plots/costs/costs.csv, indexed by variant. Schedules have their arm's colour and mark.
+    `spent` is plots/costs/costs.csv, indexed by variant. Schedules have the colours of their data set's figure, and the
+    marks and dashes of their arm.
     """
     grouped = variants.of_datasets(shown)
     looks = dict(zip(variants.arms(shown), cycle(LOOKS), strict=False))
     note = drawing.repeats_note(shown, confidence, "bars")
-    figure, panels = drawing.new_rows("What a schedule's validation loss costs", source, len(grouped), note)
+    figure, panels = drawing.new_rows("Validation loss over the cost of training", source, len(grouped), note)
     for row, (dataset, members) in zip(panels, grouped.items(), strict=True):
         shown = [variant for arm in variants.arms(members).values() for variant in arm]
+        colours = drawing.colours_by_share(shown)
         for axes, (measure, label) in zip(row, AXES.items(), strict=True):
-            _draw_schedules(axes, shown, spent, measure, looks)
+            _draw_schedules(axes, shown, spent, measure, colours, looks)
             axes.set_xlabel(label)
             axes.set_ylabel("validation loss (log scale)")
             axes.set_title(drawing.title_of(dataset, source), size=10, loc="left")
@@ -46,11 +49,19 @@ def draw(shown: list[Variant], spent: pd.DataFrame, source: Manifest, confidence
 
 
 def _draw_schedules(
-    axes: Axes, shown: Sequence[Variant], spent: pd.DataFrame, measure: str, looks: Mapping[str, Look]
+    axes: Axes,
+    shown: Sequence[Variant],
+    spent: pd.DataFrame,
+    measure: str,
+    colours: Mapping[str, Colour],
+    looks: Mapping[str, Look],
 ) -> None:
     drawing.format_loss(axes)
     axes.margins(x=0.1, y=0.08)
-    points = [_draw_schedule(axes, variant, spent.loc[variant.name], measure, looks[variant.arm]) for variant in shown]
+    points = [
+        _draw_schedule(axes, variant, spent.loc[variant.name], measure, colours[variant.name], looks[variant.arm])
+        for variant in shown
+    ]
     if not points:
         return
     axes.plot(*frontier(np.concatenate(points)).T, zorder=4, **FRONTIER)
@@ -60,25 +71,27 @@ def _draw_schedules(
     axes.xaxis.set_major_formatter(EngFormatter())
 
 
-def _draw_schedule(axes: Axes, variant: Variant, spent: pd.Series, measure: str, look: Look) -> np.ndarray:
-    """Draw a schedule; returns its points, (epochs, 2): cost so far and mean validation loss."""
-    colour, marker, _ = look
+def _draw_schedule(
+    axes: Axes, variant: Variant, spent: pd.Series, measure: str, colour: Colour, look: Look
+) -> np.ndarray:
+    """Draw a schedule; returns its points, (epochs, 2): cost up to each epoch and mean validation loss."""
+    _, marker, dashes = look
     by_phase = {phase: spent[f"{measure}_of_{phase}_epoch"] for phase in history.PHASES}
     paid, loss = costs.cumulative(variant, by_phase), variant.history["val_loss"].to_numpy()
-    axes.plot(paid, loss, color=colour, lw=1, alpha=0.5)
+    axes.plot(paid, loss, color=colour, ls=dashes, lw=1.2)
     low = high = loss[-1]
-    if len(variant.repeats) > 1:  # else the interval is over pictures alone
+    if len(variant.repeats) > 1:  # one repeat's interval does not cover the variation between training runs
         low, high = spent["final_val_loss_low"], spent["final_val_loss_high"]
         axes.plot([paid[-1]] * 2, [low, high], color=colour, lw=1.4)
     axes.plot(paid[-1], loss[-1], color=colour, marker=marker, ms=MARK, mec="white", zorder=5)
-    _name_end(axes, variant, paid[-1], low, high, colour)
+    _name_end(axes, variant, paid[-1], low, high)
     return np.column_stack([paid, loss])
 
 
-def _name_end(axes: Axes, variant: Variant, cost: float, low: float, high: float, colour: Colour) -> None:
-    """Write the schedule above its interval, or below where it is of another arm than the paper's.
+def _name_end(axes: Axes, variant: Variant, cost: float, low: float, high: float) -> None:
+    """Write the schedule above its interval, or below it if it is not of the thesis's arm.
 
-    The names are slanted: ends are near each other, and level names would touch.
+    The names are slanted, because ends are close and horizontal names would overlap.
     """
     above = variant.in_grid
     axes.annotate(
@@ -91,12 +104,12 @@ def _name_end(axes: Axes, variant: Variant, cost: float, low: float, high: float
         ha="left" if above else "right",
         va="bottom" if above else "top",
         size=8,
-        color=colour,
+        color=INK,
     )
 
 
 def frontier(points: np.ndarray) -> np.ndarray:
-    """Of `points` (n, 2), cost and loss, those that no cheaper or equally cheap one matches, by rising cost."""
+    """The `points` (n, 2), cost and loss, whose loss no point of the same or a lower cost reaches, by rising cost."""
     ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
     lowest_before = np.concatenate([[np.inf], np.minimum.accumulate(ordered[:, 1])[:-1]])
     return ordered[ordered[:, 1] < lowest_before]
@@ -104,7 +117,7 @@ def frontier(points: np.ndarray) -> np.ndarray:
 
 def _legend(looks: Mapping[str, Look]) -> list[Line2D]:
     ends = [
-        Line2D([], [], color=colour, marker=marker, lw=1, ms=MARK, label=drawing.words(arm))
-        for arm, (colour, marker, _) in looks.items()
+        Line2D([], [], color=GREY, marker=marker, ls=dashes, lw=1.2, ms=MARK, label=variants.arm_in_words(arm))
+        for arm, (_, marker, dashes) in looks.items()
     ]
-    return [*ends, Line2D([], [], **FRONTIER, label="frontier: the lowest loss at the cost")]
+    return [*ends, Line2D([], [], **FRONTIER, label="lowest loss for the cost")]

@@ -1,4 +1,4 @@
-"""The figure of the dip: figures of training where fine-tuning starts, and what their change is made of."""
+"""The figure of the dip: training loss where fine-tuning starts, and the parts of its change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,30 +14,24 @@ from stages.study.evidence import Study
 from stages.study.variants import Variant
 
 AROUND = 5  # epochs shown before and after the border
-# By line: the column, whether it is the twin's with moving statistics, its colour and dashes.
+# By line: its column, whether the twin with moving statistics has it, its colour and dashes.
 LINES: Mapping[str, tuple[str, bool, Colour, str]] = {
     "training, batch statistics": ("loss", False, "#56B4E9", "-"),
     "training, moving statistics": ("loss", True, "#0072B2", "--"),
     "training, clean": ("train_clean_loss", False, "#009E73", "-."),
     "validation": ("val_loss", False, "#B34700", ":"),
 }
-BARS = {
-    "total": "the change reported",
-    "batch_statistics": "batch statistics",
-    "running_mean": "mean over the epoch",
-    "real": "the network itself",
-}
-COLOURS = ("#5F6368", "#56B4E9", "#CC79A7", "#009E73")
+COLOURS = ("#5F6368", "#56B4E9", "#CC79A7", "#009E73")  # of the bars, one for each of `dip.PARTS`
 
 
 def draw(study: Study, parts: Mapping[str, Any], source: Manifest) -> Figure:
-    """A row a data set: loss around the border on the left, the parts of the training loss's change on the right.
+    """A row for each data set: on the left the loss around the start of fine-tuning, on the right its change by parts.
 
     `parts` is `dip_parts` of metrics/claims.json.
     """
     pairs = {name: _pair(members) for name, members in variants.of_datasets(study.variants).items()}
     shown = {name: pair for name, pair in pairs.items() if pair}
-    title = "Where fine-tuning starts: what the dip in training figures is made of"
+    title = "Loss where fine-tuning starts, and the parts of the change of training loss"
     note = drawing.repeats_note(study.variants, study.statistics.confidence, "bands and bars", drawing.OVER_EACH)
     figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
     for (left, right), (dataset, (plain, moving)) in zip(panels, shown.items(), strict=False):
@@ -53,7 +47,7 @@ def draw(study: Study, parts: Mapping[str, Any], source: Manifest) -> Figure:
 
 
 def _pair(members: list[Variant]) -> tuple[Variant, Variant | None] | None:
-    """The variant with both phases to show, and its twin by moving statistics; one that has it is preferred."""
+    """The variant to show, which has both phases, and its twin with moving statistics, if any variant has one."""
     twins = [
         (plain, style)
         for style in members
@@ -83,17 +77,17 @@ def _draw_border(axes: Axes, study: Study, plain: Variant, moving: Variant | Non
 
 
 def _draw_parts(axes: Axes, parts: Mapping[str, Mapping[str, float | None]] | None) -> None:
-    """Bars of the parts with their intervals; a note where there is no twin to part them by."""
+    """Bars of the parts with their intervals; a note if there is no twin, which the parts need."""
     if parts is None:
         drawing.say_nothing([axes], "no twin with moving statistics")
         return
-    for place, ((name, label), colour) in enumerate(zip(BARS.items(), COLOURS, strict=True)):
+    for place, ((name, label), colour) in enumerate(zip(dip.PARTS.items(), COLOURS, strict=True)):
         value, low, high = (parts[name][key] for key in ("value", "low", "high"))
         axes.barh(place, value, color=colour, label=label)
         if low is not None and high is not None:
             axes.errorbar(value, place, xerr=[[value - low], [high - value]], color="black", capsize=3, lw=1)
-    axes.set_yticks(range(len(BARS)), BARS.values())
+    axes.set_yticks(range(len(dip.PARTS)), dip.PARTS.values())
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.axvline(0, color=GREY, lw=1)
-    axes.set_xlabel("change of training loss from last transfer epoch")
+    axes.set_xlabel("training loss, first fine minus last transfer epoch")

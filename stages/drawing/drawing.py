@@ -1,4 +1,4 @@
-"""What all figures share: their look, their titles and legends, their bands."""
+"""Shared by all figures: their style, titles, legends and bands."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,22 +20,28 @@ from stages.common.manifest import Manifest
 from stages.study import two_way
 from stages.study.evidence import Study
 from stages.study.two_way import Interval
-from stages.study.variants import PAPER_ARM, Variant
+from stages.study.variants import Variant
 
 Colour = str | tuple[float, ...]
-Look = tuple[Colour, str, str]  # colour, marker, dashes
+Dashes = str | tuple[float, tuple[float, ...]]
+Look = tuple[Colour, str, Dashes]  # colour, marker, dashes
 
-# Colours of Okabe and Ito's palette, apart for colour-blind readers, and light and dark for grey print.
+# Most colours are from Okabe and Ito's palette, which colour-blind readers can tell apart. In grey print, markers and
+# dashes tell the looks apart.
 PART_LOOKS = {"training": ("", "#56B4E9", "o"), "validation": ("val_", "#B34700", "s")}
 LOOKS: tuple[Look, ...] = (
     ("#0072B2", "o", "-"),
     ("#D55E00", "s", "--"),
     ("#009E73", "^", "-."),
     ("#CC79A7", "v", ":"),
+    ("#56B4E9", "D", (0, (6, 1.5))),
+    ("#8C5A00", "P", (0, (3, 1, 1, 1, 1, 1))),
+    ("#E69F00", "X", (0, (1, 1))),
+    ("#5E3C99", "*", (0, (8, 2, 2, 2))),
 )
 TRIAL = "#000000"
 GREY = "#5F6368"
-MARK = 7  # points, the mark where fine-tuning starts
+MARK = 7  # points, the size of a mark
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine draws the same letters
     "font.size": 10,
@@ -55,27 +61,27 @@ STYLE = {
     "savefig.dpi": 150,
 }
 ROW = 2.4  # inches, the height of a row of panels
-HEADER, FOOTER = 1.06, 0.99  # inches, what titles and legends take
+HEADER, FOOTER = 1.06, 0.99  # inches, the height of titles and of legends
 EVERY = slice(None)  # all epochs
-WIDE_GAP = 0.5  # between panels where the right one names its rows
+WIDE_GAP = 0.62  # between panels, where the right one has named rows
 IN_A_ROW = 8  # entries of a legend
-BAND = 0.16  # how much of its colour a band shows
-MEASURE_LABELS = {"accuracy": "accuracy (share of images)", "loss": "loss (cross-entropy, log scale)"}
+BAND = 0.16  # opacity of a band
+MEASURE_LABELS = {"accuracy": "accuracy", "loss": "loss (log scale)"}
 OVER_BOTH = "over repeats and pictures"
-OVER_EACH = "over repeats, of validation also over pictures"  # no figure of a single training picture is kept
+OVER_EACH = "over repeats, for validation also over pictures"  # no value of a single training picture is kept
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG, the same bytes for the same picture."""
+    """Write `figure` as a PNG, with the same bytes every time."""
     with written_whole(path) as beside:
         figure.savefig(beside, metadata={"Software": None})  # else matplotlib's version
     plt.close(figure)
 
 
 def new_rows(title: str, source: Manifest, rows: int, note: str, gap: float = 0.22) -> tuple[Figure, np.ndarray]:
-    """A figure that says its source, with a note behind, and its empty panels, (rows, 2).
+    """A figure with its title, source and note, and its empty panels, (rows, 2).
 
-    `gap` is between the panels of a row, in shares of a panel's width.
+    `gap` is the space between the panels of a row, as a share of a panel's width.
     """
     width = STYLE["figure.figsize"][0]
     height = rows * ROW + HEADER + FOOTER
@@ -89,7 +95,7 @@ def new_rows(title: str, source: Manifest, rows: int, note: str, gap: float = 0.
 
 
 def format_loss(axes: Axes) -> None:
-    # Losses fall by an order of magnitude: on a linear axis the late epochs, which matter, lie on each other.
+    # Losses fall by an order of magnitude: on a linear axis the late epochs, which matter, would overlap.
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 6, 8)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
@@ -110,9 +116,10 @@ def prepare(row: Sequence[Axes]) -> None:
 
 
 def draw_band(axes: Axes, study: Study, variant: Variant, column: str, colour: Colour, epochs: slice = EVERY) -> None:
-    """The interval of each epoch's `column`, of a history; nothing with one repeat, which tells no noise of training.
+    """Draw the interval of each epoch's `column` of the history; nothing with one repeat.
 
-    `epochs` are counted from 1, and the last one belongs to them. No band reaches below 0, or above an accuracy of 1.
+    One repeat does not show the variation between training runs. `epochs` count from 1, and the last one is included.
+    No band goes below 0 or above an accuracy of 1.
     """
     if len(variant.repeats) == 1:
         return
@@ -124,7 +131,7 @@ def draw_band(axes: Axes, study: Study, variant: Variant, column: str, colour: C
 
 
 def _interval(study: Study, variant: Variant, column: str, epoch: int, values: pd.Series) -> Interval:
-    """Over repeats and pictures where the column is validation's, else over repeats alone."""
+    """The interval over repeats and pictures for a validation column, else over repeats alone."""
     if column.startswith("val_"):
         return study.level(variant, column.removeprefix("val_"), epoch)[1:]
     own = values.to_numpy()
@@ -133,14 +140,14 @@ def _interval(study: Study, variant: Variant, column: str, epoch: int, values: p
 
 
 def say_nothing(panels: Sequence[Axes], reason: str) -> None:
-    """Empty `panels`, with the reason in the first."""
+    """Leave `panels` empty, with the reason in the first."""
     for axes in panels:
         axes.set_axis_off()
     panels[0].text(0.02, 0.5, reason, transform=panels[0].transAxes, color=GREY)
 
 
 def colours_by_share(members: Sequence[Variant]) -> dict[str, Colour]:
-    """From light to dark as fine-tuning's share grows, an order that grey print keeps; the trial in black."""
+    """From light to dark as fine-tuning's share grows, which grey print keeps; the trial is black."""
     shares = sorted({variant.fine_share for variant in members if variant.kind != "trial"})
     shades = dict(zip(shares, matplotlib.colormaps["plasma"](np.linspace(0.88, 0.05, len(shares))), strict=True))
     return {each.name: TRIAL if each.kind == "trial" else tuple(shades[each.fine_share]) for each in members}
@@ -158,17 +165,12 @@ def add_legend(figure: Figure, handles: Sequence[Artist], title: str | None = No
 
 
 def repeats_note(members: Sequence[Variant], confidence: float, shown: str = "", over: str = OVER_BOTH) -> str:
-    """How often the variants ran, and what is `shown`, such as bands; `over`, what is drawn at random for these."""
+    """The number of repeats, and the meaning of what is `shown`, such as bands: intervals `over` a source of noise."""
     counts = sorted({len(variant.repeats) for variant in members})
     if counts == [1]:
         return "one repeat"
     note = f"means of {' or '.join(map(str, counts))} repeats"
     return f"{note}\n{shown}: {confidence:.0%} intervals {over}" if shown else note
-
-
-def words(arm: str) -> str:
-    """The name of an arm for a legend."""
-    return "the paper's head" if arm == PAPER_ARM else arm.replace("_", " ")
 
 
 def title_of(dataset: str, source: Manifest) -> str:
@@ -177,5 +179,8 @@ def title_of(dataset: str, source: Manifest) -> str:
 
 
 def label_of(variant: Variant) -> str:
+    """The epochs of a schedule, such as `10 + 21`; for the trial and styles with the name."""
     epochs = f"{variant.transfer} + {variant.fine}"
+    if variant.kind == "trial":
+        return f"schedule under trial: {epochs}"
     return epochs if variant.kind in ("grid", "tuned") else f"{variant.name}: {epochs}"

@@ -1,4 +1,4 @@
-"""The figure of styles: ways to fine-tune beside the plain one of the same epochs."""
+"""The figure of styles: variations of fine-tuning against the plain schedule with the same epochs."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -19,14 +19,14 @@ PLAIN = ("#000000", "o", "-")
 
 
 def draw(study: Study, styles: Mapping[str, Any], source: Manifest) -> Figure:
-    """A row a data set: validation loss over the epochs on the left, its difference from plain on the right.
+    """A row for each data set: on the left validation loss over the epochs, on the right its difference from plain.
 
-    `styles` is that of metrics/claims.json.
+    `styles` is `styles` of metrics/claims.json.
     """
     grouped = {name: _styled(members) for name, members in variants.of_datasets(study.variants).items()}
     shown = {name: members for name, members in grouped.items() if members}
     note = drawing.repeats_note(study.variants, study.statistics.confidence, "bars")
-    title = "Styles of fine-tuning beside the plain one"
+    title = "Variations of fine-tuning against the plain schedule"
     figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
     looks = _looks([variant for members in shown.values() for variant in members])
     for (left, right), (dataset, members) in zip(panels, shown.items(), strict=False):
@@ -37,12 +37,12 @@ def draw(study: Study, styles: Mapping[str, Any], source: Manifest) -> Figure:
         handles = {line.get_label(): line for row in panels for line in row[0].get_lines()}
         drawing.add_legend(figure, list(handles.values()))
     else:
-        drawing.say_nothing(panels[0], "no style beside the plain schedules")
+        drawing.say_nothing(panels[0], "no variation of a plain schedule ran")
     return figure
 
 
 def _styled(members: list[Variant]) -> list[Variant]:
-    """The styles of a data set, behind their plain twins."""
+    """The plain schedules that have styles, then the styles of a data set."""
     styles = [variant for variant in members if variant.kind == "style"]
     plain = [variant for variant in members if any(style.is_style_of(variant) for style in styles)]
     return plain + styles
@@ -72,7 +72,7 @@ def _draw_curves(axes: Axes, members: Sequence[Variant], looks: Mapping[str, Loo
 def _draw_differences(
     axes: Axes, members: Sequence[Variant], looks: Mapping[str, Look], styles: Mapping[str, Any]
 ) -> None:
-    """A point a style with its interval, left of zero where it ends at a lower loss than plain."""
+    """A point for each style with its interval, left of zero if its final loss is lower than the plain schedule's."""
     for place, variant in enumerate(members):
         colour, marker, _ = looks[variant.name]
         value, low, high = (styles[variant.name][key] for key in ("value", "low", "high"))
@@ -83,4 +83,4 @@ def _draw_differences(
     axes.set_ylim(len(members) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel("final validation loss, style less plain")
+    axes.set_xlabel("final validation loss, variation minus plain")

@@ -1,4 +1,4 @@
-"""The figure of the switch: final validation results over the epoch at which the network was thawed."""
+"""The figure of the switch: final validation results over the number of transfer epochs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,10 +19,10 @@ CONVERGED = {"color": GREY, "ls": (0, (6, 2)), "lw": 1.4}
 
 
 def draw(study: Study, source: Manifest) -> Figure:
-    """A row a data set, accuracy and loss: a line for each head, and the level of the converged head."""
+    """A row for each data set, accuracy and loss: a line for each arm, and the level of the converged head."""
     grouped = variants.of_datasets(study.variants)
     note = drawing.repeats_note(study.variants, study.statistics.confidence, "bands")
-    title = "When to switch: final validation results"
+    title = "Final validation results over the transfer epochs before fine-tuning"
     figure, panels = drawing.new_rows(title, source, len(grouped), note)
     arms = {name: variants.arms(members) for name, members in grouped.items()}
     looks = dict(zip(dict.fromkeys(arm for found in arms.values() for arm in found), cycle(LOOKS), strict=False))
@@ -32,9 +32,9 @@ def draw(study: Study, source: Manifest) -> Figure:
             for arm, members in found.items():
                 _draw_arm(axes, study, members, measure, looks[arm])
             _draw_converged(axes, study, grouped[dataset][0], measure)
-            axes.set_xlabel("transfer epochs before the switch")
+            axes.set_xlabel("transfer epochs before fine-tuning")
             axes.set_title(drawing.title_of(dataset, source), size=10, loc="left")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     handles = {line.get_label(): line for axes in panels.flat for line in axes.get_lines()}
     drawing.add_legend(figure, list(handles.values()))
     return figure
@@ -45,7 +45,7 @@ def _draw_arm(axes: Axes, study: Study, members: Sequence[Variant], measure: str
     ordered = sorted(members, key=lambda variant: variant.transfer)
     switches = [variant.transfer for variant in ordered]
     levels = [study.level(variant, measure) for variant in ordered]
-    label = drawing.words(ordered[0].arm)
+    label = variants.arm_in_words(ordered[0].arm)
     axes.plot(switches, [value for value, *_ in levels], color=colour, marker=marker, ls=dashes, ms=6, label=label)
     if len(ordered[0].repeats) > 1:
         low, high = zip(*((low, high) for _, low, high in levels), strict=True)
@@ -53,9 +53,9 @@ def _draw_arm(axes: Axes, study: Study, members: Sequence[Variant], measure: str
 
 
 def _draw_converged(axes: Axes, study: Study, first: Variant, measure: str) -> None:
-    """The level that the head alone reaches; nothing where no converged head was trained."""
+    """Draw the level of the converged head, if one was trained."""
     if first.dataset not in study.converged:
         return
-    says = {first.name: study.converged[first.dataset]}  # in the place of a schedule of the same repeats
+    says = {first.name: study.converged[first.dataset]}  # as if it were a schedule of the same repeats
     value, *_ = replace(study, variants=[first], says=says).level(first, measure)
     axes.axhline(value, label="converged head", **CONVERGED)

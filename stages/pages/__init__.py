@@ -1,1 +1,1 @@
-"""The report and the recorded run's page."""
+"""The report, the page of a recorded run, and the model card."""

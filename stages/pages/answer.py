@@ -1,4 +1,4 @@
-"""The answer for each data set as the report tells it: the sentences, what is right and wrong, and the mistakes."""
+"""The report's answer for each data set: its sentences, its scores and its mistakes."""
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -15,20 +15,20 @@ from stages.study import brief, calibration, mistakes, recommendation
 
 
 def of_run(run: FinishedRun, folder: Path, images: Path) -> dict[str, dict[str, Any]]:
-    """By data set, what the stage `answer` left in `folder`, with its sentences and the worst mistakes' pictures.
+    """By data set, the content of `folder`, from the stage `answer`, with sentences and the worst mistakes' pictures.
 
-    Raises ThawError where it is of other results.
+    Raises ThawError if the folder is of other results.
     """
-    told = tables.read_json(folder / "answer.json")
+    answers = tables.read_json(folder / "answer.json")
     maps = _read_maps(folder / mistakes.MAPS)
     found = {}
     for dataset, choice in recommendation.choices(run.study).items():
         variant = choice.recommended.variant.name
-        if told.get(dataset, {}).get("variant") != variant:
-            raise ThawError(f"{folder}: tells nothing of {variant} on {dataset}; run `dvc repro answer`")
+        if answers.get(dataset, {}).get("variant") != variant:
+            raise ThawError(f"{folder}: has no answer for {variant} on {dataset}; run `dvc repro answer`")
         wrong = tables.read_table(folder / f"{dataset}-mistakes.csv", (*mistakes.COLUMNS, "map"))
         found[dataset] = {
-            **told[dataset],
+            **answers[dataset],
             "sentences": brief.sentences(run.study, choice, run.spent),
             "bins": calibration.BINS,
             "pictures": {
@@ -43,7 +43,7 @@ def of_run(run: FinishedRun, folder: Path, images: Path) -> dict[str, dict[str, 
 def _mistakes(
     run: FinishedRun, dataset: str, wrong: pd.DataFrame, maps: np.ndarray | None, images: Path
 ) -> list[Mapping[str, Any]]:
-    """The worst of the mistakes, each with its picture, the map beside it, and its classes by name."""
+    """The worst mistakes, each with its picture, its activation map and the names of its classes."""
     classes = list(run.source.dataset(dataset).classes)
     return [
         {
@@ -65,5 +65,5 @@ def _read_maps(path: Path) -> dict[str, np.ndarray]:
             return dict(archive)
     except FileNotFoundError:
         raise ThawError(f"{path}: no such file; run `dvc repro answer`") from None
-    except Exception as error:  # zipfile and NumPy raise whatever damaged bytes lead them to
+    except Exception as error:  # zipfile and NumPy raise many kinds of error for damaged bytes
         raise ThawError(f"{path}: no readable maps ({error}); run `dvc repro answer`") from None

@@ -1,4 +1,4 @@
-"""Pictures as `data:` addresses, which a page carries in itself: figures and images to WebP, in Base64."""
+"""Pictures as `data:` addresses inside a page: figures and images as WebP in Base64."""
 
 import base64
 import io
@@ -11,11 +11,11 @@ from PIL import Image
 from stages.common.command import ThawError
 from stages.pictures.image_file import upright_rgb
 
-SIDE = 160  # pixels at most, of an image's longer side: as large as a page shows it
+SIDE = 160  # pixels at most, of an image's longer side: the size on the page
 GAP = 4  # pixels between an image and its map
 HOT = (230, 60, 0)  # red, green, blue
-MOST_HOT = 0.75  # of a map's colour: the image stays visible below
-QUALITY = 80  # of an image, of 100; figures lose nothing
+MOST_HOT = 0.75  # the largest opacity of a map: the image stays visible
+QUALITY = 80  # of an image, of 100; figures are stored without loss
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,15 @@ class Picture:
 
 
 def of_figure(path: Path) -> Picture:
-    """A figure, pixel for pixel, a third of its PNG's size; raises ThawError naming the file."""
+    """A figure without loss, in a third of the PNG's bytes; raises ThawError that names the file."""
     return _encoded(_read(path, "dvc repro figures"), lossless=True)
 
 
 def of_image(path: Path, activation_map: np.ndarray | None = None) -> Picture:
-    """An image upright and small, beside it the same in grey under its map; raises ThawError naming the file.
+    """An image upright and small, with its map over a grey copy beside it; raises ThawError that names the file.
 
-    `activation_map`, float (height, width), is of the whole image: what is below 0 has no colour, its maximum the most.
+    `activation_map`, float (height, width), covers the whole image. Values below 0 have no colour, the maximum has the
+    strongest.
     """
     image = _read(path, "dvc repro split")
     image.thumbnail((SIDE, SIDE))
@@ -59,7 +60,7 @@ def _read(path: Path, remedy: str) -> Image.Image:
         return upright_rgb(path)
     except FileNotFoundError:
         raise ThawError(f"{path}: no such file; run `{remedy}`") from None
-    except Exception as error:  # Pillow raises nearly anything for a damaged file
+    except Exception as error:  # Pillow raises many kinds of error for a damaged file
         raise ThawError(f"{path}: no readable picture ({error}); run `{remedy}`") from None
 
 

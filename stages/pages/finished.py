@@ -1,4 +1,4 @@
-"""A finished run, as both pages read it."""
+"""A finished run, the input of the report and of the recorded page."""
 
 import argparse
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from stages.study.paper import Paper
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run by its files.
+    """A run, read from its files.
 
     `claims` is metrics/claims.json; `results` plots/tables/summary.csv and `spent` plots/costs/costs.csv, both indexed
     by variant; `advice` plots/costs/recommendation.csv.
@@ -39,22 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the paths that `read` reads to a command line."""
     parser.add_argument("--source", type=Path, required=True, help="manifest of the inputs")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml of the run")
-    parser.add_argument("--paper", type=Path, required=True, help="the paper's numbers and claims")
+    parser.add_argument("--paper", type=Path, required=True, help="the thesis's numbers and claims")
     parser.add_argument("--results", type=Path, required=True, help="folder of <variant>/, with its repeats")
     parser.add_argument("--metrics", type=Path, required=True, help="folder of <variant>.json and claims.json")
     parser.add_argument("--plots", type=Path, required=True, help="folder of the csvs and PNGs")
 
 
 def read(arguments: argparse.Namespace) -> FinishedRun:
-    """Read what the command line names; raises ThawError where a file is missing, wrong or of another run."""
-    settings, told = params.load(arguments.params), paper.load(arguments.paper)
+    """Read the files of the command line; raises ThawError if one is missing, wrong or of another run."""
+    settings, thesis = params.load(arguments.params), paper.load(arguments.paper)
     members = variants.read_all(settings.names, arguments.metrics, arguments.plots, arguments.results, arguments.source)
-    margins = told.margins_of(settings.statistics.margin)
+    margins = thesis.margins_of(settings.statistics.margin)
     summary, spent = arguments.plots / "tables/summary.csv", arguments.plots / "costs/costs.csv"
     run = FinishedRun(
         source=manifest.load(arguments.source),
         params=settings,
-        paper=told,
+        paper=thesis,
         study=evidence.read(members, arguments.results, settings.statistics, margins),
         claims=tables.read_json(arguments.metrics / "claims.json"),
         results=tables.read_table(summary, ["variant"]).set_index("variant"),

@@ -1,4 +1,4 @@
-"""Facts into a page: HTML with every text escaped, or Markdown."""
+"""Render facts as a page: HTML in which every text is escaped, or Markdown."""
 
 import math
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from typing import Any
 import jinja2
 
 FOLDER = Path(__file__).parent
-HTML = "html.jinja"  # how the names of templates end whose texts are escaped
+HTML = "html.jinja"  # the names of templates whose texts are escaped end with this
 MINUS = "\u2212"
-EPOCHS = ("epochs ", "fine epochs ")  # how the name of a number starts that counts them
+EPOCHS = ("epochs ", "fine epochs ")  # the descriptions of numbers that count epochs start with one of these
 
 
 def render(template: str, facts: Mapping[str, Any]) -> str:
-    """The page of `facts` by the template of that name, beside this module."""
+    """The page of `facts`, by the template of that name in this folder."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=jinja2.select_autoescape([HTML]),
@@ -28,32 +28,32 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three decimals, an image in a thousand; empty where there is no number."""
+    """Three decimals; empty if there is no number."""
     return "" if _absent(value) else _with_minus(f"{round(value, 3) + 0.0:.3f}")  # -0.0 is 0.0
 
 
 def signed(value: float) -> str:
-    """The same with a sign."""
+    """Three decimals and a sign."""
     return _with_minus(f"{round(value, 3) + 0.0:+.3f}")
 
 
-def interval(told: Mapping[str, Any]) -> str:
-    """`value` with the interval from `low` to `high`, where there is one: epochs whole, all else in three digits."""
-    if _absent(told["value"]):
+def interval(found: Mapping[str, Any]) -> str:
+    """`value`, with the interval from `low` to `high` if there is one: whole epochs, all else in three digits."""
+    if _absent(found["value"]):
         return ""
-    whole = told.get("what", "").startswith(EPOCHS)
-    value, low, high = (_digits(told[key], whole) for key in ("value", "low", "high"))
+    whole = found.get("what", "").startswith(EPOCHS)
+    value, low, high = (_digits(found[key], whole) for key in ("value", "low", "high"))
     certain = whole and value == low == high
     return f"{value} ({low} to {high})" if low and high and not certain else value
 
 
 def cost(value: float | None) -> str:
-    """Three digits, with a power of ten where it is large; empty where there is no number."""
+    """Three digits, with a power of ten if it is large; empty if there is no number."""
     return "" if _absent(value) else f"{value:.3g}"
 
 
 def p_value(value: float) -> str:
-    """Three decimals, or that it is less."""
+    """Three decimals, or `< 0.001`."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -77,7 +77,7 @@ def _absent(value: float | None) -> bool:
 
 
 def _in_cells(facts: Any) -> Any:
-    """The facts with texts that end no cell of a table in Markdown."""
+    """The facts with `|` escaped, which would end the cell of a table in Markdown."""
     if isinstance(facts, Mapping):
         return {key: _in_cells(value) for key, value in facts.items()}
     if isinstance(facts, list | tuple):

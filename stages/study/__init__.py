@@ -1,1 +1,1 @@
-"""What the results say: intervals, comparisons, costs, the paper's claims, a recommendation."""
+"""The analysis of the results: intervals, comparisons, costs, the thesis's claims, the recommendation."""

@@ -1,7 +1,7 @@
-"""How each claim of the paper is answered on a data set: one primary contrast, and what else speaks for or against.
+"""How each claim of the thesis is checked on a data set: by one primary contrast, and others that may contradict it.
 
-The primary contrast is not adjusted; the others of a claim have simultaneous intervals and p-values. With one repeat
-the noise of training is not known, and every claim ends as "cannot tell". docs/method.md tells all this in words.
+The primary contrast is not adjusted; the others of a claim have simultaneous intervals and p-values. One repeat does
+not show the variation between training runs, so that every verdict on it is `cannot tell`. See docs/method.md.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,16 +19,16 @@ from stages.study.two_way import Interval, Sample
 from stages.study.variants import Variant
 
 HOLDS, DOES_NOT = "holds", "does not"
-ONE_REPEAT = "one repeat; dvc exp run -S 'seeds=[1,2,3]'"
-NO_CLEAN_FIGURES = "no clean training figures; params.yaml: clean_training: true"
-NO_TWIN = "no schedule with both phases ran with moving statistics too"
+ONE_REPEAT = "one repeat; for three: dvc exp run -S 'seeds=[1,2,3]'"
+NO_CLEAN_FIGURES = "no clean training metrics; set clean_training: true in params.yaml"
+NO_TWIN = "no schedule with both phases also ran with moving statistics"
 
 Pair = tuple[Variant, Variant]
 
 
 @dataclass(frozen=True)
 class Detail:
-    """A further number, with its interval, and its verdict where it is a contrast."""
+    """A further number with its interval, and with a verdict if it is a contrast."""
 
     what: str
     value: float
@@ -41,8 +41,8 @@ class Detail:
 class Finding:
     """The answer to a claim on one data set.
 
-    `contrast` is None where nothing was measured; `others` are those that must be settled too. `interval` stands in
-    place of the contrast's where that reaches the impossible.
+    `contrast` is None if nothing was measured; `others` are further contrasts that the verdict needs. `interval`
+    replaces the contrast's if that contains impossible values.
     """
 
     what: str
@@ -56,7 +56,7 @@ class Finding:
 
     @property
     def settle(self) -> str:
-        """What would settle a verdict of `cannot tell`; empty for the others, and where nothing was measured."""
+        """What would settle a verdict of `cannot tell`; empty for other verdicts, and if nothing was measured."""
         open_ones = [contrast.settle for contrast in (self.contrast, *self.others) if contrast and contrast.settle]
         return open_ones[0] if self.verdict == CANNOT_TELL and open_ones else ""
 
@@ -64,7 +64,7 @@ class Finding:
 def sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     """Claim 1: the earlier fine-tuning starts, the fewer epochs to the target of stages/study/costs.py.
 
-    A monotone claim: see `_monotone`.
+    A monotone claim: `_monotone` has its verdict.
     """
     late_first = sorted(grid, key=lambda variant: -variant.transfer)
     latest, earliest = late_first[0], late_first[-1]
@@ -75,18 +75,18 @@ def sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     adds = (_until(study, aim, earliest, "multiply_adds") - _until(study, aim, latest, "multiply_adds")).estimate()
     own = costs.epochs_to(study, aim, earliest) - costs.epochs_to(study, aim, latest)
     return Finding(
-        what=f"epochs until {aim.what}, {_less(earliest, latest)}",
+        what=f"epochs to the target ({aim.what}), {_minus(earliest, latest)}",
         contrast=primary,
         verdict=_monotone(primary, others),
         paper=_settled(paper, earliest, latest),
         details=[
             *(_epochs(study, aim, variant) for variant in late_first),
             Detail(
-                f"multiply-adds until then, {_less(earliest, latest)}",
+                f"multiply-adds to the target, {_minus(earliest, latest)}",
                 adds.value,
                 *adds.interval(study.statistics.confidence),
             ),
-            *(_detail(f"epochs until then, {_less(*pair)}", contrast) for pair, contrast in others),
+            *(_detail(f"epochs to the target, {_minus(*pair)}", contrast) for pair, contrast in others),
         ],
         interval=two_way.possible(primary.interval, own, -latest.epochs, earliest.epochs),
     )
@@ -99,28 +99,28 @@ def share(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     samples = [study.at(larger, "loss") - study.at(smaller, "loss") for larger, smaller in pairs]
     primary, others = _family(study, pairs, samples, "loss", (largest, smallest))
     return Finding(
-        what=f"final validation loss, {_less(largest, smallest)}",
+        what=f"final validation loss, {_minus(largest, smallest)}",
         contrast=primary,
         verdict=_monotone(primary, others),
         paper=_final_losses(paper, smallest, largest),
         details=[
             *(Detail(f"final validation loss, {variant.label}", *study.level(variant, "loss")) for variant in grid),
-            *(_detail(f"final validation loss, {_less(*pair)}", contrast) for pair, contrast in others),
+            *(_detail(f"final validation loss, {_minus(*pair)}", contrast) for pair, contrast in others),
         ],
     )
 
 
 def the_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | None:
-    """Claim 3: where fine-tuning starts, training figures turn abruptly worse and validation's do not.
+    """Claim 3: where fine-tuning starts, training metrics get abruptly worse and validation metrics do not.
 
-    Holds if training loss rises and training accuracy falls beyond the noise, and validation loss and accuracy turn
-    worse by less than the margin at most. Does not if a training figure turns better or stays within the margin, or
-    a validation figure turns worse by what matters. None without a schedule of both phases.
+    Holds if training loss rises and training accuracy falls significantly, and validation loss and accuracy are
+    non-inferior. Does not if a training metric gets better or stays within the margin, or if a validation metric gets
+    worse significantly and perhaps by more than the margin. None if no schedule has both phases.
     """
     both = [variant for variant in grid if dip.has_border(variant)]
     if not both:
         return None
-    dataset, step = grid[0].dataset, "first fine epoch less last transfer epoch"
+    dataset, step = grid[0].dataset, "first fine epoch minus last transfer epoch"
     primary = study.contrast(dataset, dip.mean_change(study, both, "loss"), "loss")
     estimates = {
         "training accuracy": dip.mean_change(study, both, "accuracy"),
@@ -134,7 +134,7 @@ def the_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | No
     holds = primary.is_worse and accuracy.is_worse and all(contrast.is_not_worse for contrast in validation)
     milder = any(contrast.is_better or contrast.is_as_good for contrast in (primary, accuracy))
     return Finding(
-        what=f"training loss, {step}, mean of the schedules with both",
+        what=f"training loss, {step}, mean of the schedules with both phases",
         contrast=primary,
         verdict=_verdict(holds, milder or any(_speaks_against(contrast) for contrast in validation)),
         details=[_detail(f"{title}, {step}", contrast) for title, contrast in zip(estimates, others, strict=True)],
@@ -143,12 +143,12 @@ def the_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | No
 
 
 def reason(study: Study, grid: Sequence[Variant], part: str) -> Finding:
-    """Whether a `part` of the dip (stages/study/dip.py) makes training loss worse.
+    """Whether a `part` of the dip, by its name in `dip.PARTS`, makes training loss worse.
 
-    Does not, too, if the part is shown to be smaller than the margin.
+    Does not if it makes training loss better, or is shown to be smaller than the margin.
     """
     dataset = grid[0].dataset
-    what = f"part of the {part.replace('_', ' ')} in the change of training loss where fine-tuning starts"
+    what = f"change of training loss where fine-tuning starts, part due to {dip.PARTS[part]}"
     parts = dip.explained(study, "loss").get(dataset)
     if parts is None:
         return Finding(what, None, CANNOT_TELL, note=NO_TWIN)
@@ -158,7 +158,9 @@ def reason(study: Study, grid: Sequence[Variant], part: str) -> Finding:
         contrast,
         _verdict(contrast.is_worse and contrast.matters, contrast.is_better or contrast.is_as_good),
         details=[
-            Detail(f"training loss, {name.replace('_', ' ')}", each.value, *each.interval(study.statistics.confidence))
+            Detail(
+                f"change of training loss, {dip.PARTS[name]}", each.value, *each.interval(study.statistics.confidence)
+            )
             for name, each in parts.items()
             if name != part
         ],
@@ -166,13 +168,13 @@ def reason(study: Study, grid: Sequence[Variant], part: str) -> Finding:
 
 
 def gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
-    """Claim 4: with many fine epochs, training draws away from validation.
+    """Claim 4: with many fine epochs, training and validation diverge.
 
-    The gap is final validation loss less clean training loss; `train` leaves the latter for each repeat alone, so that
-    the noise of the training pictures is not in the interval where all repeats have the same.
+    The gap is final validation loss minus clean training loss. `train` keeps the latter as one number for each repeat,
+    so that the interval does not cover the sampling of training pictures that all repeats share.
     """
     smallest, largest = grid[0], grid[-1]
-    what = f"final validation loss less clean training loss, {_less(largest, smallest)}"
+    what = f"final validation loss minus clean training loss: {_minus(largest, smallest)}"
     if "train_clean_loss" not in largest.runs or "train_clean_loss" not in smallest.runs:
         return Finding(what, None, CANNOT_TELL, note=NO_CLEAN_FIGURES)
     gaps = {variant.label: _gap(study, variant) for variant in (largest, smallest)}
@@ -182,26 +184,30 @@ def gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
         contrast,
         _verdict(contrast.is_worse, contrast.is_better or contrast.is_as_good),
         details=[
-            Detail(f"that gap, {label}", each.value, *each.interval(study.statistics.confidence))
+            Detail(
+                f"final validation loss minus clean training loss: {label}",
+                each.value,
+                *each.interval(study.statistics.confidence),
+            )
             for label, each in ((label, sample.estimate()) for label, sample in gaps.items())
         ],
     )
 
 
 def harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
-    """Whether many fine epochs make validation worse: the largest share, last epoch less best (stages/study/halves.py).
+    """Whether many fine epochs make validation worse: the largest share's last epoch minus its best (halves.py).
 
-    Loss decides; accuracy, and loss after temperature scaling, tell worse decisions from too much confidence.
+    Loss decides. Accuracy, and loss after temperature scaling, show whether decisions or only confidences get worse.
     """
     largest = grid[-1]
-    changes = [halves.from_best_to_last(told) for told in study.says[largest.name].values()]
+    changes = [halves.from_best_to_last(run) for run in study.says[largest.name].values()]
 
     def contrast(name: str, measure: str, factor: int) -> Contrast:
         sample = study.sample(largest.dataset, [change[name] for change in changes])
         return study.contrast(largest.dataset, sample.estimate(), measure, factor)
 
     primary = contrast("loss", "loss", 1)
-    step = f"of {largest.label}, last epoch less best"
+    step = f"of {largest.label}, last epoch minus best"
     return Finding(
         what=f"validation loss {step}",
         contrast=primary,
@@ -218,10 +224,10 @@ def harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
 def advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     """Claim 5: start fine-tuning early and keep it short.
 
-    The earliest schedule, stopped after the fewest fine epochs that are shown to be within the margin of the best end,
-    against that end; both are chosen on one half of the pictures and measured on the other. Holds if it is not worse
-    by the margin and stops before its last epoch. Does not if it is worse by what matters, or both halves choose the
-    last epoch.
+    The earliest schedule, stopped after the fewest fine epochs that are shown to be non-inferior to the best final
+    loss, against that final loss. Both are chosen on one half of the pictures and measured on the other. Holds if the
+    stopped schedule is non-inferior and at least one half stops it before its last epoch. Does not if it is
+    significantly worse, perhaps by more than the margin, or if both halves choose the last epoch.
     """
     earliest, dataset = min(grid, key=lambda variant: variant.transfer), grid[0].dataset
     curves = {variant.name: study.losses(variant) for variant in grid}
@@ -229,7 +235,7 @@ def advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     places = [[np.arange(half, n, 2) for n in pictures] for half in (0, 1)]
     chosen = [_short(study, earliest, curves, half) for half in places]
     values = [np.empty(n) for n in pictures]
-    for (epoch, best), measured_on in zip(reversed(chosen), places, strict=True):  # what the other half has chosen
+    for (epoch, best), measured_on in zip(reversed(chosen), places, strict=True):  # the choice of the other half
         for repeat, at in enumerate(measured_on):
             stopped, end = curves[earliest.name][repeat][epoch - 1], curves[best][repeat][-1]
             values[repeat][at] = (stopped - end)[at]
@@ -237,7 +243,7 @@ def advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     epochs = sorted(epoch for epoch, _ in chosen)
     labels = dict.fromkeys(variant.label for variant in grid for _, best in chosen if variant.name == best)
     return Finding(
-        what=f"validation loss, {earliest.label} stopped after {_or(map(str, dict.fromkeys(epochs)))} epochs less "
+        what=f"validation loss, {earliest.label} stopped after {_or(map(str, dict.fromkeys(epochs)))} epochs minus "
         f"{_or(labels)} at its end",
         contrast=contrast,
         verdict=_verdict(
@@ -258,9 +264,10 @@ def advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
 def _short(
     study: Study, earliest: Variant, curves: dict[str, list[np.ndarray]], places: Sequence[np.ndarray]
 ) -> tuple[int, str]:
-    """On the pictures at `places` of each repeat: the epoch to stop `earliest` after, and the best end's variant.
+    """The epoch after which to stop `earliest`, and the variant with the best final loss, both by `places`.
 
-    The first fine epoch shown not to be worse than that end by the margin; where none is, that of the lowest loss.
+    `places` are the pictures of each repeat that choose. The epoch is the first fine one that is shown to be
+    non-inferior to the best final loss; if none is, the one with the lowest loss.
     """
 
     def sample(name: str, epoch: int) -> Sample:
@@ -281,7 +288,7 @@ def _short(
 def _family(
     study: Study, pairs: Sequence[Pair], samples: Sequence[Sample], measure: str, primary: Pair, least_error: float = 0
 ) -> tuple[Contrast, list[tuple[Pair, Contrast]]]:
-    """The contrast of the `primary` pair, and those of the others, simultaneous; errors are at least `least_error`."""
+    """The contrast of the `primary` pair, and simultaneous ones of the others; errors are at least `least_error`."""
     rest = [place for place, pair in enumerate(pairs) if pair != primary]
     factor = simultaneous.factor([samples[place] for place in rest], study.statistics)
 
@@ -292,10 +299,10 @@ def _family(
 
 
 def _monotone(primary: Contrast, others: Sequence[tuple[Pair, Contrast]]) -> str:
-    """The verdict on a claim that every difference lies on the better side.
+    """The verdict on a claim that every difference is on the better side.
 
-    Holds if the primary contrast's does beyond the noise, and no other lies on the worse side by what matters; does
-    not if one does. Where the primary is shown to be smaller than the margin it is as good within the margin.
+    Does not if any is significantly worse, perhaps by more than the margin. Else it holds if the primary contrast is
+    significantly better, and is as good within the margin if that is shown to be smaller than the margin.
     """
     if any(_speaks_against(contrast) for contrast in (primary, *(contrast for _, contrast in others))):
         return DOES_NOT
@@ -317,14 +324,15 @@ def _until(study: Study, aim: Target, variant: Variant, measure: str) -> Sample:
 
 
 def _whole(study: Study, variant: Variant) -> float:
-    """The least error of a mean difference of two whole numbers of epochs, each known to half an epoch."""
+    """The rounding error of a mean difference of two whole numbers of epochs."""
     return float(np.sqrt(2 / 12 / study.repeated(variant.dataset)))
 
 
 def _epochs(study: Study, aim: Target, variant: Variant) -> Detail:
     first = costs.epochs_to(study, aim, variant)
-    never = " (counted as one more than it ran where it never is)" if (first > variant.epochs).any() else ""
-    what = f"epochs until then, {variant.label}, fine-tuned from epoch {variant.transfer + 1}, least to most{never}"
+    range_ = " (minimum to maximum over repeats)" if len(first) > 1 else ""
+    never = "; a repeat that never reaches it counts as its epochs plus one" if (first > variant.epochs).any() else ""
+    what = f"epochs to the target, {variant.label}{range_}{never}"
     return Detail(what, float(first.mean()), float(first.min()), float(first.max()))
 
 
@@ -338,8 +346,8 @@ def _detail(what: str, contrast: Contrast) -> Detail:
     return Detail(what, contrast.estimate.value, *contrast.interval, contrast.remark or contrast.word)
 
 
-def _less(variant: Variant, other: Variant) -> str:
-    return f"{variant.label} less {other.label}"
+def _minus(variant: Variant, other: Variant) -> str:
+    return f"{variant.label} minus {other.label}"
 
 
 def _or(words: Iterable[str]) -> str:
@@ -347,11 +355,11 @@ def _or(words: Iterable[str]) -> str:
 
 
 def _final_losses(paper: Paper, smallest: Variant, largest: Variant) -> str | None:
-    told = [paper.variants.get(variant.name, PaperVariant()).val for variant in (smallest, largest)]
-    before, after = (values.loss for values in told)
+    both = [paper.variants.get(variant.name, PaperVariant()).val for variant in (smallest, largest)]
+    before, after = (values.loss for values in both)
     if before is None or after is None:
         return None
-    which = ", each at its best" if told[0].at == "best" else ""
+    which = ", each at its best" if both[0].at == "best" else ""
     return f"≈ {after - before:+.2f}: from {before:g} to {after:g}{which}"
 
 
@@ -359,4 +367,4 @@ def _settled(paper: Paper, earliest: Variant, latest: Variant) -> str | None:
     early, late = (paper.variants.get(variant.name, PaperVariant()).settles.loss for variant in (earliest, latest))
     if early is None or late is None:
         return None
-    return f"≈ {early - late:+d}: loss looks settled from epoch {early} in place of {late}"
+    return f"≈ {early - late:+d}: loss looks settled from epoch {early} instead of {late}"

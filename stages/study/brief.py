@@ -1,74 +1,82 @@
-"""The answer for a data set in three sentences: what to do and what it brings, what else would do, how sure that is."""
+"""The answer for a data set in three short paragraphs: which schedule, what it reaches and costs, how sure that is."""
 
 import pandas as pd
 
 from stages.study import recommendation
 from stages.study.evidence import Study
-from stages.study.recommendation import Choice
+from stages.study.recommendation import Choice, Stop
+from stages.study.variants import PAPER_ARM, arm_in_words
 
 
 def sentences(study: Study, choice: Choice, spent: pd.DataFrame) -> list[str]:
-    """The three sentences; `spent` has `epochs`, `multiply_adds` and `seconds` of each variant."""
-    return [_do(study, choice, spent), _else(study, choice), _sure(study, choice)]
+    """The paragraphs; `spent` has `epochs`, `multiply_adds` and `seconds` of each variant."""
+    return [_which(study, choice), _reached(study, choice.recommended, spent), _sure(study, choice)]
 
 
-def _do(study: Study, choice: Choice, spent: pd.DataFrame) -> str:
-    """What to do, what it reaches and what it costs."""
-    variant = choice.recommended.variant
-    cost = spent.loc[variant.name]
-    accuracy, *interval = study.level(variant, "accuracy")
-    loss = recommendation.level(choice.recommended.loss, choice.recommended.interval)
+def _which(study: Study, choice: Choice) -> str:
+    """The recommended schedule and why it is chosen; one repeat recommends none."""
+    chosen, lowest = choice.recommended, choice.lowest
+    if len(choice.ends) == 1:
+        return f"{chosen.label} is the only plain schedule. Add others to the variants in params.yaml to compare them."
+    if study.repeated(chosen.variant.dataset) == 1:
+        return (
+            f"{lowest.label} has the lowest validation loss of {len(choice.ends)} schedules. Each ran once, so this is "
+            "not evidence that it is the best. Set more seeds or repeats in params.yaml to compare them."
+        )
+    non_inferior = f"non-inferior to every other (margin: {study.margin(chosen.variant.dataset).loss:g} in loss)"
+    if chosen is not lowest:
+        return (
+            f"Choose {chosen.label}. It is shown to be {non_inferior}, and takes {chosen.cost / lowest.cost:.0%} of "
+            f"the multiply-adds of {lowest.label}, which has the lowest validation loss, "
+            f"{recommendation.level(lowest.loss, lowest.interval)}."
+        )
+    sentence = f"Choose {chosen.label}. It has the lowest validation loss of {len(choice.ends)} schedules"
+    if any(end.cost < chosen.cost for end in choice.ends):
+        return f"{sentence}, and no cheaper one is shown to be {non_inferior}."
+    return f"{sentence}, and none is cheaper."
+
+
+def _reached(study: Study, stop: Stop, spent: pd.DataFrame) -> str:
+    """The schedule's results and its cost."""
+    cost = spent.loc[stop.variant.name]
+    seconds = float(f"{cost['seconds']:.2g}")  # measured: a third digit would be noise
+    accuracy, *interval = study.level(stop.variant, "accuracy")
     return (
-        f"{_recipe(choice)}: validation loss {loss}, accuracy {recommendation.level(accuracy, tuple(interval))}, "
-        f"for {cost['epochs']:.0f} epochs, {recommendation.cost(cost['seconds'], 'seconds')} as measured and "
+        f"{stop.variant.transfer} + {stop.variant.fine} ({_description(stop)}): "
+        f"validation loss {recommendation.level(stop.loss, stop.interval)}, "
+        f"accuracy {recommendation.level(accuracy, tuple(interval))}. "
+        f"It takes {_epochs(cost['epochs'])}, about {seconds:,g} seconds on the machine of this run and "
         f"{recommendation.cost(cost['multiply_adds'], 'multiply_adds')}."
     )
 
 
-def _recipe(choice: Choice) -> str:
-    variant, label = choice.recommended.variant, choice.recommended.label
-    if not variant.fine:
-        return f"Choose {label}, {_epochs(variant.transfer)} of the head alone without fine-tuning"
-    if not variant.transfer:
-        return f"Choose {label}, which fine-tunes from the first epoch on, {_epochs(variant.fine)} in all"
-    return f"Choose {label}, {_epochs(variant.transfer)} of the head alone and then {variant.fine} of fine-tuning"
+def _description(stop: Stop) -> str:
+    """The phases, and the head's own keys if it has any."""
+    transfer, fine, arm = stop.variant.transfer, stop.variant.fine, stop.variant.arm
+    if not fine:
+        phases = "the head alone, without fine-tuning"
+    elif not transfer:
+        phases = "fine-tuning from the first epoch"
+    else:
+        phases = f"{_epochs(transfer)} of the head alone, then {fine} of fine-tuning"
+    return phases if arm == PAPER_ARM else f"{phases}; {arm_in_words(arm)}"
 
 
-def _epochs(count: int) -> str:
-    return f"{count} epoch" if count == 1 else f"{count} epochs"
-
-
-def _else(study: Study, choice: Choice) -> str:
-    """What is as good within the margin, and cheaper."""
-    chosen, lowest = choice.recommended, choice.lowest
-    margin = study.margin(chosen.variant.dataset).loss
-    if choice.schedules == 1:
-        return "No other schedule ran to compare it with; add some to the variants in params.yaml."
-    if chosen is not lowest:
-        loss = recommendation.level(lowest.loss, lowest.interval)
-        return (
-            f"{lowest.label} has the lowest loss, {loss}, but {chosen.label} is shown to be worse than no schedule by "
-            f"the margin of {margin:g}, and takes {chosen.cost / lowest.cost:.0%} of its multiply-adds."
-        )
-    return (
-        f"It has the lowest loss of {choice.schedules} schedules, and none that is cheaper is shown to be as good "
-        f"within the margin of {margin:g}."
-    )
+def _epochs(count: float) -> str:
+    return "1 epoch" if count == 1 else f"{count:.0f} epochs"
 
 
 def _sure(study: Study, choice: Choice) -> str:
-    """How sure that is: with one repeat, that nobody knows."""
-    dataset = choice.recommended.variant.dataset
-    repeats = study.repeated(dataset)
+    """What the intervals cover, and which other schedules may be the best."""
+    repeats = study.repeated(choice.recommended.variant.dataset)
     if repeats == 1:
-        return (
-            "Every schedule ran once, so the intervals hold the noise of the validation pictures alone: that of "
-            "training is unknown, another seed may turn the order round, and no schedule is shown to be better than "
-            "another (more seeds or repeats in params.yaml would show it)."
-        )
-    over = f"Over {repeats} repeats, with intervals of {study.statistics.confidence:.0%}"
-    if choice.schedules == 1:
-        return f"{over}, that is how far the same schedule may come out elsewhere."
+        return "The intervals cover the sampling of validation pictures, not the variation between training runs."
+    sentence = (
+        f"The {study.statistics.confidence:.0%} intervals cover the sampling of validation pictures and the variation "
+        f"between the {repeats} repeats."
+    )
+    if len(choice.ends) == 1:
+        return sentence
     if choice.rivals:
-        return f"{over}, these may be the best as well: {', '.join(rival.label for rival in choice.rivals)}."
-    return f"{over}, no other schedule may still be the best."
+        return f"{sentence} Other schedules that may be the best: {', '.join(end.label for end in choice.rivals)}."
+    return f"{sentence} Every other schedule is shown to be worse than at least one other."

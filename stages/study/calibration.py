@@ -1,6 +1,6 @@
-"""Whether probabilities are what they say: the reliability diagram and the expected calibration error.
+"""Whether predicted probabilities are right: the reliability diagram and the expected calibration error.
 
-Of the pictures that a network is sure of by 80 %, it should tell 80 % right (Guo, Pleiss, Sun and Weinberger, 2017).
+Of the predictions with a probability of 80 %, 80 % should be right (Guo, Pleiss, Sun and Weinberger, 2017).
 """
 
 from collections.abc import Sequence
@@ -8,14 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-BINS = 15  # of equal width, from 0 to 1: those of Guo et al.
-DRAWS = 2000  # of what is right, by which chance is told
+BINS = 15  # of equal width, from 0 to 1, as in Guo et al.
+DRAWS = 2000  # simulated sets of right and wrong answers, for the error expected by chance
 
 
 def bins(confidence: np.ndarray, correct: np.ndarray) -> pd.DataFrame:
-    """A row for each bin that has pictures: `low`, `high`, `pictures`, mean `confidence` and `accuracy` in it.
+    """A row for each bin that has pictures: `low`, `high`, `pictures`, mean `confidence`, `accuracy`.
 
-    `confidence` is the probability of the predicted class, `correct` whether it is the true one; both (pictures,).
+    `confidence` is the probability of the predicted class, `correct` is 1 where that is the true class, else 0; both
+    (pictures,).
     """
     places = _places(confidence)
     rows = []
@@ -33,11 +34,11 @@ def error(confidence: np.ndarray, correct: np.ndarray) -> float:
 
 
 def by_chance(repeats: Sequence[np.ndarray], confidence: float, seed: int) -> tuple[float, float]:
-    """What the error would be, the mean of `repeats`, of networks whose probabilities are right.
+    """The error of perfectly calibrated networks: its mean, and the quantile `confidence` of it.
 
-    The mean of DRAWS, and what `confidence` of them stay below: with few pictures in a bin their accuracy misses even
-    a true probability, so that the error is never 0 (Broecker and Smith, 2007, draw the same for the diagram).
-    `repeats` are the confidences of each, (pictures,). Pictures are drawn independently.
+    It is not 0: in a bin of few pictures the accuracy differs from the true probability by chance. Both numbers are
+    simulated, with DRAWS independent draws of right and wrong answers (Broecker and Smith, 2007, draw the same for the
+    diagram). `repeats` are the probabilities of each repeat's predictions, (pictures,); the error is the repeats' mean.
     """
     random = np.random.default_rng(seed)
     draws = [np.mean([error(each, random.random(len(each)) < each) for each in repeats]) for _ in range(DRAWS)]
@@ -45,5 +46,5 @@ def by_chance(repeats: Sequence[np.ndarray], confidence: float, seed: int) -> tu
 
 
 def _places(confidence: np.ndarray) -> np.ndarray:
-    """The bin of each, from 0; each holds its upper end, as in Guo et al."""
+    """The bin of each prediction, from 0. A bin includes its upper end, as in Guo et al."""
     return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)

@@ -1,27 +1,27 @@
-"""The paper's claims, checked against a finished study: what metrics/claims.json holds.
+"""The thesis's claims, checked against a finished study: the content of metrics/claims.json.
 
     source        title of the inputs
     repeats       list of {repeat, seed, fold, draw}; with one, every verdict is "cannot tell"
     seeds         list of the repeats' seeds
     confidence    of every interval
     claims        by name (sooner, share, dip, running_mean, batch_statistics, gap, harm, advice):
-        text, rests_on, primary    of data/paper.yaml
+        text, rests_on, primary    from data/paper.yaml
         verdict           holds, does not, as good within the margin, cannot tell: over all data sets
         datasets          by name:
-            what, value, low, high    the primary contrast, in words, and its interval (null: none can be had)
-            p_value, margin           unadjusted; what a difference must exceed to matter
-            verdict, note             of this data set; what qualifies it or why it cannot be told, or empty
-            settle                    what would settle it, where one cannot tell
-            paper                     the paper's own figure for it, in words, or null
-            details                   list of {what, value, low, high, verdict}: what else the verdict rests on
+            what, value, low, high    the primary contrast, in words, and its interval (null if there is none)
+            p_value, margin           unadjusted; the equivalence margin
+            verdict, note             of this data set; a qualification or the reason of `cannot tell`, or empty
+            settle                    what would settle the verdict `cannot tell`; else empty
+            paper                     the thesis's own number for it, in words, or null
+            details                   list of {what, value, low, high, verdict}: the further numbers of the verdict
     dip_parts     by data set, by measure (loss, accuracy): total, batch_statistics, running_mean, real, each
-                  {value, low, high}: how far the figure moves where fine-tuning starts, and the parts of that
-    styles        by variant: dataset, style, plain, what, value, low, high, p_value, settle,
+                  {value, low, high}: the change of the training metric where fine-tuning starts, and its parts
+    styles        by variant: dataset, style, plain, what, value, low, high, p_value, note, settle,
                   verdict (better, worse, as good within the margin, cannot tell)
-    recommendation    by data set: sentences, for a budget of multiply-adds, over all arms
-    recommendation_by_arm    by data set and arm, where there are several
+    recommendation    by data set: sentences for budgets of multiply-adds, over all arms
+    recommendation_by_arm    by data set and arm, if there are several arms
 
-stages/study/answers.py has how each claim is answered.
+stages/study/answers.py checks the claims.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ from stages.study.two_way import Estimate
 from stages.study.variants import ALL_ARMS, Variant
 
 COLUMNS = ("claim", "dataset", "what", "value", "low", "high", "repeats", "verdict", "settle", "paper", "note")
-ON_THE_HARDER = ("gap", "harm")  # claims about the harder data set: the other's answer is told and decides nothing
+ON_THE_HARDER = ("gap", "harm")  # claims about the harder data set: the other's verdict is reported but not counted
 
 Answer = Callable[[Study, Sequence[Variant], Paper], Finding | None]
 ANSWERS: Mapping[str, Answer] = {
@@ -58,8 +58,8 @@ ANSWERS: Mapping[str, Answer] = {
 
 def content(title: str, study: Study, compared: Comparisons, paper: Paper) -> dict[str, Any]:
     """All of metrics/claims.json."""
-    # By multiply-adds alone: seconds differ from run to run, and this file does not.
-    told = recommendation.for_budget(study, recommendation.multiply_adds(study))
+    # Without budgets of seconds, which differ from run to run: this file is reproducible.
+    sentences = recommendation.for_budget(study, recommendation.multiply_adds(study))
     members = study.variants[0].metrics["repeats"]
     return {
         "source": title,
@@ -69,8 +69,8 @@ def content(title: str, study: Study, compared: Comparisons, paper: Paper) -> di
         "claims": check(study, paper),
         "dip_parts": parts_of_the_dip(study),
         "styles": styles(compared),
-        "recommendation": {dataset: list(arms.values())[-1] for dataset, arms in told.items()},
-        "recommendation_by_arm": {dataset: arms for dataset, arms in told.items() if ALL_ARMS in arms},
+        "recommendation": {dataset: list(arms.values())[-1] for dataset, arms in sentences.items()},
+        "recommendation_by_arm": {dataset: arms for dataset, arms in sentences.items() if ALL_ARMS in arms},
     }
 
 
@@ -97,7 +97,7 @@ def styles(compared: Comparisons) -> dict[str, Any]:
             "dataset": pair.variant.dataset,
             "style": pair.variant.style,
             "plain": pair.other.name,
-            "what": f"final validation loss, {pair.variant.label} less {pair.other.label}",
+            "what": f"final validation loss, {pair.variant.label} minus {pair.other.label}",
             **_with_interval(pair.loss.estimate.value, *pair.loss.interval),
             "p_value": _rounded(pair.loss.p_value),
             "verdict": pair.loss.word,
@@ -110,7 +110,7 @@ def styles(compared: Comparisons) -> dict[str, Any]:
 
 
 def table(checked: Mapping[str, Any], repeats: int) -> pd.DataFrame:
-    """`claims` of metrics/claims.json as a table, one row a claim and data set."""
+    """`claims` of metrics/claims.json as a table with one row for each claim and data set."""
     rows = [
         {**{column: finding.get(column) for column in COLUMNS}, "claim": name, "dataset": dataset, "repeats": repeats}
         for name, claim in checked.items()
@@ -122,19 +122,19 @@ def table(checked: Mapping[str, Any], repeats: int) -> pd.DataFrame:
 def _claim(study: Study, paper: Paper, name: str) -> dict[str, Any]:
     claim = getattr(paper.claims, name)
     found = {dataset: ANSWERS[name](study, grid, paper) for dataset, grid in study.grids().items()}
-    told = {dataset: _as_json(study, finding) for dataset, finding in found.items() if finding}
-    deciding = [_harder(study)] if told and name in ON_THE_HARDER else list(told)
+    findings = {dataset: _as_json(study, finding) for dataset, finding in found.items() if finding}
+    deciding = [_harder(study)] if findings and name in ON_THE_HARDER else list(findings)
     return {
         "text": claim.text,
         "rests_on": claim.rests_on,
         "primary": claim.primary,
-        "verdict": _over_all([told[dataset]["verdict"] for dataset in deciding]),
-        "datasets": told,
+        "verdict": _over_all([findings[dataset]["verdict"] for dataset in deciding]),
+        "datasets": findings,
     }
 
 
 def _over_all(verdicts: Sequence[str]) -> str:
-    """Does not, where it does not on one; else what is said of all; holds, where some hold and some are as good."""
+    """`does not` if any is; else `cannot tell` if any is; else `holds` if any is; else `as good within the margin`."""
     if DOES_NOT in verdicts:
         return DOES_NOT
     if not verdicts or CANNOT_TELL in verdicts:

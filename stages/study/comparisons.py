@@ -1,4 +1,4 @@
-"""Pairs of schedules on the same repeats and validation images, after the last epoch: which is better."""
+"""Which of two schedules is better after its last epoch, on the same repeats and validation pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STYLES = "styles"
 
 @dataclass(frozen=True)
 class Comparison:
-    """A variant against another: final validation loss and accuracy, the one's less the other's."""
+    """A variant against another: final validation loss and accuracy of `variant` minus those of `other`."""
 
     variant: Variant
     other: Variant
@@ -28,10 +28,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Comparisons:
-    """All pairs that are compared, in families within which intervals and p-values are simultaneous.
+    """All pairs that are compared, in families. Within a family intervals and p-values are simultaneous.
 
-    `arms`: by data set and arm, the larger share of fine-tuning against the smaller; as `all`, pairs across arms.
-    `styles`: by data set, each style against the plain schedule of the same epochs and head.
+    `arms`: by data set and arm, the larger share of fine-tuning against the smaller; under `all`, the pairs across
+    arms. `styles`: by data set, each style against the plain schedule of the same epochs and head.
     """
 
     arms: Mapping[str, Mapping[str, list[Comparison]]]
@@ -51,7 +51,7 @@ def compare(study: Study) -> Comparisons:
 
 
 def table(compared: Comparisons) -> pd.DataFrame:
-    """All comparisons, one a row: `loss` and `accuracy` are differences; the verdict, and what would settle it."""
+    """One row for each comparison: the differences `loss` and `accuracy`, their verdicts, what would settle them."""
     families = [
         *((name, family) for arms in compared.arms.values() for name, family in arms.items()),
         *((STYLES, family) for family in compared.styles.values()),

@@ -1,4 +1,4 @@
-"""Which classes are taken for which: the confusion matrix, and precision, recall and F1 of every class."""
+"""The confusion matrix, and precision, recall and F1 of every class."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ import pandas as pd
 
 
 def matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """How many pictures of each class (rows) are taken for each class (columns), int (classes, classes)."""
-    from sklearn.metrics import confusion_matrix  # takes a second, which no reader of the other functions needs
+    """The number of pictures by true class (rows) and predicted class (columns), int (classes, classes)."""
+    from sklearn.metrics import confusion_matrix  # takes a second to import
 
     return confusion_matrix(labels, predicted, labels=range(classes))
 
 
 def of_classes(counts: np.ndarray) -> pd.DataFrame:
-    """`pictures`, `precision`, `recall` and `f1` of each class, by its number, of a confusion matrix.
+    """`pictures`, `precision`, `recall` and `f1` of each class of a confusion matrix, indexed by class number.
 
-    A precision or recall of no pictures at all is NaN. F1 is the harmonic mean of the two.
+    Precision is NaN where the class is never predicted, recall where it has no pictures. F1 is their harmonic mean.
     """
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -28,12 +28,12 @@ def of_classes(counts: np.ndarray) -> pd.DataFrame:
 
 
 def balanced_accuracy(scores: pd.DataFrame) -> float:
-    """The mean recall of the classes that have pictures: each class counts as much as any other."""
+    """The mean recall of the classes that have pictures, each with the same weight."""
     return float(scores["recall"].mean())
 
 
-def told(counts: np.ndarray, classes: list[str]) -> dict[str, Any]:
-    """All of this by class names, as json has it: None where there is no number."""
+def as_json(counts: np.ndarray, classes: list[str]) -> dict[str, Any]:
+    """The matrix, the balanced accuracy and the scores by class name, with None for NaN."""
     scores = of_classes(counts)
     rows = scores.astype(object).where(scores.notna(), None).to_dict("records")
     return {

@@ -1,8 +1,8 @@
 """What a schedule costs: epochs, images, multiply-adds and seconds, in all and until a target is reached.
 
-No schedule sets the target by its own slowness: it is the loss of a converged head where one was trained, else one
-within the margin of the best end of the data set's grid; both of the same repeat and the same pictures. Seconds are
-measured and differ from run to run; all else is reproducible.
+The target is the validation loss of a converged head where one was trained, else the lowest final loss of the data
+set's grid plus the margin, for each repeat on its own pictures. Seconds are measured and differ from run to run; all
+other costs are reproducible.
 """
 
 from collections.abc import Mapping
@@ -26,18 +26,18 @@ UNITS = ("epochs", "images", "multiply_adds", "seconds")
 
 @dataclass(frozen=True)
 class Target:
-    """A validation loss to reach: in words, and for each repeat the losses of its images, (images,), to be averaged."""
+    """A validation loss to reach: in words, and as the losses of each repeat's pictures, (pictures,), to average."""
 
     what: str
     losses: list[np.ndarray]
 
 
 def table(study: Study, seconds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a variant: what an epoch of each phase costs, and the schedule in all and until the target.
+    """One row for each variant: the cost of an epoch of each phase, of the whole schedule, and up to the target.
 
-    `reached` counts the repeats that reach the target; where one does not, the costs until then are NaN. Their `_low`
-    and `_high` are the repeats' own least and largest; those of losses are two-way intervals. `area` is the normalised
-    area under the curve of validation loss.
+    `reached` counts the repeats that reach the target; the costs up to it are NaN unless all do. Their `_low` and
+    `_high` are the minimum and maximum over the repeats; those of losses are two-way intervals. `area` is the
+    normalised area under the curve of validation loss.
     """
     return pd.DataFrame([_row(study, variant, seconds[variant.name]) for variant in study.variants]).round(
         tables.DECIMALS
@@ -45,15 +45,15 @@ def table(study: Study, seconds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read what `table` gave, indexed by variant; raises ThawError naming the file."""
+    """Read the rows of `table` from a csv, indexed by variant; raises ThawError that names the file."""
     return tables.read_table(path, ("variant", "dataset", "transfer", "fine")).set_index("variant")
 
 
 def of_epoch(variant: Variant, measure: str, seconds: pd.DataFrame | None = None) -> dict[str, float]:
-    """What one epoch of each phase costs; NaN seconds of a phase that did not run.
+    """The cost of one epoch of each phase; NaN seconds for a phase that did not run.
 
-    Seconds are the median epoch's of the quickest repeat, with the frozen activations that it needs: what else runs
-    on the machine only adds to them.
+    Seconds are the median epoch of the fastest repeat, because other work on the machine only adds to them. They
+    include the computation of the frozen activations.
     """
     if measure == "seconds" and seconds is not None:
         whole = seconds["seconds"] + seconds["frozen_seconds"]
@@ -72,28 +72,29 @@ def cumulative(variant: Variant, by_phase: Mapping[str, float]) -> np.ndarray:
 def target(study: Study, dataset: str) -> Target | None:
     """The data set's target; None where it has neither a converged head nor a grid."""
     if dataset in study.converged:
-        return Target("the loss of a converged head", [told.losses()[-1] for told in study.converged[dataset].values()])
+        says = study.converged[dataset].values()
+        return Target("the validation loss of a converged head", [said.losses()[-1] for said in says])
     if dataset not in study.grids():
         return None
     best = min(study.grids()[dataset], key=lambda variant: study.at(variant, "loss").estimate().value)
     margin = study.margin(dataset).loss
-    what = f"a loss within {margin:g} of the best, that of {best.label} at its end"
+    what = f"a validation loss at most {margin:g} above the final loss of {best.label}, the lowest"
     return Target(what, [losses[-1] + margin for losses in study.losses(best)])
 
 
 def epochs_to(study: Study, aim: Target, variant: Variant) -> np.ndarray:
-    """For each repeat, the first epoch at the target; one more than it ran where it never is, the least it could take.
+    """For each repeat, the first epoch whose loss is at or below the target: int (repeats,).
 
-    Int (repeats,).
+    If it never reaches the target, the number of its epochs plus one, a lower bound.
     """
     curves = zip(study.losses(variant), aim.losses, strict=True)
     return np.array([_first(losses, least, np.arange(len(least))) for losses, least in curves])
 
 
 def spent_until(study: Study, aim: Target, variant: Variant, by_phase: Mapping[str, float]) -> Sample:
-    """The cost until the target, as pseudo-values of groups of pictures (stages/study/two_way.py).
+    """The cost up to the target, as pseudo-values of groups of pictures (stages/study/two_way.py).
 
-    A repeat that never reaches it counts as one epoch more than it ran.
+    If a repeat never reaches the target, the cost of its epochs plus one.
     """
     paid = cumulative(variant, by_phase)
     paid = np.append(paid, paid[-1] + by_phase[variant.history["phase"].iloc[-1]])
@@ -105,7 +106,7 @@ def spent_until(study: Study, aim: Target, variant: Variant, by_phase: Mapping[s
 
 
 def _first(losses: np.ndarray, least: np.ndarray, places: np.ndarray) -> int:
-    """The first epoch, from 1, whose mean of `losses` (epochs, images) at `places` is at most that of `least`."""
+    """The first epoch, from 1, whose mean of `losses` (epochs, pictures) at `places` is at most the mean of `least`."""
     reached = losses[:, places].mean(axis=1) <= least[places].mean()
     return int(reached.argmax()) + 1 if reached.any() else len(losses) + 1
 
@@ -135,9 +136,9 @@ def _row(study: Study, variant: Variant, seconds: pd.DataFrame) -> dict[str, Any
 
 
 def _area(study: Study, variant: Variant) -> tuple[float, float | None, float | None]:
-    """The area under the curve of validation loss over epochs, divided by the epochs between, and its interval.
+    """The area under the curve of validation loss, divided by its width in epochs, and its interval.
 
-    It is the loss's mean height, by trapezoids; with a single epoch, that epoch's loss.
+    It is the mean loss by the trapezoidal rule; with a single epoch, that epoch's loss.
     """
     curves = study.losses(variant)
     areas = [np.trapezoid(losses, axis=0) / (len(losses) - 1) if len(losses) > 1 else losses[0] for losses in curves]

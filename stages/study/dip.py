@@ -1,6 +1,6 @@
-"""The dip in training figures where fine-tuning starts, and what it is made of.
+"""The dip: training metrics change abruptly where fine-tuning starts. How much, and the parts of that change.
 
-`train` leaves no figure for each training picture, so that intervals of training figures are over repeats alone.
+`train` keeps no value for each training picture, so that intervals of training metrics are over repeats alone.
 """
 
 from collections.abc import Sequence
@@ -11,27 +11,33 @@ from stages.study.evidence import Study
 from stages.study.two_way import Estimate, Sample
 from stages.study.variants import Variant
 
-DIP_PARTS = ("batch_statistics", "running_mean", "real")
+# The change of a training metric and its parts, in the words of the pages and figures.
+PARTS = {
+    "total": "reported change",
+    "batch_statistics": "batch statistics",
+    "running_mean": "averaging over the epoch",
+    "real": "the network itself",
+}
 
 
 def has_border(variant: Variant) -> bool:
-    """Whether both phases ran, so that there is a first fine epoch after a last transfer epoch."""
+    """Whether both phases ran, so that a first fine epoch follows a last transfer epoch."""
     return bool(variant.transfer and variant.fine)
 
 
 def change(variant: Variant, column: str) -> np.ndarray:
-    """Of each repeat: the first fine epoch's `column` less the last transfer epoch's."""
+    """`column` of the first fine epoch minus the last transfer epoch, for each repeat: (repeats,)."""
     values = variant.by_repeat(column)
     return (values.loc[variant.transfer + 1] - values.loc[variant.transfer]).to_numpy()
 
 
 def mean_change(study: Study, members: Sequence[Variant], column: str) -> Estimate:
-    """The mean over the schedules of `change`."""
+    """`change`, averaged over the schedules."""
     return study.over_repeats(members[0].dataset, np.mean([change(variant, column) for variant in members], axis=0))
 
 
 def validation_change(study: Study, members: Sequence[Variant], measure: str) -> Sample:
-    """The same of each validation image's `measure`, the mean over the schedules."""
+    """The same difference of each validation picture's `measure`, averaged over the schedules."""
     changes = [
         [curve[variant.transfer] - curve[variant.transfer - 1] for curve in study.curves(variant, measure)]
         for variant in members
@@ -40,15 +46,15 @@ def validation_change(study: Study, members: Sequence[Variant], measure: str) ->
 
 
 def explained(study: Study, measure: str) -> dict[str, dict[str, Estimate]]:
-    """By data set, the change of training `measure` at the border and its parts.
+    """By data set, the change of the training `measure` where fine-tuning starts, and its parts, by names of PARTS.
 
-    Empty where no schedule ran in both forms of batch normalisation and with clean training figures.
+    A data set is left out if no schedule ran with both forms of batch normalisation and with clean training metrics.
     """
     return {plain.dataset: _parts(study, moving, plain, measure) for moving, plain in _pairs(study)}
 
 
 def _pairs(study: Study) -> list[tuple[Variant, Variant]]:
-    """Each variant of the grid that normalises by the batch, behind its twin by moving statistics."""
+    """Pairs (twin with moving statistics, grid variant with batch statistics)."""
     return [
         (style, plain)
         for style, plain in study.twins()

@@ -1,7 +1,8 @@
-"""The verdict on a difference with a margin fixed beforehand, and what would settle one that is open (docs/method.md).
+"""The verdict on a difference, with an equivalence margin fixed beforehand, and what would settle an open one.
 
-Two one-sided tests (Schuirmann, 1987): a difference is as good as none where its interval of confidence 1 - 2 alpha
-lies inside the margin. That it is not significant never makes it so.
+Two schedules are equivalent, `as good within the margin`, if two one-sided tests (Schuirmann, 1987) show it: the
+interval of confidence 1 - 2 alpha lies inside the margin. A difference that is merely not significant is inconclusive,
+`cannot tell` (docs/method.md).
 """
 
 from collections.abc import Callable
@@ -13,19 +14,18 @@ import scipy  # its part `stats`, a second to import, comes with its first use
 from stages.study.two_way import Estimate, Noise
 
 BETTER, WORSE, AS_GOOD, CANNOT_TELL = "better", "worse", "as good within the margin", "cannot tell"
-POWER = 0.8  # with which a larger run would settle a difference; the custom of the field (Cohen, 1988)
-FEASIBLE = 100  # times as many repeats or pictures: more would not be run
+POWER = 0.8  # probability that a larger run settles a difference; customary (Cohen, 1988)
+FEASIBLE = 100  # how many times the repeats or pictures a larger run may have: nobody would run more
 
 Word = Literal["better", "worse", "as good within the margin", "cannot tell"]
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference whose sign has a meaning: below 0 is better where `lower_is_better`.
+    """A difference between schedules: a value below 0 is better if `lower_is_better`, else worse.
 
-    `factor` is that of its family (stages/study/simultaneous.py): the level of a single test is alpha / factor, so that
-    intervals and p-values are adjusted alike. It is 1 for a primary contrast. `repeats` of 1 leave every question
-    about schedules open.
+    `factor` adjusts intervals and p-values for the family (stages/study/simultaneous.py); it is 1 for a primary
+    contrast. With `repeats` of 1 every verdict is `cannot tell`.
     """
 
     estimate: Estimate
@@ -37,7 +37,7 @@ class Contrast:
 
     @property
     def alpha(self) -> float:
-        """Of one test: the family's, divided among its members."""
+        """Significance level of one test: the family's level divided by `factor`."""
         return (1 - self.confidence) / self.factor
 
     @property
@@ -50,7 +50,7 @@ class Contrast:
 
     @property
     def differs(self) -> bool:
-        """Whether noise alone does not explain the difference."""
+        """Whether the difference is significant."""
         return self.repeats > 1 and self.p_value <= 1 - self.confidence
 
     @property
@@ -67,7 +67,7 @@ class Contrast:
 
     @property
     def is_not_worse(self) -> bool:
-        """Non-inferior: worse by less than the margin at most, in a one-sided test."""
+        """Non-inferior: not worse by the margin or more, in a one-sided test."""
         low, high = self.estimate.interval(1 - 2 * self.alpha)
         if self.repeats == 1 or low is None or high is None:
             return False
@@ -81,7 +81,7 @@ class Contrast:
 
     @property
     def word(self) -> Word:
-        """A difference beyond the noise is named even where it is smaller than the margin: see `remark`."""
+        """The verdict. A significant difference is better or worse even if it is below the margin: see `remark`."""
         if self.is_better:
             return BETTER
         if self.is_worse:
@@ -90,29 +90,31 @@ class Contrast:
 
     @property
     def matters(self) -> bool:
-        """Whether the difference is beyond the noise and not shown to be smaller than the margin."""
+        """Whether the difference is significant and not shown to be smaller than the margin."""
         return self.differs and not self.is_as_good
 
     @property
     def remark(self) -> str:
-        """What qualifies the word: that the difference is smaller than the margin; empty where nothing does."""
+        """Says that a significant difference is smaller than the margin; else empty."""
         if self.differs and self.is_as_good:
             return f"{self.word} by less than the margin of {self.margin:g}"
         return ""
 
     @property
     def settle(self) -> str:
-        """What would settle an open verdict if the difference is what it looks like; empty where it is settled."""
+        """What would settle an open verdict if the true difference is the estimate; empty if it is settled."""
         if self.word != CANNOT_TELL:
             return ""
         noise = self.estimate.noise
-        if self.repeats == 1 or noise is None or noise.scaled(1, 1)[0] == 0:
-            return "more repeats; how many, one cannot tell"
+        if self.repeats == 1:
+            return "more repeats; one repeat is too few to estimate how many"
+        if noise is None or noise.scaled(1, 1)[0] == 0:
+            return "more repeats; how many cannot be estimated"
         each = "validation pictures" if noise.crossed else "validation pictures a repeat"
         pictures = _least(lambda times: self._settles(noise, 1, times), noise.pictures)
         repeats = _least(lambda times: self._settles(noise, times, 1), noise.repeats)
         found = [
-            f"about {count:,} {name} in place of {now:,}"
+            f"about {count:,} {name} instead of {now:,}"
             for count, name, now in ((pictures, each, noise.pictures), (repeats, "repeats", noise.repeats))
             if count
         ]
@@ -120,14 +122,14 @@ class Contrast:
             return ", or ".join(found)
         both = _least(lambda times: self._settles(noise, times, times), noise.repeats)
         if both is None:
-            return f"no feasible number of pictures and repeats, up to {FEASIBLE} times as many of both"
+            return f"nothing feasible: even {FEASIBLE} times as many pictures and repeats would be too few"
         more = -(-noise.pictures * both // noise.repeats)
-        return f"about {more:,} {each} and {both:,} repeats in place of {noise.pictures:,} and {noise.repeats:,}"
+        return f"about {more:,} {each} and {both:,} repeats instead of {noise.pictures:,} and {noise.repeats:,}"
 
     def _settles(self, noise: Noise, repeats: float, pictures: float) -> bool:
-        """Whether a run so many times as large would end in a verdict with probability POWER."""
+        """Whether `repeats` and `pictures` times as many would give a verdict with probability POWER."""
         error, degrees = noise.scaled(repeats, pictures)
-        # Components cut off at zero may tell of less noise than there is.
+        # The components of the noise are cut off at zero, so that their sum may differ from the error's square.
         error *= max(1, (self.estimate.error or 0) / noise.scaled(1, 1)[0])
         chance = float(scipy.stats.t.ppf(POWER, degrees))
         different = float(scipy.stats.t.ppf(1 - self.alpha / 2, degrees)) + chance
@@ -137,7 +139,7 @@ class Contrast:
 
 
 def _least(settles: Callable[[float], bool], now: int) -> int | None:
-    """The least number above `now` that settles, None where none up to FEASIBLE times it does; by bisection."""
+    """The smallest number above `now` that settles the verdict, by bisection; None if FEASIBLE times it does not."""
     low, high = now, now * FEASIBLE
     if not settles(high / now):
         return None

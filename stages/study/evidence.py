@@ -1,4 +1,4 @@
-"""A finished study: its variants with what they say of every validation image, and how they are to be compared."""
+"""A finished study: its variants, their logits of every validation picture, and how to compare them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ from stages.study.equivalence import Contrast
 from stages.study.two_way import Estimate, Sample
 from stages.study.variants import ALL_ARMS, PAPER_ARM, Variant
 
-Says = Mapping[int, Validation]  # by repeat
+Says = Mapping[int, Validation]  # the validation logits by repeat
 
 
 @dataclass(frozen=True)
 class Study:
-    """The variants in the order given, and what each says of the validation images after every epoch.
+    """The variants in the order given, and `says`, their logits of the validation pictures after every epoch.
 
-    All variants of a data set have the same repeats, and in each repeat the same images. `converged` is what a
-    converged head says, by data set, where it was trained: of one epoch. `margins` are those of the data sets.
+    All variants of a data set have the same repeats, and in each repeat the same pictures. `converged` has the logits
+    of the converged head by data set, where one was trained, as those of one epoch. `margins` are by data set.
     """
 
     variants: list[Variant]
@@ -39,18 +39,18 @@ class Study:
         return self.variants[0].repeats
 
     def repeated(self, dataset: str) -> int:
-        """How many repeats the data set has; with one, the noise of training is not known."""
+        """The number of the data set's repeats; one repeat does not show the variation between training runs."""
         return len(variants.of_datasets(self.variants)[dataset][0].repeats)
 
     def margin(self, dataset: str) -> Margin:
         return self.margins.get(dataset, self.statistics.margin)
 
     def grids(self) -> dict[str, list[Variant]]:
-        """Each data set's grid, as in the paper, by rising share of fine-tuning; where it has two schedules."""
+        """By data set, the thesis's arm by rising share of fine-tuning, where it has at least two schedules."""
         return {name: arms[PAPER_ARM] for name, arms in self.arms().items() if PAPER_ARM in arms}
 
     def arms(self) -> dict[str, dict[str, list[Variant]]]:
-        """By data set and arm, the schedules to compare, two at least; of several arms, `all` too."""
+        """By data set and arm, the schedules to compare, at least two; with several arms also `all` of them."""
         found = {}
         for dataset, members in variants.of_datasets(self.variants).items():
             arms = {name: arm for name, arm in variants.arms(members).items() if len(arm) > 1}
@@ -61,25 +61,25 @@ class Study:
         return found
 
     def twins(self) -> list[tuple[Variant, Variant]]:
-        """Each style with the variant of the same data set, epochs and head that has none, where that ran."""
+        """Pairs of a style and the plain variant with the same data set, epochs and head, where that ran."""
         return [(style, plain) for style in self.variants for plain in self.variants if style.is_style_of(plain)]
 
     def losses(self, variant: Variant) -> list[np.ndarray]:
-        """The loss of each validation image after each epoch, (epochs, images) of each repeat."""
+        """The loss of each validation picture after each epoch, (epochs, pictures) for each repeat."""
         return self._losses[variant.name]
 
     def correct(self, variant: Variant) -> list[np.ndarray]:
-        """Whether each validation image is told right after each epoch, (epochs, images) of each repeat."""
-        return [told.correct().astype(float) for told in self.says[variant.name].values()]
+        """1 for each validation picture classified correctly, else 0: (epochs, pictures) for each repeat."""
+        return [said.correct().astype(float) for said in self.says[variant.name].values()]
 
     def curves(self, variant: Variant, measure: str) -> list[np.ndarray]:
-        """`losses` or `correct`, by the name of the measure: loss or accuracy."""
+        """`losses` for the measure loss, `correct` for accuracy."""
         return self.losses(variant) if measure == "loss" else self.correct(variant)
 
     def sample(self, dataset: str, values: Sequence[np.ndarray], pictures: int | None = None) -> Sample:
-        """Values of each repeat's images, (images,), in the design of the data set.
+        """Values of each repeat's pictures, (pictures,), as a sample in the data set's design.
 
-        Repeats on the same fold are averaged first: the fold is what is drawn anew. `pictures` as in Sample.
+        Repeats on the same fold are averaged first, because folds are the independent units. `pictures` is Sample's.
         """
         folds = self._folds[dataset]
         if len(folds) == 1:
@@ -87,19 +87,19 @@ class Study:
         return Sample([np.mean([values[place] for place in fold], axis=0) for fold in folds], False, pictures)
 
     def over_repeats(self, dataset: str, values: Sequence[float] | np.ndarray) -> Estimate:
-        """The mean of one value a repeat, for what has none for each picture; folds as in `sample`."""
+        """The mean of one value a repeat, for values that no single picture has; folds as in `sample`."""
         folds = self._folds[dataset]
         means = values if len(folds) == 1 else [np.mean([values[place] for place in fold]) for fold in folds]
         return two_way.over_repeats(means)
 
     def at(self, variant: Variant, measure: str, epoch: int = 0) -> Sample:
-        """The validation `measure` of each image after `epoch`, counted from 1; 0 is the last."""
+        """The validation `measure` of each picture after `epoch`, counted from 1; 0 is the last."""
         return self.sample(variant.dataset, [curve[epoch - 1] for curve in self.curves(variant, measure)])
 
     def level(self, variant: Variant, measure: str, epoch: int = 0) -> tuple[float, float | None, float | None]:
-        """Mean and interval of the validation `measure` after `epoch`, which is possible (`two_way.possible`).
+        """Mean and interval of the validation `measure` after `epoch`, without impossible values (`two_way.possible`).
 
-        The accuracy of one repeat is a share of pictures, with Wilson's interval.
+        The accuracy of one repeat is a share of pictures and has Wilson's interval.
         """
         sample = self.at(variant, measure, epoch)
         if measure == "accuracy" and len(sample.values) == 1 and len(sample.values[0]) > 1:
@@ -111,18 +111,18 @@ class Study:
 
     @cached_property
     def _folds(self) -> dict[str, list[list[int]]]:
-        """By data set, the places of the repeats that have the same images."""
+        """By data set, the places of the repeats in each fold."""
         grouped = variants.of_datasets(self.variants)
         return {dataset: _folds(self.says[members[0].name]) for dataset, members in grouped.items()}
 
     @cached_property
     def _losses(self) -> dict[str, list[np.ndarray]]:
-        return {name: [told.losses() for told in says.values()] for name, says in self.says.items()}
+        return {name: [said.losses() for said in says.values()] for name, says in self.says.items()}
 
     def contrast(
         self, dataset: str, estimate: Estimate, measure: str, factor: float = 1.0, lower_is_better: bool | None = None
     ) -> Contrast:
-        """A difference of `measure` (loss, accuracy or epochs) with the data set's margin."""
+        """A difference in `measure` (loss, accuracy or epochs) with the data set's margin."""
         lower = measure != "accuracy" if lower_is_better is None else lower_is_better
         return Contrast(
             estimate,
@@ -137,7 +137,7 @@ class Study:
 def read(
     members: list[Variant], results: Path, statistics: Statistics, margins: Mapping[str, Margin] | None = None
 ) -> Study:
-    """The study of `members`, the rest read from <results>/<variant>/; raises ThawError where they do not match."""
+    """The study of `members`, with the logits of <results>/<variant>/; raises ThawError where they do not match."""
     says = {variant.name: repeats.read_logits(results / variant.name) for variant in members}
     converged = {}
     for dataset, same_dataset in variants.of_datasets(members).items():
@@ -155,25 +155,25 @@ def _path(results: Path, name: str) -> Path:
     return results / name / repeats.LOGITS_FILE
 
 
-def _check_design(told: Says, path: Path) -> None:
-    repeats = list(told.values())
-    folds = [set(repeats[fold[0]].images) for fold in _folds(told)]
+def _check_design(says: Says, path: Path) -> None:
+    repeats = list(says.values())
+    folds = [set(repeats[fold[0]].images) for fold in _folds(says)]
     if any(one & other for one, other in combinations(folds, 2)):
         raise ThawError(f"{path}: its repeats share some images, not all or none; give each a fold of its own, or none")
 
 
-def _check_alike(told: Says, first: Says, epochs: int, path: Path) -> None:
-    if list(told) != list(first):
-        raise ThawError(f"{path}: has repeats {list(told)}, other variants have {list(first)}; run `dvc repro`")
-    if any(list(told[repeat].images) != list(first[repeat].images) for repeat in first):
+def _check_alike(says: Says, first: Says, epochs: int, path: Path) -> None:
+    if list(says) != list(first):
+        raise ThawError(f"{path}: has repeats {list(says)}, other variants have {list(first)}; run `dvc repro`")
+    if any(list(says[repeat].images) != list(first[repeat].images) for repeat in first):
         raise ThawError(f"{path}: has other images than the data set's first variant; run `dvc repro`")
-    if any(len(of_repeat.logits) != epochs for of_repeat in told.values()):
+    if any(len(of_repeat.logits) != epochs for of_repeat in says.values()):
         raise ThawError(f"{path}: does not have {epochs} epochs, as its csv has; run `dvc repro`")
 
 
-def _folds(told: Says) -> list[list[int]]:
-    """The places of the repeats that have the same images in the same order."""
+def _folds(says: Says) -> list[list[int]]:
+    """Groups of places of the repeats that have the same pictures in the same order."""
     folds: dict[tuple[str, ...], list[int]] = {}
-    for place, of_repeat in enumerate(told.values()):
+    for place, of_repeat in enumerate(says.values()):
         folds.setdefault(tuple(of_repeat.images), []).append(place)
     return list(folds.values())

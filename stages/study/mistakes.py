@@ -1,22 +1,22 @@
-"""The validation pictures that a schedule gets wrong, the worst first: those with the largest mean loss."""
+"""The validation pictures that a schedule misclassifies, by falling mean loss."""
 
 import pandas as pd
 
-MAPS = "maps.npz"  # of the worst: class activation maps by data set, float16 (pictures, height, width)
-SHOWN = 48  # of a data set have a map, and are shown in the report, which has to stay small
+MAPS = "maps.npz"  # class activation maps of the worst, by data set, float16 (pictures, height, width)
+SHOWN = 48  # pictures of a data set, at most, that have a map and stand in the report, which has to stay small
 COLUMNS = ("image", "label", "predicted", "votes", "repeats", "probability", "loss")
 
 
 def of_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
     """The misclassified pictures of `repeats.final_predictions`, a row each, with COLUMNS.
 
-    A picture is misclassified where any of the `repeats` that validate it names another class than its `label`.
-    `predicted` is the wrong class that most of them name (of equally many the lower), `votes` how many do, and
-    `probability` the mean of what these give it; `loss` is the mean over all repeats of the picture.
+    A picture is misclassified if any of the `repeats` that validate it predicts another class than its `label`.
+    `predicted` is the wrong class that most of them predict (in a tie the lower number), `votes` their number, and
+    `probability` their mean probability of that class. `loss` is the mean over all repeats of the picture.
     """
     wrong = predictions[predictions["predicted"] != predictions["label"]]
-    rows = [_of_image(predictions[predictions["image"] == image], told) for image, told in wrong.groupby("image")]
-    # In the order of the names, so that a stable sort leaves equals in it.
+    rows = [_of_image(predictions[predictions["image"] == image], voted) for image, voted in wrong.groupby("image")]
+    # The groups come in the order of their names, which a stable sort keeps for equal losses.
     return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("loss", ascending=False, kind="stable")
 
 

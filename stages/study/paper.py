@@ -1,4 +1,4 @@
-"""What the paper reports and the contrasts that decide its claims (`data/paper.yaml`), as frozen, checked values."""
+"""The thesis's numbers and claims, and the contrasts that decide them (`data/paper.yaml`), as checked values."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,10 +16,10 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Values(Section):
-    """Accuracy and loss, where the paper gives them, and which of ours they are to be compared with.
+    """Accuracy and loss where the thesis gives them. `at` says which number of ours they are compared with.
 
-    `at`: `last`, the level that a curve settles at; `last_transfer`, that before the jump where fine-tuning starts;
-    `best`, the curve's maximum or minimum.
+    `last`: the level at which a curve settles; `last_transfer`: the level before the jump where fine-tuning starts;
+    `best`: the curve's maximum or minimum.
     """
 
     at: Literal["last", "last_transfer", "best"] = "last"
@@ -28,14 +28,14 @@ class Values(Section):
 
 
 class Settles(Section):
-    """The epoch from which the paper calls a validation curve settled."""
+    """The epoch from which the thesis calls a validation curve settled."""
 
     accuracy: Epoch | None = None
     loss: Epoch | None = None
 
 
 class PaperVariant(Section):
-    """What the paper says of a variant."""
+    """What the thesis says of a variant."""
 
     figure: str | None = None
     train: Values = Values()
@@ -45,22 +45,23 @@ class PaperVariant(Section):
 
 
 class Margins(Section):
-    """What a difference must exceed to matter on a data set."""
+    """The equivalence margins of a data set: a difference must exceed them to matter."""
 
     loss: Positive
     accuracy: Positive
 
 
 class Claim(Section):
-    """A claim in our words, what in the paper it rests on, and the one contrast that decides it, unadjusted."""
+    """A claim in our words, in full and in short; what it rests on in the thesis; the one contrast that decides it."""
 
     text: str
+    short: str
     rests_on: str
     primary: str
 
 
 class Claims(Section):
-    """The paper's claims, two of them in parts: a dip and two reasons for it; a gap and whether it does harm."""
+    """The thesis's claims. Two have parts: the dip and two causes of it; the gap and its harm."""
 
     sooner: Claim
     share: Claim
@@ -80,7 +81,7 @@ class Paper(Section):
     claims: Claims
 
     def margins_of(self, default: Margin) -> dict[str, Margin]:
-        """The margins by data set; what the paper's file does not fix is that of `default`."""
+        """The margins by data set; `default` has the margin of epochs, which the file does not set."""
         return {
             name: Margin(loss=margins.loss, accuracy=margins.accuracy, epochs=default.epochs)
             for name, margins in self.margins.items()
@@ -88,12 +89,12 @@ class Paper(Section):
 
 
 def load(path: Path) -> Paper:
-    """Read and check the paper's numbers; raises ThawError."""
+    """Read and check the thesis's numbers and claims; raises ThawError."""
     return validation.load(path, Paper)
 
 
 def comparable(variant: Variant, part: str, values: Values, measure: str) -> float:
-    """The number of ours that the paper's `values` of `part` (train or val) are to be compared with."""
+    """Our number that the thesis's `values` of `part` (train or val) are compared with."""
     if values.at == "last_transfer":
         column = measure if part == "train" else f"val_{measure}"
         return float(variant.history[column].iloc[variant.transfer - 1])

@@ -1,8 +1,9 @@
-"""Which schedule to choose for a budget, in words that follow from the numbers.
+"""Which schedule to choose, in all and for each budget, in sentences that follow from the numbers.
 
-A schedule is shown to be good enough if it is worse than no other by the margin: tested against each at the full
-level, since all tests must pass (Berger, 1982). Which schedules may be the best is Hsu's comparison with the best, by
-the subset of Gupta (1965): all that none other beats in simultaneous one-sided tests.
+A schedule is good enough if it is shown to be non-inferior to every other. Each test has the full significance level,
+because all must pass (Berger, 1982). The schedules that may be the best are the subset of Gupta (1965), as in Hsu's
+comparison with the best: those that no other beats in simultaneous one-sided tests. With one repeat no test can show
+anything, and the sentences only describe.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,22 +13,29 @@ import numpy as np
 import pandas as pd
 
 from stages.study import costs, simultaneous, variants
-from stages.study.equivalence import Contrast
+from stages.study.equivalence import AS_GOOD, BETTER, CANNOT_TELL, WORSE, Contrast
 from stages.study.evidence import Study
 from stages.study.two_way import Interval, Sample
 from stages.study.variants import PAPER_ARM, Variant
 
+# What the comparison of the best other schedule with the one chosen shows.
+COMPARED = {
+    BETTER: "it is shown to be better",
+    WORSE: "it is shown to be worse",
+    AS_GOOD: "the two are shown to be as good within the margin",
+    CANNOT_TELL: "which of the two is better is not settled",
+}
 COLUMNS = ("dataset", "budget", "sentence", "arm")
 _LARGE = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
-Paid = Mapping[str, np.ndarray]  # by variant, the cost up to the end of each epoch
+Paid = Mapping[str, np.ndarray]  # the cost up to the end of each epoch, by variant
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A schedule up to an epoch: what it reaches and what it has cost.
+    """A schedule stopped after an epoch: its validation loss and its cost up to there.
 
-    Learning rates do not depend on the epochs to come, so a schedule cut short is a schedule in its own right.
+    Its learning rates do not depend on later epochs, so that it equals a shorter schedule.
     """
 
     variant: Variant
@@ -38,27 +46,30 @@ class Stop:
 
     @property
     def label(self) -> str:
-        """The schedule of these epochs, such as `10 + 7`, with what its head has of its own."""
+        """The schedule of these epochs, such as `10 + 7`, with the head's own keys behind."""
         transfer = min(self.variant.transfer, self.epoch)
-        arm = "" if self.variant.arm == PAPER_ARM else f" ({self.variant.arm})"
+        arm = "" if self.variant.arm == PAPER_ARM else f" ({variants.arm_in_words(self.variant.arm)})"
         return f"{transfer} + {self.epoch - transfer}{arm}"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The schedule recommended of those run to their end, the one of the lowest loss, and what may be the best too."""
+    """Of `ends`, the schedules run to their end: the recommended one, the one with the lowest loss, and the rivals.
+
+    `rivals` are the others that may be the best.
+    """
 
     recommended: Stop
     lowest: Stop
     rivals: Sequence[Stop]
-    schedules: int
+    ends: Sequence[Stop]
 
 
 def choices(study: Study) -> dict[str, Choice]:
-    """What to choose for each data set, by multiply-adds; one that has but styles and the trial is left out.
+    """The choice for each data set, by multiply-adds. A data set with only styles and the trial is left out.
 
-    Of the schedules that are shown to be worse than no other by the margin, the cheapest; where none is, the one with
-    the lowest validation loss. Only what ran to its end is chosen, for only of that there is a network.
+    The recommended schedule is the cheapest that is shown to be non-inferior to every other; if there is none, the one
+    with the lowest validation loss. Only schedules run to their end count, because only they have a saved network.
     """
     by_dataset = {name: variants.arms(members) for name, members in variants.of_datasets(study.variants).items()}
     return {
@@ -73,16 +84,16 @@ def _of_ends(study: Study, members: Sequence[Variant]) -> Choice:
     lowest = min(ends, key=lambda end: (end.loss, end.cost))
     chosen = lowest if len(ends) == 1 or not enough else min(enough, key=lambda end: (end.cost, end.loss))
     rivals = [end for end in ends if end is not chosen and _may_be_best(study, end, ends)]
-    return Choice(chosen, lowest, rivals, len(ends))
+    return Choice(chosen, lowest, rivals, ends)
 
 
 def multiply_adds(study: Study) -> Paid:
-    """What each variant's epochs cost in multiply-adds."""
+    """The cost of each variant's epochs in multiply-adds."""
     return {each.name: costs.cumulative(each, costs.of_epoch(each, "multiply_adds")) for each in study.variants}
 
 
 def seconds(study: Study, measured: Mapping[str, pd.DataFrame]) -> Paid:
-    """What each variant's epochs cost in seconds."""
+    """The cost of each variant's epochs in seconds; `measured` has the seconds of every epoch, by variant."""
     return {
         each.name: costs.cumulative(each, costs.of_epoch(each, "seconds", measured[each.name]))
         for each in study.variants
@@ -90,91 +101,104 @@ def seconds(study: Study, measured: Mapping[str, pd.DataFrame]) -> Paid:
 
 
 def table(study: Study, paid: Mapping[str, Paid]) -> pd.DataFrame:
-    """All sentences, one a row: for every budget of `paid` (multiply_adds, seconds), data set and arm."""
+    """One row for each sentence: by unit of `paid` (multiply_adds, seconds; the column `budget`), data set and arm."""
     rows = [
-        (dataset, budget, sentence, arm)
-        for budget, spent in paid.items()
-        for dataset, arms in for_budget(study, spent, budget).items()
-        for arm, told in arms.items()
-        for sentence in told
+        (dataset, unit, sentence, arm)
+        for unit, spent in paid.items()
+        for dataset, arms in for_budget(study, spent, unit).items()
+        for arm, sentences in arms.items()
+        for sentence in sentences
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def for_budget(study: Study, paid: Paid, budget: str = "multiply_adds") -> dict[str, dict[str, list[str]]]:
-    """The sentences by data set and arm; where there are several arms, the last, `all`, is of all together."""
+def for_budget(study: Study, paid: Paid, unit: str = "multiply_adds") -> dict[str, dict[str, list[str]]]:
+    """The sentences by data set and arm, for budgets in `unit`; with several arms, the last, `all`, is about all."""
     return {
-        dataset: {arm: _sentences(study, members, paid, budget) for arm, members in arms.items()}
+        dataset: {arm: _sentences(study, members, paid, unit) for arm, members in arms.items()}
         for dataset, arms in study.arms().items()
     }
 
 
-def _sentences(study: Study, members: Sequence[Variant], paid: Paid, budget: str) -> list[str]:
+def _sentences(study: Study, members: Sequence[Variant], paid: Paid, unit: str) -> list[str]:
+    """The best schedule; those that are good enough, which one repeat cannot show; the choice; smaller budgets."""
     ends, enough = _ends(study, members, paid)
     best = min(ends, key=lambda end: (end.loss, end.cost))
     aim = min(enough, key=lambda end: end.cost) if enough else best
     chosen = _best_within(study, members, paid, aim.cost)
     smaller = sorted({end.cost: end for end in ends if end.cost < chosen.cost}.values(), key=lambda end: -end.cost)
     return [
-        f"Of the schedules run to their end, {best.label} has the lowest validation loss: {_loss(best)}, "
-        f"{_repeats(study, best)}. {_possibly_best(study, ends, best)}",
-        _enough(study, enough, best, budget),
-        _choice(study, members, paid, chosen, budget),
-        *(_smaller_budget(study, members, paid, end, best, budget) for end in smaller),
+        _lowest(study, ends, best),
+        *([_enough(study, enough, best, unit)] if _is_repeated(study, best) else []),
+        _choice(study, members, paid, chosen, best, unit),
+        *(_smaller_budget(study, members, paid, end, best, unit) for end in smaller),
     ]
 
 
 def _ends(study: Study, members: Sequence[Variant], paid: Paid) -> tuple[list[Stop], list[Stop]]:
-    """The schedules run to their end, and those of them that are shown to be worse than no other by the margin."""
+    """The schedules run to their end, and which of them are shown to be non-inferior to every other."""
     ends = [_stop(study, variant, variant.epochs, paid) for variant in members]
     return ends, [end for end in ends if _is_enough(study, end, ends)]
 
 
-def _possibly_best(study: Study, ends: Sequence[Stop], best: Stop) -> str:
+def _lowest(study: Study, ends: Sequence[Stop], best: Stop) -> str:
+    sentence = f"{best.label} has the lowest final validation loss, {_loss(best)}"
+    if not _is_repeated(study, best):
+        return f"{sentence}, in one repeat."
     rivals = [end.label for end in ends if end is not best and _may_be_best(study, end, ends)]
-    return f"Not told apart from it: {_listed(rivals)}." if rivals else "Every other is told apart from it."
+    others = f"Not shown to be worse: {_listed(rivals)}." if rivals else "Every other schedule is shown to be worse."
+    return f"{sentence}, the mean of {study.repeated(best.variant.dataset)} repeats. {others}"
 
 
-def _enough(study: Study, enough: Sequence[Stop], best: Stop, budget: str) -> str:
+def _enough(study: Study, enough: Sequence[Stop], best: Stop, unit: str) -> str:
     margin = study.margin(best.variant.dataset).loss
     if not enough:
-        return f"None is shown to be within {margin:g} of the best; it takes {cost(best.cost, budget)}."
+        return (
+            f"No schedule is shown to be non-inferior to every other (margin: {margin:g}). "
+            f"{best.label} takes {cost(best.cost, unit)}."
+        )
     cheapest_first = sorted(enough, key=lambda end: end.cost)
     cheapest = cheapest_first[0]
-    share = "" if cheapest is best else f", {cheapest.cost / best.cost:.0%} of what {best.label} takes"
+    share = "" if cheapest is best else f", {cheapest.cost / best.cost:.0%} of the cost of {best.label}"
     return (
-        f"Shown to be within {margin:g} of the best, cheapest first: {_listed(end.label for end in cheapest_first)}. "
-        f"{cheapest.label} takes {cost(cheapest.cost, budget)}{share}."
+        f"Shown to be non-inferior to every other (margin: {margin:g}), cheapest first: "
+        f"{_listed(end.label for end in cheapest_first)}. {cheapest.label} takes {cost(cheapest.cost, unit)}{share}."
     )
 
 
-def _choice(study: Study, members: Sequence[Variant], paid: Paid, chosen: Stop, budget: str) -> str:
-    """What to choose, and what the same cost buys elsewhere."""
-    sentence = f"Choose {chosen.label}: {_loss(chosen)} for {cost(chosen.cost, budget)}."
+def _choice(study: Study, members: Sequence[Variant], paid: Paid, chosen: Stop, best: Stop, unit: str) -> str:
+    """The schedule to choose, and the best other schedule for the same cost."""
+    if _is_repeated(study, chosen):
+        sentence = f"Choose {chosen.label}: loss {_loss(chosen)} for {cost(chosen.cost, unit)}."
+    elif chosen.label == best.label:
+        sentence = f"{chosen.label} takes {cost(chosen.cost, unit)}."
+    else:
+        sentence = f"For {cost(chosen.cost, unit)}, {chosen.label} has the lowest loss, {_loss(chosen)}."
     others = [variant for variant in members if variant is not chosen.variant]
-    elsewhere = _best_within(study, others, paid, chosen.cost) if _affordable(others, paid, chosen.cost) else None
-    if elsewhere is None:
-        return f"{sentence} The same cost buys nothing elsewhere."
+    if not _affordable(others, paid, chosen.cost):
+        return f"{sentence} No other schedule completes an epoch for the same cost."
+    other = _best_within(study, others, paid, chosen.cost)
     return (
-        f"{sentence} Elsewhere the same cost buys {_loss(elsewhere)} at best, with {elsewhere.label}: "
-        f"{_contrast(study, elsewhere, chosen).word}."
+        f"{sentence} For the same cost, the best other schedule is {other.label} with loss {_loss(other)}; "
+        f"{COMPARED[_contrast(study, other, chosen).word]}."
     )
 
 
 def _smaller_budget(
-    study: Study, members: Sequence[Variant], paid: Paid, budget_of: Stop, best: Stop, budget: str
+    study: Study, members: Sequence[Variant], paid: Paid, budget_of: Stop, best: Stop, unit: str
 ) -> str:
+    """The best schedule for the cost of `budget_of`, with its share of the cost of `best`."""
     stop = _best_within(study, members, paid, budget_of.cost)
-    money = f"{cost(budget_of.cost, budget)} ({budget_of.cost / best.cost:.0%}), what {budget_of.label} takes"
-    sentence = f"With {money}, choose {stop.label}: {_loss(stop)}"
+    amount = f"{cost(budget_of.cost, unit)} ({budget_of.cost / best.cost:.0%}), the cost of {budget_of.label}"
+    sentence = f"For {amount}, {stop.label} has the lowest loss, {_loss(stop)}."
     others = [variant for variant in members if variant is not stop.variant]
-    rivals = _rivals(study, stop, others, paid, budget_of.cost)
-    return f"{sentence}. Not told apart from it: {_listed(rivals)}." if rivals else f"{sentence}."
+    rivals = _rivals(study, stop, others, paid, budget_of.cost) if _is_repeated(study, stop) else []
+    return f"{sentence} Not shown to be worse: {_listed(rivals)}." if rivals else sentence
 
 
-def _rivals(study: Study, stop: Stop, others: Sequence[Variant], paid: Paid, budget: float) -> list[str]:
-    """What the other schedules have when the budget is spent and is not told apart from `stop`."""
-    last = [_stop(study, variant, epoch, paid) for variant, epoch in _affordable(others, paid, budget).values()]
+def _rivals(study: Study, stop: Stop, others: Sequence[Variant], paid: Paid, amount: float) -> list[str]:
+    """Labels of schedules that, at this cost, are not shown to be worse than `stop`."""
+    last = [_stop(study, variant, epoch, paid) for variant, epoch in _affordable(others, paid, amount).values()]
     samples = [_difference(study, stop, other) for other in last]
     factor = simultaneous.factor(samples, study.statistics)
     contrasts = [study.contrast(stop.variant.dataset, sample.estimate(), "loss", factor) for sample in samples]
@@ -186,21 +210,21 @@ def _stop(study: Study, variant: Variant, epoch: int, paid: Paid) -> Stop:
     return Stop(variant, epoch, loss, tuple(interval), float(paid[variant.name][epoch - 1]))
 
 
-def _affordable(members: Sequence[Variant], paid: Paid, budget: float) -> dict[str, tuple[Variant, int]]:
-    """The last epoch that each schedule reaches within the budget, where it reaches one."""
-    epochs = {variant.name: (variant, int((paid[variant.name] <= budget).sum())) for variant in members}
+def _affordable(members: Sequence[Variant], paid: Paid, amount: float) -> dict[str, tuple[Variant, int]]:
+    """The last epoch that each schedule completes for this amount, if it completes one."""
+    epochs = {variant.name: (variant, int((paid[variant.name] <= amount).sum())) for variant in members}
     return {name: (variant, epoch) for name, (variant, epoch) in epochs.items() if epoch}
 
 
-def _best_within(study: Study, members: Sequence[Variant], paid: Paid, budget: float) -> Stop:
-    """The lowest mean loss of any schedule after any epoch within the budget; of equal ones the cheapest.
+def _best_within(study: Study, members: Sequence[Variant], paid: Paid, amount: float) -> Stop:
+    """The lowest mean loss of any schedule after any epoch within the amount; among equal ones the cheapest.
 
-    So nothing that costs as much or less beats or equals it. Of so many, the lowest is in part the luckiest; its
-    interval does not tell that.
+    Nothing that costs as much or less beats it. The lowest of many losses is optimistic (selection bias), which its
+    interval does not show.
     """
     losses = [
         (float(loss), float(paid[name][epoch]), variant, epoch + 1)
-        for name, (variant, last) in _affordable(members, paid, budget).items()
+        for name, (variant, last) in _affordable(members, paid, amount).items()
         for epoch, loss in enumerate(_mean_curve(study, variant)[:last])
     ]
     *_, variant, epoch = min(losses, key=lambda each: each[:2])
@@ -224,7 +248,7 @@ def _is_enough(study: Study, end: Stop, ends: Sequence[Stop]) -> bool:
 
 
 def _may_be_best(study: Study, end: Stop, ends: Sequence[Stop]) -> bool:
-    """Whether no other beats it in simultaneous one-sided tests: two-sided ones at twice the level."""
+    """Whether no other beats it in simultaneous one-sided tests, which are two-sided ones at twice the level."""
     confidence = 2 * study.statistics.confidence - 1
     statistics = study.statistics.model_copy(update={"confidence": confidence})
     others = [other for other in ends if other is not end]
@@ -241,21 +265,18 @@ def _loss(stop: Stop) -> str:
 
 
 def level(value: float, interval: Interval) -> str:
-    """A number with its interval, where that is known."""
+    """A number with its interval, if that is known."""
     low, high = interval
     return f"{value:.3f}" if low is None or high is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _repeats(study: Study, stop: Stop) -> str:
-    repeats = study.repeated(stop.variant.dataset)
-    if repeats > 1:
-        return f"mean of {repeats} repeats"
-    return "of one repeat, so that only the noise of the validation images is known, not that of training"
+def _is_repeated(study: Study, stop: Stop) -> bool:
+    return study.repeated(stop.variant.dataset) > 1
 
 
-def cost(amount: float, budget: str) -> str:
-    """A cost in words, `multiply_adds` or `seconds`: three digits and the unit."""
-    unit = "seconds" if budget == "seconds" else "multiply-adds"
+def cost(amount: float, unit: str) -> str:
+    """A cost in `unit`, multiply_adds or seconds, in words and with three digits."""
+    unit = unit.replace("_", "-")
     size, word = next(((size, f"{word} ") for size, word in _LARGE if amount >= size), (1, ""))
     amount /= size
     return f"{amount:,.0f} {word}{unit}" if amount >= 100 else f"{amount:.3g} {word}{unit}"

@@ -1,10 +1,12 @@
-"""Intervals and p-values of a family of differences that hold all at once (docs/method.md).
+"""Simultaneous intervals and p-values of a family of differences (docs/method.md).
 
-The single-step min-P method (Westfall and Young, 1993) on drawn errors: how small the least p-value of the family
-gets by chance. One factor then divides the level of every test and interval of the family, so that an interval leaves
-out 0 exactly where the adjusted p-value is at most alpha. It never exceeds Bonferroni's, the number of differences.
+The single-step min-P method (Westfall and Young, 1993) on simulated errors: how small the smallest p-value of the
+family gets by chance. One factor then divides the significance level of every test and interval of the family, so that
+an interval excludes 0 exactly where the adjusted p-value is at most alpha. It never exceeds Bonferroni's factor, the
+number of differences.
 
-Assumes that the errors of the differences correlate over repeats as they do over pictures, which are many more.
+Assumes that the errors of the differences correlate over repeats as they do over pictures, of which there are many
+more.
 """
 
 from collections.abc import Sequence
@@ -17,9 +19,10 @@ from stages.study.two_way import Sample
 
 
 def factor(samples: Sequence[Sample], statistics: Statistics) -> float:
-    """By what the level is divided for each of `samples`, differences of the same repeats and pictures.
+    """The number by which the significance level is divided.
 
-    1 for a family of one; where the noise is not known or there is none, Bonferroni's.
+    `samples` are differences on the same repeats and pictures. It is 1 for a family of one, and Bonferroni's factor
+    where fewer than two differences have a known error above 0.
     """
     estimates = [sample.estimate() for sample in samples]
     noisy = [sample for sample, estimate in zip(samples, estimates, strict=True) if estimate.error]
@@ -28,7 +31,9 @@ def factor(samples: Sequence[Sample], statistics: Statistics) -> float:
         return float(max(len(samples), 1))
     random = np.random.default_rng(statistics.seed)
     normal = random.multivariate_normal(np.zeros(len(noisy)), _correlation(noisy), statistics.resamples, method="eigh")
-    scale = random.uniform(size=(statistics.resamples, 1))  # the same rank for all: their errors come from one run
+    scale = random.uniform(
+        size=(statistics.resamples, 1)
+    )  # one quantile for all: their errors come from the same repeats
     t = np.abs(normal) / np.sqrt(scipy.stats.chi2.ppf(scale, degrees) / degrees)
     least = (2 * scipy.stats.t.sf(t, degrees)).min(axis=1)
     alpha = 1 - statistics.confidence
@@ -36,7 +41,7 @@ def factor(samples: Sequence[Sample], statistics: Statistics) -> float:
 
 
 def _correlation(samples: Sequence[Sample]) -> np.ndarray:
-    """Of the differences' values over pictures, within repeats; none where a repeat has a single value."""
+    """The correlation of the differences over pictures, within repeats; none where a repeat has a single value."""
     centred = [[part - part.mean() for part in sample.values] for sample in samples]
     if samples[0].crossed:
         rows = np.array([np.mean(parts, axis=0) for parts in centred])

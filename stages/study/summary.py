@@ -1,7 +1,8 @@
 """All variants side by side: final and best results with their intervals, and curves for plots.
 
-Intervals of validation are two-way, over repeats and pictures; those of training are over repeats alone. With one
-repeat there are none. Where one reaches the impossible, the repeats' own least and largest stand in its place.
+Intervals of validation results are two-way, over repeats and pictures; those of training results are over repeats
+alone. With one repeat there are none. If an interval contains impossible values, the repeats' minimum and maximum
+replace it.
 """
 
 import json
@@ -17,14 +18,14 @@ from stages.study.variants import Variant
 
 
 def table(study: Study) -> pd.DataFrame:
-    """One row a variant, in the order given: its schedule, and final and best values with their epochs."""
+    """One row for each variant, in the order given: its schedule, its final and best values, the latter's epochs."""
     return pd.DataFrame([_row(study, variant) for variant in study.variants])
 
 
 def summary(title: str, study: Study) -> dict[str, Any]:
     """What metrics/summary.json holds: final and best validation results, by data set and schedule.
 
-    The trial stands beside the data sets, not in one, so that a diff follows it from one to another.
+    The trial stands beside the data sets and not in one, so that a diff still compares it when its data set changes.
     """
     seeds = study.variants[0].metrics["seeds"]
     content: dict[str, Any] = {"source": title, "seeds": seeds, "repeats": len(study.repeats)}
@@ -34,14 +35,14 @@ def summary(title: str, study: Study) -> dict[str, Any]:
             schedule = {key: variant.metrics[key] for key in ("dataset", "transfer", "fine")}
             content[variant.name] = {**schedule, **results}
         else:
-            content.setdefault(variant.dataset, {})[variant.label] = results
+            content.setdefault(variant.dataset, {})[variant.short_name] = results
     return content
 
 
 def with_intervals(study: Study, variant: Variant, part: str) -> dict[str, dict[str, float]]:
-    """`final` and `best` of the record's `train` or `val`; with several repeats, `_low` and `_high` of each value too.
+    """`final` and `best` of the metrics' `train` or `val`; with several repeats, `_low` and `_high` of each value too.
 
-    The best epoch is that of the means over the repeats, and its interval is that of the values at that epoch.
+    The best epoch is chosen on the mean curve; its interval is over the repeats' values at that epoch.
     """
     results = {when: dict(variant.metrics[part][when]) for when in ("final", "best")}
     if len(variant.repeats) == 1:
@@ -55,7 +56,7 @@ def with_intervals(study: Study, variant: Variant, part: str) -> dict[str, dict[
 
 
 def curves(study: Study) -> pd.DataFrame:
-    """Validation by epoch, the means over the repeats: one row a variant and epoch."""
+    """Validation accuracy and loss, means over the repeats: one row for each variant and epoch."""
     tables = [
         variant.history[["epoch", "val_accuracy", "val_loss"]].assign(variant=variant.name, dataset=variant.dataset)
         for variant in study.variants

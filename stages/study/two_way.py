@@ -1,6 +1,6 @@
-"""A mean over repeats and pictures, both drawn at random: its standard error, interval and test (docs/method.md).
+"""A mean over repeats and pictures, both random: its standard error, interval and test (docs/method.md).
 
-A repeat trains a network anew; a picture is one of validation. Two designs are known:
+A repeat trains the network again; the pictures are the validation pictures. There are two designs:
 
 crossed   all repeats have the same pictures (seeds on one split);
 nested    each repeat has pictures of its own (folds), and every picture is validated once.
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy  # its part `stats`, a second to import, comes with its first use
 
-GROUPS = 10  # of pictures left out in turn; each is larger than the root of their number, as rough functionals need
-_ROUNDING = 1e-9  # what values that should be equal may differ by
+GROUPS = 10  # of pictures, left out in turn: from 100 pictures on, a group has at least the root of their number
+_ROUNDING = 1e-9  # the largest difference between values that should be equal
 
 Interval = tuple[float | None, float | None]
 
@@ -22,8 +22,9 @@ Interval = tuple[float | None, float | None]
 class Noise:
     """The variance of an estimate by its sources, and the number of repeats and of pictures in each.
 
-    `repeat`: training anew. `picture`: other pictures, the same for all repeats (0 where they are nested). `both`: the
-    rest, which falls with either number. All are parts of the variance of the mean, not of a single value.
+    `repeat`: the variation between training runs. `picture`: the variation between pictures that all repeats share (0
+    in the nested design). `both`: the rest, which falls with either number. They are parts of the variance of the mean,
+    not of a single value.
     """
 
     repeat: float
@@ -34,7 +35,10 @@ class Noise:
     crossed: bool
 
     def scaled(self, repeats: float, pictures: float) -> tuple[float, float]:
-        """Standard error and degrees of freedom with so many times the repeats and the pictures of each."""
+        """Standard error and degrees of freedom of a larger run.
+
+        It has `repeats` times as many repeats and `pictures` times as many pictures.
+        """
         repeat, picture = self.repeat / repeats, self.picture / pictures
         both = self.both / repeats / pictures
         degrees = self.repeats * repeats - 1
@@ -45,9 +49,9 @@ class Noise:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean, its standard error and degrees of freedom; both are None where the noise is not known.
+    """A mean, its standard error and degrees of freedom; both are None if the error is unknown.
 
-    `noise` tells the sources of the error where there are several repeats of several pictures.
+    `noise` has the sources of the error, where several repeats with several pictures show them.
     """
 
     value: float
@@ -56,7 +60,7 @@ class Estimate:
     noise: Noise | None = None
 
     def interval(self, confidence: float) -> Interval:
-        """Student's t interval, (None, None) where the noise is not known."""
+        """Student's t interval; (None, None) if the error is unknown."""
         if self.error is None:
             return None, None
         if self.error == 0:
@@ -66,7 +70,7 @@ class Estimate:
 
     @property
     def p_value(self) -> float:
-        """Two-sided, of being 0 but for noise; 1 where the noise is not known."""
+        """Two-sided p-value of the hypothesis that the mean is 0; 1 if the error is unknown."""
         if self.error is None:
             return 1.0
         if self.error == 0:
@@ -74,16 +78,16 @@ class Estimate:
         return float(2 * scipy.stats.t.sf(abs(self.value) / self.error, self.degrees))
 
     def at_least(self, error: float) -> "Estimate":
-        """The estimate with an error of no less than `error`, where it is known: of values that were rounded."""
+        """The estimate with `error` as the smallest possible error, because its values are rounded."""
         return self if self.error is None else replace(self, error=max(self.error, error))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One value for each repeat and picture: an array (pictures,) of each repeat.
+    """One value for each repeat and picture: an array (pictures,) for each repeat.
 
-    `crossed`: place i is the same picture in all repeats, else no two share one. `pictures` is their number in a
-    repeat where a value stands for several (`pseudo_values`).
+    `crossed`: place i is the same picture in all repeats; else no two repeats share a picture. `pictures` is the
+    number of pictures in a repeat, needed where a value stands for several of them (`pseudo_values`).
     """
 
     values: Sequence[np.ndarray]
@@ -91,13 +95,13 @@ class Sample:
     pictures: int | None = None
 
     def __sub__(self, other: "Sample") -> "Sample":
-        """The differences, pair by pair, of the same repeats and pictures."""
+        """The paired differences, on the same repeats and pictures."""
         return replace(self, values=[ours - theirs for ours, theirs in zip(self.values, other.values, strict=True)])
 
     def estimate(self) -> Estimate:
-        """The mean of the repeats' means, with the error that its design gives it.
+        """The mean of the repeats' means, with its error in this design.
 
-        With one repeat the error is that of the pictures alone; a single value has none.
+        With one repeat the error covers the sampling of pictures alone; a single value has none.
         """
         if len(self.values) == 1:
             return _of_values(self.values[0])
@@ -108,11 +112,12 @@ class Sample:
 
         Assumes that effects of repeats, of pictures and of their pairs are independent and add up; that repeats
         draw their seeds independently, and pictures are drawn independently. The variance of the mean is
-        (MS_repeat + MS_picture - MS_error) / (repeats x pictures). Where it is not positive, the pictures' mean square
-        stands for it. Three things differ from the textbook, since in simulations plain Satterthwaite errs in up to
-        8 % with three repeats: no component is cut off at zero; for the degrees of freedom MS_repeat counts
-        (repeats + 1) / (repeats - 1) times, by which its square exceeds that of its mean, for where it is low by
-        chance they would come out far too many; and they are no fewer than the smaller factor has.
+        (MS_repeat + MS_picture - MS_error) / (repeats x pictures). If it is not positive, MS_picture replaces it. Three
+        things differ from the textbook, because in simulations plain Satterthwaite rejects up to 8 % of true
+        hypotheses at 5 % with three repeats. No component is cut off at zero. In the degrees of freedom MS_repeat is
+        multiplied by (repeats + 1) / (repeats - 1): for normal effects, E[x^2] is larger than E[x]^2 by this factor.
+        Without it, a mean square that is low by chance gives too many degrees of freedom. And they are at least those
+        of the smaller factor.
         """
         values = np.array(self.values)
         repeats, pictures = values.shape
@@ -127,11 +132,10 @@ class Sample:
         return _estimate(values.mean(), variance, degrees, noise)
 
     def _nested(self) -> Estimate:
-        """Student's t of the repeats' means, in whose spread the noise of their own pictures is.
+        """Student's t of the repeats' means, whose spread includes the sampling of their pictures.
 
-        Assumes that repeats are independent, and about as many pictures in each. Folds are not quite: their
-        training parts overlap, and what they share by chance is in no interval (Bengio and Grandvalet, 2004). So it
-        holds for networks trained on these pictures, drawn anew, no further than the overlap allows.
+        Assumes that repeats are independent and have about the same number of pictures. Folds are not fully
+        independent: their training parts overlap, and no interval covers that (Bengio and Grandvalet, 2004).
         """
         means = np.array([part.mean() for part in self.values])
         variance = means.var(ddof=1) / len(means)
@@ -148,10 +152,10 @@ class Sample:
 
 
 def possible(interval: Interval, own: Sequence[float] | np.ndarray, least: float, largest: float) -> Interval:
-    """The interval, or from the least to the largest of the repeats' `own` values where it reaches the impossible.
+    """The interval, or the range of the repeats' `own` values if it goes below `least` or above `largest`.
 
-    Student's t knows no bounds: with few repeats it reaches below the least and above the largest value there can be.
-    The interval of one repeat, whose own value tells no spread, is cut off there.
+    Student's t has no bounds, so that with few repeats its interval may contain impossible values. The interval of a
+    single repeat, which has no range, is cut off at the bounds.
     """
     low, high = interval
     if low is None or high is None or least <= low <= high <= largest:
@@ -162,9 +166,9 @@ def possible(interval: Interval, own: Sequence[float] | np.ndarray, least: float
 
 
 def wilson(share: float, pictures: int, confidence: float) -> Interval:
-    """The interval of a share of so many pictures, drawn independently (Wilson, 1927): inside 0 to 1, also at its ends.
+    """The interval of a share of independent pictures (Wilson, 1927), which never leaves 0 to 1.
 
-    For one network: with several repeats, their noise has to come in.
+    It is for one network: with several repeats their variation matters too.
     """
     z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
     scale = 1 + z**2 / pictures
@@ -174,7 +178,7 @@ def wilson(share: float, pictures: int, confidence: float) -> Interval:
 
 
 def over_repeats(values: Sequence[float] | np.ndarray) -> Estimate:
-    """The mean of one value a repeat and its t interval: for what has no value for each picture."""
+    """The mean of one value a repeat with its t interval, for values that no single picture has."""
     values = np.asarray(values, dtype=float)
     estimate = _of_values(values)
     if estimate.error is None:
@@ -183,12 +187,12 @@ def over_repeats(values: Sequence[float] | np.ndarray) -> Estimate:
 
 
 def pseudo_values(functional: Callable[[np.ndarray], float], pictures: int) -> np.ndarray:
-    """Values of groups of pictures whose mean is `functional` of all: the jackknife's (Tukey, 1958), (groups,).
+    """The jackknife's pseudo-values of groups of pictures (Tukey, 1958), whose mean is `functional` of all: (groups,).
 
     `functional` takes the places of the pictures to use, int (n,). Group g leaves out every GROUPS-th picture from
-    place g on. Leaving out more than the root of their number at once makes the jackknife hold for functionals that
-    are not smooth, such as the first epoch under a target (Shao and Wu, 1989). The pseudo-values are centred on
-    `functional`, without the jackknife's correction of bias, which such functionals make wild.
+    place g on. The jackknife is valid for functionals that are not smooth, such as the first epoch under a target, if
+    a group has more pictures than the root of their number (Shao and Wu, 1989). The pseudo-values are centred on
+    `functional`, without the jackknife's correction of bias, which is erratic for such functionals.
     """
     places = np.arange(pictures)
     groups = min(GROUPS, pictures)
@@ -211,7 +215,7 @@ def _estimate(value: float, variance: float, degrees: float, noise: Noise | None
 
 
 def _mean_squares(values: np.ndarray) -> tuple[float, float, float]:
-    """Of repeats, pictures and the rest, of values (repeats, pictures)."""
+    """The mean squares of repeats, pictures and the rest, for values (repeats, pictures)."""
     repeats, pictures = values.shape
     of_repeats, of_pictures = values.mean(axis=1), values.mean(axis=0)
     rest = values - of_repeats[:, None] - of_pictures + values.mean()
@@ -223,7 +227,10 @@ def _mean_squares(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def _satterthwaite(squares: tuple[float, float, float], repeats: float, pictures: float) -> float:
-    """Degrees of freedom of the first two mean squares less the third, the factors having `repeats` and `pictures`."""
+    """Degrees of freedom of the sum of the first two mean squares minus the third.
+
+    `repeats` and `pictures` are the degrees of freedom of the two factors.
+    """
     of_repeats, of_pictures, rest = squares
     spread = of_repeats**2 / repeats + of_pictures**2 / pictures + rest**2 / (repeats * pictures)
     least = min(repeats, pictures)

@@ -1,4 +1,9 @@
-"""A variant of the study as it ran, read from its json, its csv and the epochs of every repeat."""
+"""A finished variant, read from its json, its csv and the epochs of every repeat.
+
+A variant is a schedule that params.yaml names. Its kind follows from the keys that it has of its own: without any it
+belongs to the thesis's arm; with keys of the head alone it belongs to another arm; any other key makes it a style, a
+variation of fine-tuning. An arm is a set of schedules that differ in their epochs alone.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +33,7 @@ _METRICS_KEYS = (
     "images",
     "multiply_adds",
 )
-_OF_THE_HEAD = "head"  # keys of a schedule that start so are those of an arm; all others make a style
+_OF_THE_HEAD = "head"  # the keys of a schedule that start with this make an arm; all others make a style
 PAPER_ARM, ALL_ARMS = "paper", "all"
 
 Kind = Literal["grid", "tuned", "adaptive", "style", "trial"]
@@ -38,7 +43,8 @@ Kind = Literal["grid", "tuned", "adaptive", "style", "trial"]
 class Variant:
     """One schedule: its name, its metrics (`dataset`, `transfer`, `fine` and more) and its epochs.
 
-    `history` holds the means over the repeats, one row an epoch; `runs` the epochs of all, with a column `repeat`.
+    `history` has one row an epoch, the means over the repeats. `runs` has the epochs of every repeat, with a column
+    `repeat`.
     """
 
     name: str
@@ -73,14 +79,15 @@ class Variant:
 
     @property
     def differs(self) -> Mapping[str, Any]:
-        """The schedule's own keys: what it has other than the params, by key."""
+        """The schedule's own keys, with the values that replace those of the params."""
         return self.metrics["differs"]
 
     @property
     def kind(self) -> Kind:
-        """`grid` where schedules alone differ, as in the paper; `tuned` where the head does too; `style` otherwise.
+        """`grid` without keys of its own, as in the thesis; `tuned` with keys of the head alone; else `style`.
 
-        `adaptive`: with `transfer: auto`, whose repeats may have thawed after different epochs.
+        `adaptive`: a schedule with `transfer: auto`, whose repeats may thaw after different epochs. `trial`: the
+        schedule under trial, whatever its keys.
         """
         if self.name == "trial":
             return "trial"
@@ -92,26 +99,31 @@ class Variant:
 
     @property
     def in_grid(self) -> bool:
-        """Whether the variant is of its data set's grid, where schedules alone differ."""
+        """Whether the variant belongs to its data set's grid, whose schedules differ in their epochs alone."""
         return self.kind == "grid"
 
     @property
     def arm(self) -> str:
-        """The schedules that it is one of: `paper`, or what their head has of its own, such as `head_rate 0.001`."""
+        """Name of its arm: `paper`, or the head's own keys, such as `head_rate 0.001`."""
         return _in_words({key: value for key, value in self.differs.items() if key not in self._of_style}) or PAPER_ARM
 
     @property
     def style(self) -> str:
-        """What a style has of its own, such as `unfreezing gradual`; empty for the others."""
+        """A style's own keys, such as `unfreezing gradual`; empty for the other kinds."""
         return _in_words(self._of_style) if self.kind == "style" else ""
 
     @property
-    def label(self) -> str:
+    def short_name(self) -> str:
         """The name within its data set: `30-1`, `40-11-gradual`, or `trial`."""
         return self.name.removeprefix(f"{self.dataset}-")
 
+    @property
+    def label(self) -> str:
+        """The schedule in sentences and tables: `30 + 1`, `40 + 11 gradual`, or `trial`."""
+        return self.short_name.replace("-", " + ", 1).replace("-", " ").replace("_", " ")
+
     def by_repeat(self, column: str) -> pd.DataFrame:
-        """A column of the epochs, (epochs, repeats): indexed by epoch, a column for each repeat."""
+        """The values of `column`: indexed by epoch, a column for each repeat."""
         return self.runs.pivot(index="epoch", columns="repeat", values=column)
 
     def is_style_of(self, other: "Variant") -> bool:
@@ -166,7 +178,7 @@ def with_epochs(name: str, values: Mapping[str, Any], histories: Path, results: 
 
 
 def checked(variant: Variant, path: Path) -> Variant:
-    """The variant, whose epochs are those that the file `path` tells of; raises ThawError otherwise."""
+    """The variant; raises ThawError where its epochs differ from those in the file `path`."""
     fine = int((variant.history["phase"] == "fine").sum())
     if (variant.epochs - fine, fine) != (variant.transfer, variant.fine):
         raise ThawError(f"{path}: {variant.name} there has other epochs than in its csv; run `dvc repro`")
@@ -184,14 +196,19 @@ def of_datasets(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
 
 
 def by_share(variants: Sequence[Variant]) -> list[Variant]:
-    """The paper's grid among the variants, by rising share of fine-tuning."""
+    """The thesis's grid among the variants, by rising share of fine-tuning."""
     return arms(variants).get(PAPER_ARM, [])
 
 
 def arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """The schedules without a style by their arm, the paper's first, each by rising share of fine-tuning."""
+    """The schedules without a style, by arm: the thesis's arm first, each by rising share of fine-tuning."""
     found: dict[str, list[Variant]] = {}
     members = [variant for variant in variants if variant.kind in ("grid", "tuned")]
     for variant in sorted(members, key=lambda variant: (variant.kind != "grid", variant.fine_share)):
         found.setdefault(variant.arm, []).append(variant)
     return found
+
+
+def arm_in_words(arm: str) -> str:
+    """The head of an arm: `default head`, or the head's own keys, such as `head learning rate 0.001`."""
+    return "default head" if arm == PAPER_ARM else arm.replace("head_rate", "head learning rate").replace("_", " ")
