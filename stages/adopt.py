@@ -326,7 +326,11 @@ def _params_text(settings: Params, written: Mapping[str, Any], name: str, budget
     if settings.batch_size > training:
         entries["batch_size"] = training
         print(f"batch_size: {training} instead of {settings.batch_size}, the size of the training part")
-    return params_text.with_entries(PARAMS_FILE.read_text(encoding="utf-8"), entries)
+    text = params_text.with_entries(PARAMS_FILE.read_text(encoding="utf-8"), entries)
+    if written["backbone"].get("name") == networks.COUNTED:
+        return text
+    print(f"fine.from_layer: {networks.FROZEN_SHARE}, the share of frozen layers, as in {networks.COUNTED}")
+    return params_text.with_value(text, "fine", "from_layer", networks.FROZEN_SHARE)
 
 
 def _tell(found: Pictures, name: str) -> None:

@@ -96,6 +96,7 @@ def test_a_folder_becomes_a_manifest_and_five_schedules(pictures, capsys):
     assert (dataset.split.folder, dataset.split.validation_share, dataset.split.seed) == (".", 0.2, 1)
     assert settings.local == {"fruit": str(pictures.folder)}
     assert settings.downloads == ["weights"]
+    assert settings.fine.from_layer == 100  # the embedded network is a MobileNetV2 too
     assert settings.budget == {"fruit": 20}
     assert list(settings.variants) == [
         "fruit-20-0-tuned",
@@ -316,6 +317,7 @@ def test_a_network_of_one_s_own_is_written_with_its_size_and_its_checksum(pictur
     assert (written.backbone.scale, written.backbone.offset) == (1 / 127.5, -1)
     (copy,) = written.download("weights").copies
     assert (copy.path, copy.sha256) == (str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+    assert params.load().fine.from_layer == 0.65
     assert "backbone: mine.keras takes pictures of 48 by 48 pixels, which Thaw scales to -1 to 1; if that is wrong" in (
         capsys.readouterr().out
     )

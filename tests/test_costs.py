@@ -141,11 +141,11 @@ def test_the_words_of_a_recommendation(made):
         "multiply-adds.",
         "Choose 0 + 3: loss 0.400 (0.400 to 0.400) for 9,000 multiply-adds. For the same cost, the best other schedule "
         "is 2 + 1 with loss 0.500 (0.500 to 0.500); it is shown to be worse.",
-        "For 5,000 multiply-adds (56%), the cost of 2 + 1, 2 + 1 has the lowest loss, 0.500 (0.500 to 0.500).",
+        "Within 5,000 multiply-adds (56%; what 2 + 1 takes), the lowest loss is 0.500 (0.500 to 0.500), with 2 + 1.",
     ]
     # By seconds 2-1 costs 6, for which 0-3 gives two epochs, and losses of 0.505, 0.505 and 0.6.
     told = sentences(made, "seconds")[-1]
-    assert told.startswith("For 6 seconds (67%), the cost of 2 + 1, 2 + 1 has the lowest loss, 0.500")
+    assert told.startswith("Within 6 seconds (67%; what 2 + 1 takes), the lowest loss is 0.500")
     assert told.endswith("Not shown to be worse: 0 + 2.")
 
 
@@ -206,7 +206,7 @@ def test_the_words_of_one_repeat_claim_nothing():
         "0 + 2 takes 6,000 multiply-adds. For the same cost, the best other schedule is 1 + 1 with"
     )
     assert told[1].endswith("; which of the two is better is not settled.")
-    assert told[2].startswith("For 4,000 multiply-adds (67%), the cost of 1 + 1, 1 + 1 has the lowest loss, 0.500")
+    assert told[2].startswith("Within 4,000 multiply-adds (67%; what 1 + 1 takes), the lowest loss is 0.500")
     assert not [sentence for sentence in told if "Choose" in sentence or "shown" in sentence]
 
 

@@ -1,5 +1,6 @@
 """Training on more than two classes, and losses that are no numbers."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
@@ -88,6 +89,9 @@ def test_a_saved_model_holds_its_weights_and_no_time(tmp_path):
     with ZipFile(path) as saved:
         assert {info.date_time for info in saved.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert b'"date_saved": ""' in saved.read("metadata.json")
+        numbers = re.findall(rb'"shared_object_id": (\d+)', saved.read("config.json"))
+    assert numbers  # of dtype policies, which layers share
+    assert set(map(int, numbers)) == set(range(1, len(set(numbers)) + 1))
     loaded = keras.models.load_model(path)
     for mine, kept in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, mine)

@@ -9,6 +9,8 @@ from stages.common.manifest import BACKBONES, SAVED, WEIGHTS
 
 PHOTOS, DRAWINGS = Path("data/photos.yaml"), Path("data/embedded.yaml")  # each describes a backbone and its weights
 EMBEDDED = "embedded"
+# `fine.from_layer: 100` in the repository's params counts this network's 154 layers; another gets the same share.
+COUNTED, FROZEN_SHARE = "MobileNetV2", 0.65
 TO_MINUS_ONE_AND_ONE = {"scale": 1 / 127.5, "offset": -1.0}  # the scale of pixels that most networks take
 AS_THEY_ARE = {"scale": 1.0, "offset": 0.0}  # for a network whose own first layers scale pixels
 IMAGE_SIZE = 224  # pixels; most networks of Keras were trained with it, and the others take it too

@@ -21,7 +21,7 @@ def _which(study: Study, choice: Choice) -> str:
     if study.repeated(chosen.variant.dataset) == 1:
         return (
             f"{lowest.label} has the lowest validation loss of {len(choice.ends)} schedules. Each ran once, so this is "
-            "not evidence that it is the best. Set more seeds or repeats in params.yaml to compare them."
+            "not evidence that it is the best. To compare them, set seeds: [1, 2, 3] in params.yaml and run again."
         )
     non_inferior = f"non-inferior to every other (margin: {study.margin(chosen.variant.dataset).loss:g} in loss)"
     if chosen is not lowest:

@@ -189,8 +189,8 @@ def _smaller_budget(
 ) -> str:
     """The best schedule for the cost of `budget_of`, with its share of the cost of `best`."""
     stop = _best_within(study, members, paid, budget_of.cost)
-    amount = f"{cost(budget_of.cost, unit)} ({budget_of.cost / best.cost:.0%}), the cost of {budget_of.label}"
-    sentence = f"For {amount}, {stop.label} has the lowest loss, {_loss(stop)}."
+    amount = f"{cost(budget_of.cost, unit)} ({budget_of.cost / best.cost:.0%}; what {budget_of.label} takes)"
+    sentence = f"Within {amount}, the lowest loss is {_loss(stop)}, with {stop.label}."
     others = [variant for variant in members if variant is not stop.variant]
     rivals = _rivals(study, stop, others, paid, budget_of.cost) if _is_repeated(study, stop) else []
     return f"{sentence} Not shown to be worse: {_listed(rivals)}." if rivals else sentence

@@ -1,6 +1,7 @@
 """The two networks that are trained: the head on pooled output, and the top of the backbone under the head."""
 
 import json
+import re
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
@@ -65,12 +66,21 @@ def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, cla
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Write `model` to `path`, a .keras file whose bytes follow from the model: Keras alone adds the time of saving."""
+    """Write `model` to `path`, a .keras file whose bytes follow from the model.
+
+    Keras alone adds the time of saving, and numbers shared objects by their addresses in memory.
+    """
     model.save(path)
     with ZipFile(path) as saved:
         content = {name: saved.read(name) for name in saved.namelist()}
     metadata = json.loads(content["metadata.json"])
     content["metadata.json"] = json.dumps(metadata | {"date_saved": ""}).encode()
+    numbers: dict[bytes, int] = {}
+    content["config.json"] = re.sub(
+        rb'("shared_object_id": )(\d+)',
+        lambda found: b"%b%d" % (found[1], numbers.setdefault(found[2], len(numbers) + 1)),
+        content["config.json"],
+    )
     with ZipFile(path, "w") as written:
         for name, data in content.items():
             written.writestr(ZipInfo(name), data)  # without a time of its own: 1980
