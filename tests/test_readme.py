@@ -28,13 +28,22 @@ def test_the_table_of_results_is_the_recorded_run_s():
         assert epochs == "never" if pd.isna(reached) else float(epochs) == round(reached, 1)
 
 
-def test_links_lead_to_files_in_git():
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_files_in_git_and_to_their_headings():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     for page in ("README.md", "docs/README.md"):
         found = re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text(encoding="utf-8"))
-        links = [os.path.normpath(Path(page).parent / link) for link in found if "://" not in link]
+        links = [link.partition("#") for link in found if "://" not in link]
         assert links
-        assert [link for link in links if link not in tracked] == []
+        for path, _, anchor in links:
+            target = os.path.normpath(Path(page).parent / path) if path else page
+            assert target in tracked
+            assert not anchor or anchor in anchors(target)
 
 
 def test_make_targets_exist():
