@@ -1,0 +1,42 @@
+"""The page of the folds that have run: each of its numbers follows from the logits beside it."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.results import repeats
+
+FOLDS = Path(__file__).parent.parent / "docs/folds"
+SECTIONS = re.split(r"^## ", (FOLDS / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+NAMES = {"Roses and tulips": ("roses_tulips", "0-51"), "Cats and dogs": ("cats_dogs", "0-31")}
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.partition("\n")[0])
+def test_every_number_follows_from_the_logits(section):
+    title, fold = re.match(r"(.+), fold (\d+) of", section).groups()
+    dataset, first = NAMES[title]
+
+    def says(name):
+        return repeats.read_logits(FOLDS / "results" / f"{dataset}-{name}")[int(fold)]
+
+    converged = says("converged")
+    pictures, loss, accuracy = re.search(r"(\d+) validation .* loss of ([\d.]+) .* of ([\d.]+)\.", section).groups()
+    assert int(pictures) == len(converged.labels)
+    assert loss == f"{converged.losses()[-1].mean():.3f}"
+    assert accuracy == f"{converged.correct()[-1].mean():.3f}"
+    header, *rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    epochs = [int(cell) for cell in header if cell.isdecimal()]
+    assert len(rows) > 2  # the line below the header, and schedules
+    for label, *cells in rows[1:]:
+        transfer, fine = re.match(r"(\d+) \+ (\d+)", label).groups()
+        own = says(f"{transfer}-{fine}" + ("-tuned" if label.endswith("head at 1e-3") else ""))
+        assert cells[: len(epochs)] == [f"{own.losses()[epoch - 1].mean():.3f}" for epoch in epochs]
+        assert cells[len(epochs)] == f"{own.correct()[-1].mean():.3f}"
+        if f"{transfer}-{fine}" == first:
+            continue
+        difference = own.losses()[-1] - says(first).losses()[-1]
+        mean, error = difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))
+        low, high = mean - 1.96 * error, mean + 1.96 * error
+        assert cells[len(epochs) + 1] == f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
