@@ -37,10 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "pictures", nargs="+", help="files, folders (with all pictures below them) or patterns such as '*.jpg'"
     )
     parser.add_argument(
-        "--model", type=Path, help="a trained .keras file below models/ (default: the model that the report recommends)"
+        "--model",
+        type=Path,
+        help="a trained .keras file below models/ (default: that of the schedule which the report names)",
     )
     options = parser.parse_args(arguments)
-    model_file = options.model or _recommended_model()
+    model_file = options.model or _named_model()
     file = keras_file.read(model_file)
     names, size = file.classes, file.image_size
     failures: list[str] = []
@@ -70,12 +72,12 @@ def _column(rank: str) -> str:
     return "probability" if rank == NAMED[0] else f"{rank}_probability"
 
 
-def _recommended_model() -> Path:
-    """The model of the schedule that the stage `answer` recommends for the data set of `schedule.dataset`."""
+def _named_model() -> Path:
+    """The model of the schedule that the stage `answer` names for the data set of `schedule.dataset`."""
     dataset = params.load().schedule.dataset
     answers = tables.read_json(ANSWER) if ANSWER.exists() else {}
     if dataset not in answers:
-        raise ThawError(f"{ANSWER}: recommends no model for '{dataset}' yet; run `dvc repro`, or name one: --model")
+        raise ThawError(f"{ANSWER}: names no model for '{dataset}' yet; run `dvc repro`, or name one: --model")
     model = MODELS / answers[dataset]["variant"] / keras_file.LAST
     if not model.exists():
         raise ThawError(f"{model}: no such file; run `dvc repro`, or name another model: --model")

@@ -109,8 +109,8 @@ def test_a_damaged_model_is_named(model, pictures):
 @pytest.mark.parametrize(
     ("answers", "cause"),
     [
-        (None, "answer.json: recommends no model for 'fruit' yet; run `dvc repro`, or name one: --model"),
-        ({"animals": {"variant": "animals-0-3"}}, "answer.json: recommends no model for 'fruit' yet; run `dvc repro`"),
+        (None, "answer.json: names no model for 'fruit' yet; run `dvc repro`, or name one: --model"),
+        ({"animals": {"variant": "animals-0-3"}}, "answer.json: names no model for 'fruit' yet; run `dvc repro`"),
         ({"fruit": {"variant": "fruit-0-3"}}, "fruit-0-3/model.keras: no such file; run `dvc repro`, or name another"),
     ],
     ids=["no answer", "another data set's", "no model"],

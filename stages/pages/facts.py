@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.params import Params
 from stages.pages.finished import FinishedRun
 from stages.results.history import MEASURES
 from stages.study import costs, dip, paper, variants
@@ -57,7 +58,7 @@ def of_run(run: FinishedRun) -> dict[str, Any]:
     return {
         "source": {"title": run.source.title, "path": run.source.path.as_posix()},
         "backbone": run.source.backbone,
-        "settings": {"from_layer": run.params.fine.from_layer, "batch_norm": run.params.fine.batch_norm},
+        "settings": _settings(run.params),
         "confidence": f"{run.claims['confidence']:.0%}",
         "datasets": datasets,
         "runs": _runs(datasets.values()),
@@ -74,6 +75,16 @@ def of_run(run: FinishedRun) -> dict[str, Any]:
         "figures": _figures(run),
         "versions": _distinct(run.study.variants, "versions"),
         "machines": _distinct(run.study.variants, "machine"),
+    }
+
+
+def _settings(params: Params) -> dict[str, Any]:
+    """What all schedules share that do not name a value of their own."""
+    return {
+        "from_layer": params.fine.from_layer,
+        "batch_norm": params.fine.batch_norm,
+        "head_rate": params.transfer.learning_rate,
+        "fine_rate": params.fine.learning_rate,
     }
 
 

@@ -119,7 +119,9 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """The schedule in sentences and tables: `30 + 1`, `40 + 11 gradual`, or `trial`."""
+        """The schedule in sentences and tables: `30 + 1`, `3 + 17 (head learning rate 0.001)`, `40 + 11 gradual`."""
+        if self.kind == "tuned":
+            return f"{self.transfer} + {self.fine} ({arm_in_words(self.arm)})"
         return self.short_name.replace("-", " + ", 1).replace("-", " ").replace("_", " ")
 
     def by_repeat(self, column: str) -> pd.DataFrame:
