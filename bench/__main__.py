@@ -1,4 +1,4 @@
-"""Benchmark: the guide's way and the pipeline's, epoch by epoch in turn, on the same photographs.
+"""Benchmark: the tutorial's way and the pipeline's, epoch by epoch in turn, on the same photographs.
 
 Writes what it measured as `measured.json`, and the whole study's cost reckoned from it as `README.md`.
 """
@@ -97,12 +97,12 @@ def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> di
     share = Share(arguments.source, dataset, arguments.work)
     split_seconds = share.split().seconds
     counts = share.choose(arguments.share)
-    share.write_params([(0, STAGE_EPOCHS)], {"clean_training": False})  # figures that the guide's way has none of
+    share.write_params([(0, STAGE_EPOCHS)], {"clean_training": False})  # figures that the tutorial's way has none of
     size = manifest.load(arguments.source).backbone.image_size
-    guide = Worker(
+    tutorial = Worker(
         "ready_seconds",
         share.folder,
-        *("bench.guide", "--training", share.folder / "training", "--validation", share.folder / "validation"),
+        *("bench.tutorial", "--training", share.folder / "training", "--validation", share.folder / "validation"),
         *("--weights", weights.absolute(), "--size", size),
     )
     # As many fine phases side by side as `make repro` trains variants; the rest is done by one process.
@@ -112,15 +112,15 @@ def of_dataset(arguments: argparse.Namespace, dataset: str, weights: Path) -> di
     ]
     for _ in tqdm(range(1 + arguments.rounds), desc=dataset, unit=" round", disable=None):
         pipelines[0].do("features")
-        guide.do("transfer")
+        tutorial.do("transfer")
         pipelines[0].do("transfer")
-        guide.do("fine")
+        tutorial.do("fine")
         for work in SIDE_BY_SIDE:
             for pipeline in pipelines:
                 pipeline.begin(work)
             for pipeline in pipelines:
                 pipeline.end(work)
-    measured = {"guide": guide.finish(), "pipeline": pipelines[0].finish()}
+    measured = {"tutorial": tutorial.finish(), "pipeline": pipelines[0].finish()}
     for pipeline in pipelines[1:]:
         more = pipeline.finish()["epoch_seconds"]
         for work in SIDE_BY_SIDE:

@@ -29,7 +29,7 @@ COSTS = {
 def page(content: dict[str, Any]) -> str:
     """The page in Markdown."""
     parts = [
-        "# The guide's way and the pipeline's, measured",
+        "# The tutorial's way and the pipeline's, measured",
         introduction(content),
         "## An epoch",
         *(epoch_table(title, numbers) for title, numbers in content["datasets"].items()),
@@ -44,10 +44,10 @@ def page(content: dict[str, Any]) -> str:
 def introduction(content: dict[str, Any]) -> str:
     machine, versions = listed(content["machine"]), listed(content["versions"])
     return (
-        f"Written by `python -m bench`. The study's ten variants cost the guide's way "
+        f"Written by `python -m bench`. The study's ten variants cost the tutorial's way "
         f"**{content['study_ratio']:.1f} times** what they cost the pipeline for the same figures of every epoch, and "
         f"{content['study_ratio_with_clean_training']:.1f} times with those of clean training images beside them, "
-        "which the guide's way has none of.\n\n"
+        "which the tutorial's way has none of.\n\n"
         f"- Machine: {machine}.\n- Versions: {versions}.\n"
         f"- Taken: {content['share_of_images']:.0%} of the photographs; medians of {content['rounds']} epochs of each "
         "kind, both ways in turn, each in a process of its own; times are scaled up to all photographs."
@@ -61,26 +61,26 @@ def epoch_table(dataset: str, numbers: dict[str, Any]) -> str:
         f"{dataset}: {numbers['all_images']['training']} training and {numbers['all_images']['validation']} validation "
         f"photographs, of which {images['training']} and {images['validation']} were taken. Seconds for all of them:",
         "",
-        "| | guide | pipeline | times |",
+        "| | tutorial | pipeline | times |",
         "| --- | ---: | ---: | ---: |",
     ]
     for work, title in WORKS.items():
-        seconds = {way: numbers[way]["epoch_seconds"].get(work) for way in ("guide", "pipeline")}
+        seconds = {way: numbers[way]["epoch_seconds"].get(work) for way in ("tutorial", "pipeline")}
         shown = [_seconds(scale * median(values)) if values else "" for values in seconds.values()]
-        times = f"{median(seconds['guide']) / median(seconds['pipeline']):.1f}" if seconds["guide"] else ""
+        times = f"{median(seconds['tutorial']) / median(seconds['pipeline']):.1f}" if seconds["tutorial"] else ""
         lines.append(f"| {title} | {shown[0]} | {shown[1]} | {times} |")
-    peaks = [f"{numbers[way]['peak_megabytes']:.0f} MB" for way in ("guide", "pipeline")]
+    peaks = [f"{numbers[way]['peak_megabytes']:.0f} MB" for way in ("tutorial", "pipeline")]
     return "\n".join([*lines, f"| peak memory, on what was taken | {peaks[0]} | {peaks[1]} | |"])
 
 
 def study_text(content: dict[str, Any]) -> str:
     costs = content["study"]
-    lines = ["| seconds for | guide | pipeline |", "| --- | ---: | ---: |"]
+    lines = ["| seconds for | tutorial | pipeline |", "| --- | ---: | ---: |"]
     for name, title in COSTS.items():
-        shown = [_seconds(costs[way][name]) if name in costs[way] else "" for way in ("guide", "pipeline")]
+        shown = [_seconds(costs[way][name]) if name in costs[way] else "" for way in ("tutorial", "pipeline")]
         lines.append(f"| {title} | {shown[0]} | {shown[1]} |")
     return (
-        "The sum over both data sets and ten variants. The guide's way runs every epoch of every variant; the pipeline "
+        "The sum over both data sets and ten variants. The tutorial's way runs every epoch of every variant; the pipeline "
         "runs features and the transfer phase once for each data set, to its budget, and each variant's fine epochs, "
         f"{content['jobs']} variants at a time, as `make repro` does; an epoch is measured with as many beside it. "
         "Beside its epochs, each variant starts a process, in both ways; DVC's share is what it takes for a stage with "

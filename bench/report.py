@@ -17,8 +17,8 @@ def write(measured: dict[str, Any], folder: Path) -> None:
     """Write `measured.json`, with the study's cost in it, and `README.md`."""
     costs = study(measured)
     ratios = {
-        "study_ratio": costs["guide"]["total"] / costs["pipeline"]["total"],
-        "study_ratio_with_clean_training": costs["guide"]["total"] / costs["pipeline"]["with_look"],
+        "study_ratio": costs["tutorial"]["total"] / costs["pipeline"]["total"],
+        "study_ratio_with_clean_training": costs["tutorial"]["total"] / costs["pipeline"]["with_look"],
     }
     content = measured | {"study": costs} | ratios
     tables.write_json(content, folder / "measured.json")
@@ -28,12 +28,12 @@ def write(measured: dict[str, Any], folder: Path) -> None:
 def study(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Seconds of the study's variants (the trial left out) in both ways, by what they go to."""
     jobs = measured["jobs"]
-    costs: dict[str, dict[str, float]] = {"guide": {}, "pipeline": {}}
+    costs: dict[str, dict[str, float]] = {"tutorial": {}, "pipeline": {}}
     trainings = []
     looks = 0.0
     for dataset, schedules in grid().items():
         numbers = measured["datasets"][dataset]
-        _add(costs["guide"], guide(numbers, schedules))
+        _add(costs["tutorial"], tutorial(numbers, schedules))
         _add(costs["pipeline"], shared(numbers, budgets()[dataset]))
         start, epoch = starts(numbers)["train"], scaled_epochs(numbers, "pipeline")
         trainings += [start + fine * epoch["fine"] for _, fine in schedules]
@@ -74,10 +74,10 @@ def budgets() -> dict[str, int]:
     return params.load().budget
 
 
-def guide(numbers: dict[str, Any], schedules: Schedules) -> dict[str, float]:
+def tutorial(numbers: dict[str, Any], schedules: Schedules) -> dict[str, float]:
     """Every variant starts by itself and runs all its epochs over all images."""
-    measured = numbers["guide"]
-    epoch = scaled_epochs(numbers, "guide")
+    measured = numbers["tutorial"]
+    epoch = scaled_epochs(numbers, "tutorial")
     first = {
         phase: measured["first_epoch_seconds"][phase] - median(measured["epoch_seconds"][phase]) for phase in epoch
     }

@@ -113,7 +113,7 @@ class Share:
         )
 
     def choose(self, share: float) -> dict[str, Any]:
-        """Choose `share` of each part's and class's images: a split table, and links in folders, as the guide reads.
+        """Choose `share` of each part's and class's images: a split table, and links in folders, as the tutorial reads.
 
         Returns the numbers of the images chosen and of all, by part. What stages left of an earlier choice is removed.
         """

@@ -176,7 +176,7 @@ def test_unfreezing_starts_at_the_layer_named(weights):
     expected = [variable.path for layer in network.layers[100:] for variable in layer.trainable_variables]
     assert [variable.path for variable in network.trainable_variables] == expected
     assert not any(layer.trainable for layer in network.layers[:100])
-    assert len(expected) == 54  # as the guide's MobileNetV2: 56, two of them the head's
+    assert len(expected) == 54  # as the tutorial's MobileNetV2: 56, two of them the head's
 
 
 class Trap:

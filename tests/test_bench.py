@@ -12,7 +12,7 @@ NUMBERS = {
     "images": {"training": 10, "validation": 5},
     "all_images": {"training": 20, "validation": 10},
     "split_seconds": 7.0,
-    "guide": {
+    "tutorial": {
         "ready_seconds": 3.0,
         "first_epoch_seconds": {"transfer": 14.0, "fine": 25.0},
         "epoch_seconds": {"transfer": [9.0, 10.0, 30.0], "fine": [20.0, 20.0, 20.0]},
@@ -30,9 +30,9 @@ NUMBERS = {
 SCHEDULES = [(2, 1), (0, 3)]
 
 
-def test_the_guide_s_way_is_every_epoch_of_every_variant_over_all_images():
+def test_the_tutorial_s_way_is_every_epoch_of_every_variant_over_all_images():
     # Twice the images: 20 s a transfer epoch, 40 s a fine one. The first epochs take 4 s and 5 s more.
-    assert report.guide(NUMBERS, SCHEDULES) == {"start": 2 * 3 + 4 + 5 + 5, "transfer": 2 * 20, "fine": 4 * 40}
+    assert report.tutorial(NUMBERS, SCHEDULES) == {"start": 2 * 3 + 4 + 5 + 5, "transfer": 2 * 20, "fine": 4 * 40}
 
 
 def test_stages_start_in_what_their_epochs_leave():
@@ -64,7 +64,7 @@ def test_variants_are_trained_side_by_side(monkeypatch):
     assert costs["pipeline"]["look"] == 2 + 4 * 2 / 2
     assert costs["pipeline"]["with_look"] == costs["pipeline"]["total"] + 6
     assert costs["pipeline"]["total"] == pytest.approx(14 + 10 + 7 + 4 + 7 + 3 + 16 + 8 + 4)
-    assert costs["guide"]["total"] == 20 + 40 + 160
+    assert costs["tutorial"]["total"] == 20 + 40 + 160
 
 
 def test_tasks_go_to_the_first_free_job_the_longest_first():

@@ -20,7 +20,7 @@ ACCURACIES, LOSSES = [0, 2, 4], [1, 3, 5]
 
 
 class PlainClassifier(keras.Model):
-    """The guide's model: pixels, rescaled, through the whole backbone, pooled, dropout, one logit.
+    """The tutorial's model: pixels, rescaled, through the whole backbone, pooled, dropout, one logit.
 
     `batch` passes fit's training flag to the backbone, as Keras 3 does; `moving` holds it at False.
     """

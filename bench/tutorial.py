@@ -1,7 +1,7 @@
-"""The way of Keras's transfer-learning guide: `fit` on the whole network, from image files, in every epoch.
+"""The way of TensorFlow's tutorial on transfer learning: `fit` on the whole network, from image files, in every epoch.
 
 A process of its own, so that its memory is its own. For each line read, `transfer` or `fine`, it trains an epoch of
-that phase and writes its seconds; the first line it writes is the seconds until it was ready. All is the guide's:
+that phase and writes its seconds; the first line it writes is the seconds until it was ready. All is the tutorial's:
 prefetching, augmentation as layers of the model, the backbone called with training=False.
 """
 
