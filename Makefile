@@ -4,8 +4,8 @@
 FITS = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(shell for each in python3 python3.13 python3.12 python3.11 python; do \
 	$$each -c '$(FITS)' > /dev/null 2>&1 && echo $$each; done; true))
-# How many variants train, or tests run, at the same time: one per core, or one on a GPU, of which TensorFlow takes the
-# whole memory.
+# How many variants train, or tests run, at the same time: one per core. With a GPU it is one,
+# because TensorFlow takes all of its memory.
 JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESSORS_ONLN)
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -32,12 +32,12 @@ $(VENV)/ready: requirements.txt $(if $(SOUND),,anew)
 # `dvc repro` needs a git repository. Experiments need one that the user owns, and a name for their commits.
 git:
 	@said=$$(LC_ALL=C git rev-parse --git-dir 2>&1 > /dev/null) || case "$$said" in \
-	*dubious*) echo "warning: this folder is another user's, so that \`dvc exp\` and \`dvc metrics diff\` refuse it;" \
-		'`git config --global --add safe.directory "$(CURDIR)"` lets them' >&2 ;; \
+	*dubious*) echo "warning: this folder is another user's, so \`dvc exp\` and \`dvc metrics diff\` refuse it; to allow it:" \
+		'`git config --global --add safe.directory "$(CURDIR)"`' >&2 ;; \
 	*) echo "error: DVC needs a git repository here; clone it, or run \`git init\` ($$said)" >&2; exit 1 ;; esac
 	@git config user.name > /dev/null && git config user.email > /dev/null || \
-		echo 'warning: git knows no name for you, so that `dvc exp run --queue` refuses to commit;' \
-		'`git config user.name NAME` and `git config user.email ADDRESS` tell it' >&2
+		echo 'warning: git has no name for you, so `dvc exp run --queue` cannot commit; to set it:' \
+		'`git config user.name NAME` and `git config user.email ADDRESS`' >&2
 
 extra: $(VENV)/extra  ## add to .venv the packages for clusters, JAX and ONNX
 
@@ -45,7 +45,7 @@ $(VENV)/extra: $(VENV)/ready requirements-extra.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-extra.txt
 	touch $@
 
-BESIDE = dvc --wait-for-lock repro --single-item
+REPRO_ONE = dvc --wait-for-lock repro --single-item
 # Sorts variants by the fine epochs in their names. `auto`, `rest` and the trial go first, since they may have many.
 LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2-
 
@@ -53,8 +53,8 @@ LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9
 # stage at a time.
 repro: leftovers  ## run the whole study, one variant per core (deletes results of removed variants)
 	dvc stage list --name-only | grep -E '^(download|local)@' | xargs -r dvc repro
-	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(BESIDE) split@% features@% transfer@%
-	dvc repro --dry train trial | sed -nE "s/^Running stage '(train@[^']*|trial)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(BESIDE) %
+	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(REPRO_ONE) split@% features@% transfer@%
+	dvc repro --dry train trial | sed -nE "s/^Running stage '(train@[^']*|trial)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(REPRO_ONE) %
 	dvc repro
 
 # DVC keeps the files of a variant that is no longer in params.yaml. Leftover folders in `results` would change the hash

@@ -80,10 +80,10 @@ def study_text(content: dict[str, Any]) -> str:
         shown = [_seconds(costs[way][name]) if name in costs[way] else "" for way in ("tutorial", "pipeline")]
         lines.append(f"| {title} | {shown[0]} | {shown[1]} |")
     return (
-        "The sum over both data sets and ten variants. The tutorial's way runs every epoch of every variant; the pipeline "
-        "runs features and the transfer phase once for each data set, to its budget, and each variant's fine epochs, "
-        f"{content['jobs']} variants at a time, as `make repro` does; an epoch is measured with as many beside it. "
-        "Beside its epochs, each variant starts a process, in both ways; DVC's share is what it takes for a stage with "
+        "The sum over both data sets and ten variants. The tutorial's way runs every epoch of every variant; the "
+        "pipeline runs features and the transfer phase once for each data set, to its budget, and each variant's fine "
+        f"epochs, {content['jobs']} variants at a time, as `make repro` does; an epoch is measured with as many "
+        "beside it. Beside its epochs, each variant starts a process, in both ways; DVC's share is what it takes for a stage with "
         "a small output. Downloads, summary and figures are left out.\n\n" + "\n".join(lines)
     )
 

@@ -126,10 +126,10 @@ def test_another_user_s_folder_and_no_name_are_told_with_the_way_out(folder, mak
     subprocess.run(["git", "init", "--quiet"], cwd=folder, env=os.environ | nobody, check=True)
     ended = make(folder, "git", {}, **nobody, GIT_TEST_ASSUME_DIFFERENT_OWNER="1")
     warnings = [
-        "warning: this folder is another user's, so that `dvc exp` and `dvc metrics diff` refuse it; "
-        f'`git config --global --add safe.directory "{folder}"` lets them',
-        "warning: git knows no name for you, so that `dvc exp run --queue` refuses to commit; "
-        "`git config user.name NAME` and `git config user.email ADDRESS` tell it",
+        "warning: this folder is another user's, so `dvc exp` and `dvc metrics diff` refuse it; to allow it: "
+        f'`git config --global --add safe.directory "{folder}"`',
+        "warning: git has no name for you, so `dvc exp run --queue` cannot commit; to set it: "
+        "`git config user.name NAME` and `git config user.email ADDRESS`",
     ]
     assert (ended.returncode, ended.stderr.splitlines()) == (0, warnings)
     for key in ("user.name", "user.email"):
