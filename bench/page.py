@@ -83,8 +83,8 @@ def study_text(content: dict[str, Any]) -> str:
         "The sum over both data sets and ten variants. The tutorial's way runs every epoch of every variant; the "
         "pipeline runs features and the transfer phase once for each data set, to its budget, and each variant's fine "
         f"epochs, {content['jobs']} variants at a time, as `make repro` does; an epoch is measured with as many "
-        "beside it. Beside its epochs, each variant starts a process, in both ways; DVC's share is what it takes for a stage with "
-        "a small output. Downloads, summary and figures are left out.\n\n" + "\n".join(lines)
+        "beside it. Beside its epochs, each variant starts a process, in both ways; DVC's share is what it "
+        "takes for a stage with a small output. Downloads, summary and figures are left out.\n\n" + "\n".join(lines)
     )
 
 
