@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from stages.common.command import one_line
@@ -32,6 +32,9 @@ CHANGING = (
     "NVIDIA_TF32_OVERRIDE",
 )
 """What of an environment would change results by more than the choice of kernels does."""
+
+UNUSED = ("jax", "matplotlib", "sklearn")
+"""What Keras and TensorFlow import if it is installed, for uses that no stage has. It takes nearly half their time."""
 
 # Errors of the C++ side that matter arrive as Python exceptions as well; what is left is about absent GPUs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -85,6 +88,18 @@ def _settings_set_aside() -> Iterator[None]:
                 os.environ["KERAS_HOME"] = home
 
 
+@contextmanager
+def _hidden(packages: Sequence[str]) -> Iterator[None]:
+    """Let imports not find `packages`, except those that are imported already."""
+    absent = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # None there makes an import fail as if the package was not installed
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
+
+
 def _check_backend(name: str) -> None:
     """End the process in a line where Keras cannot train on the backend `name`; stages import this before they run."""
     if name not in BACKENDS:
@@ -93,9 +108,11 @@ def _check_backend(name: str) -> None:
         sys.exit(f"error: KERAS_BACKEND: {name} is not installed; install it (`make extra` has jax) or unset it")
 
 
-_check_backend(os.environ.get("KERAS_BACKEND") or "tensorflow")
+backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+_check_backend(backend)
 keep_freed_memory()
-with _settings_set_aside(), _ended_at_once_by_ctrl_c(), messages_held_back():
+unused = [name for name in UNUSED if name != backend]
+with _settings_set_aside(), _ended_at_once_by_ctrl_c(), messages_held_back(), _hidden(unused):
     import keras
     import tensorflow as tf
 
