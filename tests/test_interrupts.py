@@ -44,10 +44,10 @@ STUDIES = {
         "dvc repro": Moments(3, 20, 0.5, "dvc.lock"),
     },
     ("train",): {
-        "features@few": Moments(3, 3, 0.2, "data/features/few"),
-        "transfer@few": Moments(3, 4, 0.1, "work/transfer"),
-        "train@few-3-6": Moments(3, 4, 0.3, "work/few-3-6"),
-        "dvc repro": Moments(2, 20, 1.0, "data/features/few"),
+        "features@few": Moments(1, 3, 0.2, "data/features/few"),
+        "transfer@few": Moments(1, 4, 0.1, "work/transfer"),
+        "train@few-3-6": Moments(2, 4, 0.3, "work/few-3-6"),
+        "dvc repro": Moments(1, 20, 1.0, "data/features/few"),
     },
 }
 """What is interrupted, for each list of targets that `dvc repro` is asked for in the end."""
