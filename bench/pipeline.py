@@ -22,7 +22,7 @@ from stages.network.keras_quietly import keras
 from stages.pictures import parts as pictures
 from stages.training import checkpoints, evaluation, fine_phase, models, transfer_phase
 from stages.training.data import ACTIVATIONS, POOLED, Data
-from stages.training.epochs import Epoch, epochs
+from stages.training.epochs import Epoch, train_epochs
 
 MANY = 1000  # epochs; more than a benchmark takes
 
@@ -40,13 +40,13 @@ def main() -> None:
     store.clean("validation")
     clean = data.clean("training", ACTIVATIONS)
     head = transfer_phase.compiled_head(data, study.params)
-    model = fine_phase.fine_tuned(study.backbone(), head, data, study.params, MANY)
-    forward = evaluation.forward(model, clean.inputs.shape)
+    model = fine_phase.compiled_top(study.backbone(), head, data, study.params, MANY)
+    forward_pass = evaluation.build_forward_pass(model, clean.inputs.shape)
     works = {
         "features": (store.augmented("training", epoch) for epoch in count(1)),
         "transfer": transfer(study, data),
         "fine": fine(model, data, arguments.store / f"checkpoint-{os.getpid()}.npz"),
-        "look": (evaluation.measure(forward, clean) for _ in count()),
+        "look": (evaluation.measure(forward_pass, clean) for _ in count()),
     }
     for line in sys.stdin:
         work = works[line.strip()]
@@ -62,13 +62,13 @@ def seconds_of(work: Callable[[], object]) -> float:
 def transfer(study: Inputs, data: Data) -> Iterator[Epoch]:
     """Epochs of the transfer phase, the head kept after each."""
     head = transfer_phase.compiled_head(data, study.params)
-    yield from epochs(head, "transfer", POOLED, data, range(1, MANY))
+    yield from train_epochs(head, "transfer", POOLED, data, range(1, MANY))
 
 
 def fine(model: keras.Model, data: Data, checkpoint: Path) -> Iterator[None]:
     """Epochs of the fine phase, a checkpoint after each."""
     rows, logits = [], []
-    for epoch in epochs(model, "fine", ACTIVATIONS, data, range(1, MANY)):
+    for epoch in train_epochs(model, "fine", ACTIVATIONS, data, range(1, MANY)):
         rows.append(epoch.row)
         logits.append(epoch.logits)
         checkpoints.write(checkpoint, rows, [np.stack(logits), *epoch.state])

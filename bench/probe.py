@@ -85,17 +85,17 @@ def top(study: Inputs, data: Data, cut: keras.Layer) -> dict[str, Callable[[], o
     rows = np.arange(len(activations))
     made_up = Joined([activations], np.array([0, len(rows)]))
     steps = Batches(made_up, random.integers(0, 2, len(rows)), BATCH, rows)
-    models, forwards = {}, {}
+    models, forward_passes = {}, {}
     for engine in ("keras", "fused"):
         params = study.params.model_copy(update={"fine": study.params.fine.model_copy(update={"engine": engine})})
         head = transfer_phase.compiled_head(data, params)
-        models[engine] = fine_phase.fine_tuned(study.backbone(), head, data, params, 1)
-        forwards[engine] = evaluation.forward(models[engine], made_up.shape)
+        models[engine] = fine_phase.compiled_top(study.backbone(), head, data, params, 1)
+        forward_passes[engine] = evaluation.build_forward_pass(models[engine], made_up.shape)
     return {
         "top, training step, Keras": lambda: models["keras"].fit(steps.dataset, shuffle=False, verbose=0),
         "top, training step, fused": lambda: models["fused"].fit(steps.dataset, shuffle=False, verbose=0),
-        "top, forward, Keras": lambda: evaluation.measure(forwards["keras"], steps),
-        "top, forward, fused": lambda: evaluation.measure(forwards["fused"], steps),
+        "top, forward, Keras": lambda: evaluation.measure(forward_passes["keras"], steps),
+        "top, forward, fused": lambda: evaluation.measure(forward_passes["fused"], steps),
     }
 
 

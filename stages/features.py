@@ -1,6 +1,6 @@
 """Stage `features`: frozen activations of every epoch's augmented pictures, computed once for all variants.
 
-Reads a data set's images and the weights; fills the store of activations; writes the json of its fingerprint.
+Reads a data set's images and the weights, fills the store of activations, and writes the json of its fingerprint.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from stages.pictures.parts import PARTS
 
 def main() -> None:
     arguments = _arguments()
-    data = inputs.read(arguments, arguments.dataset, params.load())
-    cut = backbones.cut_layer(data.frozen_backbone, data.params.fine.from_layer)
-    fingerprint = data.fingerprint(cut)
-    store = data.store(fingerprint)
+    loaded = inputs.read(arguments, arguments.dataset, params.load())
+    cut = backbones.cut_layer(loaded.frozen_backbone, loaded.params.fine.from_layer)
+    fingerprint = loaded.fingerprint(cut)
+    store = loaded.store(fingerprint)
     for part in PARTS:
         store.clean(part)
     # On folds every picture trains in some repeat; on one split the validation part never does.
-    augmented = PARTS if data.params.repeats else ("training",)
+    augmented = PARTS if loaded.params.repeats else ("training",)
     for stored_pass in tqdm(range(1, arguments.epochs + 1), desc="features", unit=" epoch", disable=None):
         for part in augmented:
             store.augmented(part, stored_pass)

@@ -1,8 +1,8 @@
 """Stage `train`: one variant of the study, from its branch of the transfer phase to its last fine epoch, each repeat.
 
-Reads the stored activations and the transfer phase; writes the variant's csv and json, of each repeat the epochs, the
-validation logits and the seconds, and of the first the whole model, after the last epoch and after the best, with the
-names of its classes.
+Reads the stored activations and the transfer phase. Writes the variant's csv and json; for each repeat its epochs,
+validation logits and seconds; for the first repeat two models, after the last epoch and after the best, with the class
+names.
 """
 
 import argparse
@@ -21,11 +21,11 @@ from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras
 from stages.results import environment, history, metrics, repeats
 from stages.results.repeats import Validation
-from stages.training import fine_phase, labels, models, transfer_phase
+from stages.training import classes_file, fine_phase, model_file, models, transfer_phase
 from stages.training.data import Data
 from stages.training.epochs import Row
 from stages.training.fine_phase import FinePhase
-from stages.training.switch import Thaw, thaw
+from stages.training.switch import Thaw, choose_thaw
 from stages.training.transfer_phase import TransferPhase
 
 
@@ -33,20 +33,20 @@ def main() -> None:
     arguments = _arguments()
     settings = params.load()
     schedule = settings.named(arguments.variant)
-    read = inputs.read(arguments, schedule.dataset, settings.of(schedule))
-    models.use_threads(read.params.threads)
+    loaded = inputs.read(arguments, schedule.dataset, settings.of(schedule))
+    models.use_threads(loaded.params.threads)
     fingerprint = tables.read_json(arguments.features)["fingerprint"]
-    runs, saved = {}, None
+    runs, to_save = {}, None
     with files.put_back_on_failure(arguments.history):  # it is in git, and written while training runs
-        for repeat in read.params.repeats_of(schedule.dataset):
+        for repeat in loaded.params.repeats_of(schedule.dataset):
             show = partial(_show, arguments.history, runs, repeat.number)
-            runs[repeat.number], networks = trained(read, schedule, fingerprint, repeat, arguments, show)
-            saved = saved or networks  # the first repeat's are saved; the others' would only fill memory
-        _write(arguments, read, schedule, runs, saved)
+            runs[repeat.number], networks = train_schedule(loaded, schedule, fingerprint, repeat, arguments, show)
+            to_save = to_save or networks  # the first repeat's; the others' would only fill memory
+        _write(arguments, loaded, schedule, runs, to_save)
 
 
 def _show(path: Path, runs: dict[int, "Run"], running: int, rows: list[Row]) -> None:
-    """Write the history so far, of the repeats that have run and of the one that runs, for whoever watches it."""
+    """Write the history so far, of the repeats that have run and of the one that is running, for those who watch."""
     repeats.write_history({number: each.rows for number, each in runs.items()} | {running: rows}, path)
 
 
@@ -56,19 +56,18 @@ Network = tuple[keras.Model, keras.Model]
 
 @dataclass(frozen=True)
 class Networks:
-    """What a repeat trained: the network after its last epoch, and one that gives it after its best.
+    """What a repeat trained: the network after its last epoch, and a function that returns it after its best.
 
-    Calling `best` loads the weights of the epoch with the lowest validation loss, possibly into `last`: save `last`
-    first.
+    `load_best` loads the weights of the epoch with the lowest validation loss, possibly into `last`: save `last` first.
     """
 
     last: Network
-    best: Callable[[], Network]
+    load_best: Callable[[], Network]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A schedule as one repeat ran it: a row and validation's logits an epoch, and when it thawed."""
+    """A schedule as one repeat ran it: a row and validation's logits for each epoch, and when it thawed."""
 
     rows: list[Row]
     validation: Validation
@@ -76,57 +75,58 @@ class Run:
     thaw: Thaw
 
 
-def trained(
-    read: Inputs,
+def train_schedule(
+    loaded: Inputs,
     schedule: Schedule,
     fingerprint: str,
     repeat: Repeat,
     folders: argparse.Namespace,
     show: Callable[[list[Row]], None] = lambda rows: None,
 ) -> tuple[Run, Networks]:
-    """Run `schedule` as `repeat` says, on from its transfer phase.
+    """Train `schedule` in one repeat, on from its transfer phase.
 
-    show: called after each fine epoch, with the rows so far.
-    folders: `transfer_phase` has what the stage `transfer` wrote; checkpoints go to `transfer_work` and `work`.
+    `folders.transfer_phase` has what the stage `transfer` wrote; checkpoints go to `folders.transfer_work` and
+    `folders.work`. `show` is called with the rows so far after each fine epoch.
     """
-    budget = read.params.budget[schedule.dataset]
-    data = Data(read.store(fingerprint), read.parts, read.params, repeat, budget)
+    settings, budget = loaded.params, loaded.params.budget[schedule.dataset]
+    data = Data(loaded.store(fingerprint), loaded.parts, settings, repeat, budget)
     most = _most_transfer_epochs(schedule, budget)
-    phase = _transfer_phase(read.params, data, fingerprint, most, folders)
-    thawed = thaw(phase.rows, read.params.switch.relative_gain, most) if schedule.transfer == AUTO else Thaw(most, None)
-    fine = budget - thawed.epoch if schedule.fine == REST else schedule.fine
-    head = phase.head_after(thawed.epoch, data, read.params)
-    backbone = read.backbone()
-    rows, logits = phase.rows[: thawed.epoch], phase.logits[: thawed.epoch]
-    best = partial(_in_transfer, read, phase, data, _best_epoch(rows))
-    if fine:
-        numbers = range(thawed.epoch + 1, thawed.epoch + fine + 1)
-        state = phase.states[thawed.epoch]
-        checkpoint = fine_phase.checkpoint_path(folders.work, fingerprint, numbers, state, data, read.params)
+    phase = _transfer_phase(settings, data, fingerprint, most, folders)
+    is_auto = schedule.transfer == AUTO
+    thaw = choose_thaw(phase.rows, settings.switch.relative_gain, most) if is_auto else Thaw(most, None)
+    fine_epochs = budget - thaw.epoch if schedule.fine == REST else schedule.fine
+    head = phase.head_after(thaw.epoch, data, settings)
+    backbone = loaded.backbone()
+    rows, logits = phase.rows[: thaw.epoch], phase.logits[: thaw.epoch]
+    load_best = partial(_load_from_transfer, loaded, phase, data, _best_epoch(rows))
+    if fine_epochs:
+        numbers = range(thaw.epoch + 1, thaw.epoch + fine_epochs + 1)
+        state = phase.states[thaw.epoch]
+        checkpoint = fine_phase.checkpoint_path(folders.work, fingerprint, numbers, state, data, settings)
         before = rows
-        ran = fine_phase.train(
-            backbone, head, data, read.params, numbers, checkpoint, lambda fine: show([*before, *fine])
+        fine = fine_phase.train(
+            backbone, head, data, settings, numbers, checkpoint, lambda fine_rows: show([*before, *fine_rows])
         )
-        rows, logits = rows + ran.rows, logits + ran.logits
-        if _best_epoch(rows) > thawed.epoch:
-            best = partial(_in_fine, ran, (backbone, head))
-    shown = data.labels("validation"), data.paths("validation")
-    validation = Validation.of(np.stack(logits), *shown, folders.images)
+        rows, logits = rows + fine.rows, logits + fine.logits
+        if _best_epoch(rows) > thaw.epoch:
+            load_best = partial(_load_from_fine, fine, (backbone, head))
+    labels, paths = data.labels("validation"), data.paths("validation")
+    validation = Validation.of(np.stack(logits), labels, paths, folders.images)
     pictures = {part: len(data.labels(part)) for part in ("training", "validation")}
-    return Run(rows, validation, pictures, thawed), Networks((backbone, head), best)
+    return Run(rows, validation, pictures, thaw), Networks((backbone, head), load_best)
 
 
 def _best_epoch(rows: list[Row]) -> int:
-    """The first epoch with the lowest validation loss; 0 before any."""
+    """The first epoch with the lowest validation loss; 0 if there is no epoch."""
     return min(rows, key=lambda row: row["val_loss"])["epoch"] if rows else 0
 
 
-def _in_transfer(read: Inputs, phase: TransferPhase, data: Data, epoch: int) -> Network:
-    return read.backbone(), phase.head_after(epoch, data, read.params)
+def _load_from_transfer(loaded: Inputs, phase: TransferPhase, data: Data, epoch: int) -> Network:
+    return loaded.backbone(), phase.head_after(epoch, data, loaded.params)
 
 
-def _in_fine(ran: FinePhase, network: Network) -> Network:
-    for variable, value in zip(ran.model.weights, ran.best, strict=True):
+def _load_from_fine(phase: FinePhase, network: Network) -> Network:
+    for variable, value in zip(phase.model.weights, phase.best, strict=True):
         variable.assign(value)
     return network
 
@@ -138,56 +138,56 @@ def _most_transfer_epochs(schedule: Schedule, budget: int) -> int:
 
 
 def _transfer_phase(
-    settings: Params, data: Data, fingerprint: str, epochs: int, folders: argparse.Namespace
+    settings: Params, data: Data, fingerprint: str, epoch_count: int, folders: argparse.Namespace
 ) -> TransferPhase:
-    """The phase with this head, from the stage `transfer` where that trained it, trained on as far as needed."""
+    """Take the phase with this head from the stage `transfer`, if that trained it, and train it on as far as needed."""
     stored = transfer_phase.path_in(folders.transfer_phase, settings.transfer, data.repeat.number)
     phase = transfer_phase.read(stored) if stored.exists() else TransferPhase()
-    longer = transfer_phase.checkpoint_path(folders.transfer_work, fingerprint, data, settings)
-    phase.extend(epochs, data, settings, longer)
+    checkpoint = transfer_phase.checkpoint_path(folders.transfer_work, fingerprint, data, settings)
+    phase.extend(epoch_count, data, settings, checkpoint)
     return phase
 
 
 def _write(
-    arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run], saved: Networks
+    arguments: argparse.Namespace, loaded: Inputs, schedule: Schedule, runs: dict[int, Run], to_save: Networks
 ) -> None:
     with files.written_whole(arguments.model / "model.keras") as beside:
-        models.save(whole_model(read, saved.last), beside)
+        model_file.save(whole_model(loaded, to_save.last), beside)
     with files.written_whole(arguments.model / "best.keras") as beside:
-        models.save(whole_model(read, saved.best()), beside)
-    tables.write_json(labels.of(read.manifest, schedule.dataset), arguments.model / labels.FILE)
+        model_file.save(whole_model(loaded, to_save.load_best()), beside)
+    tables.write_json(classes_file.content(loaded.manifest, schedule.dataset), arguments.model / classes_file.NAME)
     rows = {number: each.rows for number, each in runs.items()}
     repeats.write_logits({number: each.validation for number, each in runs.items()}, arguments.results)
     repeats.write_seconds(rows, arguments.seconds)
     repeats.write_epochs(rows, arguments.results)
     repeats.write_history(rows, arguments.history)
-    tables.write_json(_metrics(arguments, read, schedule, runs, saved.last), arguments.metrics)
+    tables.write_json(_metrics(arguments, loaded, schedule, runs, to_save.last), arguments.metrics)
 
 
-def whole_model(read: Inputs, network: Network) -> keras.Model:
-    """Pixels to logits, computing in float32 whatever it was trained in, as whoever reads the saved model expects."""
+def whole_model(loaded: Inputs, network: Network) -> keras.Model:
+    """Join backbone and head into a model from pixels to logits, in float32 whatever precision it was trained in."""
     backbone, head = network
     backbones.compute_in("float32", backbone)
-    return backbones.whole_model(backbone, head, read.preprocessing())
+    return backbones.whole_model(backbone, head, loaded.preprocessing())
 
 
 def _metrics(
-    arguments: argparse.Namespace, read: Inputs, schedule: Schedule, runs: dict[int, Run], network: Network
+    arguments: argparse.Namespace, loaded: Inputs, schedule: Schedule, runs: dict[int, Run], network: Network
 ) -> dict[str, object]:
-    fine, first = read.params.fine, next(iter(runs.values()))
+    fine, first = loaded.params.fine, next(iter(runs.values()))
     backbone, head = network
     cut = backbones.cut_layer(backbone, fine.from_layer)
-    ran = history.read(arguments.history)
-    epochs = {phase: int((ran["phase"] == phase).sum()) for phase in history.PHASES}
+    table = history.read(arguments.history)
+    epoch_counts = {phase: int((table["phase"] == phase).sum()) for phase in history.PHASES}
     return metrics.of_variant(
-        ran,
+        table,
         run={
             "dataset": schedule.dataset,
-            **epochs,
+            **epoch_counts,
             "source": arguments.source.as_posix(),
             "repeats": [
                 {"repeat": each.number, "seed": each.seed, "fold": each.fold, "draw": each.draw}
-                for each in read.params.repeats_of(schedule.dataset)
+                for each in loaded.params.repeats_of(schedule.dataset)
             ],
             "batch_norm": fine.batch_norm,
             "differs": schedule.differs,
@@ -202,7 +202,7 @@ def _metrics(
 
 
 def _thaws(schedule: Schedule, runs: dict[int, Run]) -> dict[str, object]:
-    """For `transfer: auto`, after which epoch each repeat thawed and by what gain; null: the budget decided."""
+    """For `transfer: auto`, the epoch after which each repeat thawed, and its gain, None if the budget decided."""
     if schedule.transfer != AUTO:
         return {}
     return {"switch": [{"repeat": number, **vars(each.thaw)} for number, each in runs.items()]}

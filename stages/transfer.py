@@ -1,7 +1,7 @@
 """Stage `transfer`: the head trained on the frozen backbone, once for all variants of a data set with the same head.
 
-Reads the stored activations; writes for each head and repeat its weights, optimizer and history after every epoch, what
-the epochs took, and what the converged head says of the validation pictures.
+Reads the stored activations. Writes for each head and repeat the weights, the optimizer and the history after every
+epoch; the seconds of the epochs; and the converged head's logits of the validation pictures.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from stages.training.transfer_phase import TransferPhase
 
 def main() -> None:
     arguments = _arguments()
-    read = inputs.read(arguments, arguments.dataset, params.load())
-    models.use_threads(read.params.threads)
+    loaded = inputs.read(arguments, arguments.dataset, params.load())
+    models.use_threads(loaded.params.threads)
     fingerprint = tables.read_json(arguments.features)["fingerprint"]
-    store = read.store(fingerprint)
+    store = loaded.store(fingerprint)
     seconds = {}
-    for settings in heads(read.params, arguments.dataset):
+    for settings in heads(loaded.params, arguments.dataset):
         for repeat in settings.repeats_of(arguments.dataset):
-            data = Data(store, read.parts, settings, repeat, arguments.epochs)
+            data = Data(store, loaded.parts, settings, repeat, arguments.epochs)
             phase = TransferPhase()
             checkpoint = transfer_phase.checkpoint_path(arguments.work, fingerprint, data, settings)
             phase.extend(arguments.epochs, data, settings, checkpoint)
@@ -40,22 +40,22 @@ def main() -> None:
             phase.without_seconds().write(kept)
             seconds.setdefault(repeat.number, phase.rows)
     repeats.write_seconds(seconds, arguments.seconds)
-    repeats.write_logits(converged(read, arguments, store), arguments.converged)
+    repeats.write_logits(_train_converged(loaded, arguments, store), arguments.converged)
 
 
-def converged(read: Inputs, arguments: argparse.Namespace, store: FeatureStore) -> dict[int, Validation]:
-    """What the converged head says of each repeat's validation pictures, as one epoch."""
+def _train_converged(loaded: Inputs, arguments: argparse.Namespace, store: FeatureStore) -> dict[int, Validation]:
+    """Train each repeat's converged head, and return its logits of the validation pictures as those of one epoch."""
     found = {}
-    for repeat in read.params.repeats_of(arguments.dataset):
-        data = Data(store, read.parts, read.params, repeat, arguments.epochs)
-        logits = converged_logits(data, read.params.threads)
-        shown = data.labels("validation"), data.paths("validation")
-        found[repeat.number] = Validation.of(logits[np.newaxis], *shown, arguments.images)
+    for repeat in loaded.params.repeats_of(arguments.dataset):
+        data = Data(store, loaded.parts, loaded.params, repeat, arguments.epochs)
+        logits = converged_logits(data, loaded.params.threads)
+        labels, paths = data.labels("validation"), data.paths("validation")
+        found[repeat.number] = Validation.of(logits[np.newaxis], labels, paths, arguments.images)
     return found
 
 
 def heads(settings: Params, dataset: str) -> list[Params]:
-    """The params of each distinct head that a variant of `dataset` trains: the plain one, and those of their own."""
+    """The params of each distinct head that a variant of `dataset` trains; the plain head comes first."""
     own = [settings.of(schedule) for schedule in settings.variants.values() if schedule.dataset == dataset]
     return list({each.transfer.model_dump_json(): each for each in [settings, *own]}.values())
 

@@ -35,7 +35,7 @@ def test_the_best_epoch_is_kept_and_the_last_stays_what_it_is(study, tmp_path, t
         assert min(rows) < rows[-1]  # or there would be nothing to tell apart
     # Activations are kept in float16, of 11 bits, and computed by other kernels.
     assert losses(study, networks.last) == pytest.approx(rows[-1], rel=2e-2)
-    assert losses(study, networks.best()) == pytest.approx(min(rows), rel=2e-2)
+    assert losses(study, networks.load_best()) == pytest.approx(min(rows), rel=2e-2)
 
 
 def test_a_resumed_run_knows_its_best_epoch(study, tmp_path):
@@ -45,6 +45,6 @@ def test_a_resumed_run_knows_its_best_epoch(study, tmp_path):
         tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work") for _ in range(2)
     )
     assert resumed.rows == whole.rows
-    for ours, theirs in zip(second.best(), first.best(), strict=True):
+    for ours, theirs in zip(second.load_best(), first.load_best(), strict=True):
         for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)

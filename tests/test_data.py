@@ -66,14 +66,14 @@ def read(batches) -> list[tuple[Path, int, int]]:
     return found
 
 
-@pytest.mark.parametrize("reads", [ACTIVATIONS, POOLED])
-def test_on_the_split_training_and_validation_are_its_parts(reads):
+@pytest.mark.parametrize("features_of", [ACTIVATIONS, POOLED])
+def test_on_the_split_training_and_validation_are_its_parts(features_of):
     data = data_of(on_split())
     for part in PARTS:
         assert data.paths(part) == PARTS[part].paths
         assert data.labels(part).tolist() == PARTS[part].labels.tolist()
         expected = [(path, CLEAN, LABEL[path]) for path in PARTS[part].paths]
-        assert read(data.clean(part, reads)) == expected
+        assert read(data.clean(part, features_of)) == expected
     assert (data.classes, data.channels, data.steps) == (2, 3, 4)
 
 

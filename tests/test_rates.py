@@ -56,9 +56,9 @@ def network() -> tuple[keras.Model, keras.Model]:
     return keras.Model(pictures, outputs), models.build_head(CHANNELS, 2, 0.0, seed=1)
 
 
-def fine_tuned(**own: object) -> tuple[keras.Model, keras.Model, keras.Model]:
+def compiled_top(**own: object) -> tuple[keras.Model, keras.Model, keras.Model]:
     backbone, head = network()
-    return backbone, head, fine_phase.fine_tuned(backbone, head, DATA, params(**own), EPOCHS)
+    return backbone, head, fine_phase.compiled_top(backbone, head, DATA, params(**own), EPOCHS)
 
 
 def gradients(variables: list) -> list:
@@ -76,7 +76,7 @@ def gradients(variables: list) -> list:
 @pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop"])
 @pytest.mark.parametrize(("own", "head_rate"), [({}, 0.01), ({"fine_head_rate": 0.2}, 0.2)])
 def test_a_fine_step_is_that_of_a_plain_optimizer_for_each_rate(name, own, head_rate):
-    backbone, head, model = fine_tuned(fine_optimizer=name, fine_rate=0.01, **own)
+    backbone, head, model = compiled_top(fine_optimizer=name, fine_rate=0.01, **own)
     low = backbone.get_layer("low")
     trained = [*low.trainable_variables, *head.trainable_variables]
     expected = [keras.Variable(variable.value) for variable in trained]
@@ -95,7 +95,7 @@ def test_a_fine_step_is_that_of_a_plain_optimizer_for_each_rate(name, own, head_
 
 def rates(**own: object) -> list[float]:
     """The rate of each step of the phase."""
-    optimizer = fine_tuned(fine_optimizer="sgd", fine_rate=0.4, **own)[2].optimizer
+    optimizer = compiled_top(fine_optimizer="sgd", fine_rate=0.4, **own)[2].optimizer
     found = []
     for _ in range(EPOCHS * STEPS):
         found.append(float(optimizer.learning_rate))
@@ -121,7 +121,7 @@ def test_the_warm_up_rises_into_the_cosine():
 
 
 def test_the_cosine_scales_the_head_s_own_rate_too():
-    backbone, head, model = fine_tuned(fine_optimizer="sgd", fine_rate=0.1, fine_head_rate=0.4, decay="cosine")
+    backbone, head, model = compiled_top(fine_optimizer="sgd", fine_rate=0.1, fine_head_rate=0.4, decay="cosine")
     model.optimizer.iterations.assign(5)  # the middle: half of each rate
     kernel = head.get_weights()[0]
     gradient = gradients([*backbone.get_layer("low").trainable_variables, *head.trainable_variables])[2]

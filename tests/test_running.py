@@ -30,7 +30,9 @@ def test_the_file_holds_every_epoch_so_far_and_changes_no_result(tmp_path):
             work=tmp_path / work,
             images=tmp_path / "images",
         )
-        run, _ = train.trained(study, schedule, tiny_study.fingerprint(study), tiny_study.ON_SPLIT, folders, show)
+        run, _ = train.train_schedule(
+            study, schedule, tiny_study.fingerprint(study), tiny_study.ON_SPLIT, folders, show
+        )
         return [{key: value for key, value in each.items() if "seconds" not in key} for each in run.rows]
 
     def show(rows: list[dict]) -> None:

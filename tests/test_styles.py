@@ -24,10 +24,10 @@ def backbone() -> keras.Model:
     return keras.Model(pictures, outputs)
 
 
-def fine_tuned(network: keras.Model, **style: object) -> models.FineTuned:
+def compiled_top(network: keras.Model, **style: object) -> models.FineTuned:
     """`network` compiled for a fine phase by plain gradient descent, whose steps are rate times gradient."""
     head = models.build_head(2, classes=2, dropout=0.0, seed=1)
-    return fine_phase.fine_tuned(network, head, DATA, params(**style), EPOCHS)
+    return fine_phase.compiled_top(network, head, DATA, params(**style), EPOCHS)
 
 
 def params(**style: object) -> object:
@@ -59,21 +59,21 @@ def moved(network: keras.Model, model: keras.Model) -> dict[str, float]:
 )
 def test_groups_join_from_the_top_whichever_epoch_a_run_goes_on_from(epoch, trained):
     network = backbone()
-    model = fine_tuned(network, unfreezing="gradual")
-    begin = fine_phase._unfreezing(network, DATA.classes, params(unfreezing="gradual").fine, first=11)
-    begin(model, epoch)
+    model = compiled_top(network, unfreezing="gradual")
+    before_epoch = fine_phase._before_each_epoch(network, DATA.classes, params(unfreezing="gradual").fine, first=11)
+    before_epoch(model, epoch)
     assert [name for name, distance in moved(network, model).items() if distance > 0] == trained
 
 
 def test_the_optimizer_keeps_its_state_when_a_group_joins():
     network = backbone()
-    model = fine_tuned(network, unfreezing="gradual", optimizer="adam")
-    begin = fine_phase._unfreezing(network, DATA.classes, params(unfreezing="gradual").fine, first=1)
-    begin(model, 1)
+    model = compiled_top(network, unfreezing="gradual", optimizer="adam")
+    before_epoch = fine_phase._before_each_epoch(network, DATA.classes, params(unfreezing="gradual").fine, first=1)
+    before_epoch(model, 1)
     moved(network, model)
     optimizer, steps = model.optimizer, int(model.optimizer.iterations)
     states = [variable.numpy() for variable in optimizer.variables]
-    begin(model, 3)
+    before_epoch(model, 3)
     assert model.optimizer is optimizer
     assert int(optimizer.iterations) == steps == 1
     for variable, state in zip(optimizer.variables, states, strict=True):
@@ -82,8 +82,8 @@ def test_the_optimizer_keeps_its_state_when_a_group_joins():
 
 def test_each_group_trains_at_its_share_of_the_rate_of_the_group_above():
     plain, scaled = backbone(), backbone()
-    at_once = moved(plain, fine_tuned(plain))
-    decayed = moved(scaled, fine_tuned(scaled, layer_decay=0.5))
+    at_once = moved(plain, compiled_top(plain))
+    decayed = moved(scaled, compiled_top(scaled, layer_decay=0.5))
     shares = {name: decayed[name] / at_once[name] for name in [*LAYERS[1:], "head"]}
     # The head at the whole rate, the group below it at half of it, and so on.
     # A weight near 1 moves by some thousandths, which float32 keeps to 4 digits.
@@ -102,7 +102,7 @@ def test_scaled_rates_reach_optimizers_that_divide_by_the_gradient_s_size(name):
 
 
 def test_the_rate_rises_linearly_over_the_warm_up_epochs():
-    model = fine_tuned(backbone(), warm_up_epochs=2)
+    model = compiled_top(backbone(), warm_up_epochs=2)
     rates = []
     for _ in range(2 * STEPS + 2):
         rates.append(float(model.optimizer.learning_rate))

@@ -7,7 +7,7 @@ import tiny_study
 from stages import train
 from stages.common.params import Schedule
 from stages.training import transfer_phase
-from stages.training.switch import Thaw, thaw
+from stages.training.switch import Thaw, choose_thaw
 
 GAIN = 0.05
 
@@ -28,7 +28,7 @@ def rows(*losses: float) -> list[dict]:
     ],
 )
 def test_the_head_thaws_after_the_first_epoch_that_gains_too_little(losses, most, expected):
-    assert thaw(rows(*losses), GAIN, most) == expected
+    assert choose_thaw(rows(*losses), GAIN, most) == expected
 
 
 @pytest.fixture

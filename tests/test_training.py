@@ -13,10 +13,10 @@ from stages.common.command import ThawError
 from stages.common.params import Repeat
 from stages.network.keras_quietly import keras
 from stages.pictures.parts import Part
-from stages.training import models, optimizers
+from stages.training import model_file, models, optimizers
 from stages.training.batches import Batches, Joined
-from stages.training.data import POOLED, Data, Reads
-from stages.training.epochs import Epoch, epochs
+from stages.training.data import POOLED, Data, FeaturesOf
+from stages.training.epochs import Epoch, train_epochs
 
 CHANNELS = 5
 IMAGES = 24
@@ -40,10 +40,10 @@ class InMemory:
     repeat: Repeat = tiny_study.ON_SPLIT
     class_weights: dict[int, float] | None = None
 
-    def training(self, epoch: int, read: Reads) -> Batches:
+    def training(self, epoch: int, features_of: FeaturesOf) -> Batches:
         return self.batches
 
-    def evaluations(self, read: Reads) -> dict[str, Batches]:
+    def evaluations(self, features_of: FeaturesOf) -> dict[str, Batches]:
         return self.measured
 
     def frozen_seconds(self, epoch: int) -> float:
@@ -61,7 +61,7 @@ def in_batches(pooled: np.ndarray, labels: np.ndarray) -> Batches:
 
 
 def last_epoch(head: keras.Model, read: Batches, measured: Batches, numbers: range) -> Epoch:
-    *_, last = epochs(head, "transfer", POOLED, InMemory(read, {"val_": measured}), numbers)
+    *_, last = train_epochs(head, "transfer", POOLED, InMemory(read, {"val_": measured}), numbers)
     return last
 
 
@@ -85,7 +85,7 @@ def test_a_head_learns_its_classes_and_tells_cross_entropy(classes, units):
 def test_a_saved_model_holds_its_weights_and_no_time(tmp_path):
     model = models.build_head(channels=8, classes=3, dropout=0.2, seed=1)
     path = tmp_path / "head.keras"
-    models.save(model, path)
+    model_file.save(model, path)
     with ZipFile(path) as saved:
         assert {info.date_time for info in saved.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert b'"date_saved": ""' in saved.read("metadata.json")
@@ -158,7 +158,7 @@ def test_class_weights_are_plain_keras_s(classes):
     read = in_batches(pooled, labels)
     head, plain = (compiled(classes, learning_rate=0.1) for _ in range(2))
     data = InMemory(read, {"val_": read}, class_weights=weights)
-    losses = [epoch.row["loss"] for epoch in epochs(head, "transfer", POOLED, data, range(1, 4))]
+    losses = [epoch.row["loss"] for epoch in train_epochs(head, "transfer", POOLED, data, range(1, 4))]
     each = np.array([weights[label] for label in labels])
     options = {"batch_size": BATCH, "epochs": 3, "shuffle": False, "verbose": 0}
     expected = plain.fit(pooled, labels[:, np.newaxis].astype(np.float32), sample_weight=each, **options).history[

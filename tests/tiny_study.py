@@ -75,7 +75,7 @@ def trained(
         work=work,
         images=study.table.parent / "images",
     )
-    return train.trained(study, schedule, fingerprint(study), repeat, folders)
+    return train.train_schedule(study, schedule, fingerprint(study), repeat, folders)
 
 
 def pictures_only(folder: Path) -> dict[str, pictures.Part]:

@@ -1,4 +1,4 @@
-"""The pre-trained backbone: loaded, cut below the first unfrozen layer, and put together again."""
+"""The pre-trained backbone: load it, cut it below the first unfrozen layer, and put the parts together again."""
 
 import difflib
 from collections.abc import Callable
@@ -12,30 +12,29 @@ from stages.network import saved
 from stages.network.keras_quietly import keras
 
 Preprocessing = Callable[[keras.KerasTensor], keras.KerasTensor]
-# DVC does not repeat a download that once succeeded.
+# Without --force, DVC does not repeat a download that once succeeded.
 AGAIN = "correct the download `weights` in the manifest, or fetch it again: `dvc repro --force download@weights`"
 LayerPlace = int | float | str
 """A layer by its index, by its name, or by the share of the layers below it."""
 
 
 def load(spec: AnyBackbone, weights: Path) -> keras.Model:
-    """The manifest's backbone without its top, from `weights`: a `.h5` file of weights, or the network's own file.
+    """Load the manifest's backbone without its top from `weights`: a `.h5` file of weights, or the network's own file.
 
-    Input: float (n, size, size, 3) as `preprocessing` makes it. Raises ThawError where Keras cannot build it as the
-    manifest says, or the file does not fit.
+    Its input is float (n, size, size, 3), as `preprocessing` makes it. Raises ThawError if Keras cannot build it as the
+    manifest says, or if the file does not fit.
     """
     if isinstance(spec, SavedBackbone):
         return saved.of_size(saved.load(weights), spec.image_size, weights)
-    if not h5py.is_hdf5(weights):  # of Keras's other formats, one may hold code
+    if not h5py.is_hdf5(weights):  # one of Keras's other formats may hold code
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} (no HDF5 file); {AGAIN}")
     network = _built(spec)
     try:
         network.load_weights(str(weights))
     except Exception as error:  # h5py and Keras raise whatever damaged bytes lead them to
         cause = one_line(error)
-        # Keras says so of whole files whose layers are another network's: to fetch such a file again mends nothing.
-        other = "mismatch" in cause
-        remedy = "correct `backbone` in the manifest, or its download `weights`" if other else AGAIN
+        # Keras reports a mismatch if a sound file holds another network; to fetch such a file again mends nothing.
+        remedy = saved.CORRECT_BACKBONE if "mismatch" in cause else AGAIN
         raise ThawError(f"{weights}: not weights of {spec.name} {spec.arguments} ({cause}); {remedy}") from None
     return network
 
@@ -54,7 +53,7 @@ def _built(spec: Backbone) -> keras.Model:
 
 
 def preprocessing(spec: AnyBackbone) -> Preprocessing:
-    """What turns pixels, float (n, size, size, 3) in [0, 255], into the backbone's own input."""
+    """The function that turns pixels, float (n, size, size, 3) in [0, 255], into the backbone's own input."""
     if isinstance(spec, SavedBackbone):
         return keras.layers.Rescaling(spec.scale, spec.offset)
     module = getattr(keras.applications, spec.name).__module__.rpartition(".")[2]
@@ -62,7 +61,7 @@ def preprocessing(spec: AnyBackbone) -> Preprocessing:
 
 
 def layer_index(backbone: keras.Model, place: LayerPlace) -> int:
-    """The index of the first unfrozen layer, `fine.from_layer`; raises ThawError where there is no such layer."""
+    """The index of the first unfrozen layer, `fine.from_layer`; raises ThawError if there is no such layer."""
     count = len(backbone.layers)
     if isinstance(place, str):
         names = [layer.name for layer in backbone.layers]
@@ -82,11 +81,11 @@ def layer_index(backbone: keras.Model, place: LayerPlace) -> int:
 def cut_layer(backbone: keras.Model, from_layer: LayerPlace) -> keras.Layer:
     """The last layer below `from_layer` whose output every path from below to above crosses.
 
-    Everything up to its output stays frozen whatever is trained from `from_layer` up, and its output is all
-    that the rest needs to know.
+    Everything up to its output stays frozen when the layers from `from_layer` up are trained, and the rest of the
+    network needs its output alone.
     """
     position = {layer.name: index for index, layer in enumerate(backbone.layers)}
-    # reach[i]: the highest layer that reads the output of layer i or of one below it.
+    # furthest_reader[i]: the highest layer that reads the output of layer i.
     furthest_reader = [max(_readers(layer, position), default=0) for layer in backbone.layers]
     furthest_below = 0
     cut = 0
@@ -111,7 +110,7 @@ def unfreeze(backbone: keras.Model, from_layer: LayerPlace) -> None:
 
 
 def compute_in(precision: str, network: keras.Model) -> None:
-    """Let the layers of `network` compute in `precision`, a dtype policy of Keras; their weights stay float32."""
+    """Make the layers of `network` compute in `precision`, a dtype policy of Keras; their weights stay float32."""
     for layer in network.layers:
         layer.dtype_policy = precision
 
@@ -119,7 +118,7 @@ def compute_in(precision: str, network: keras.Model) -> None:
 def frozen_part(
     backbone: keras.Model, cut: keras.Layer, preprocess: Preprocessing, batch_size: int | None = None
 ) -> keras.Model:
-    """Pixels, float32 (n, size, size, 3) in [0, 255], to [activations at the cut, pooled output]."""
+    """A model that maps pixels, float32 (n, size, size, 3) in [0, 255], to [activations at the cut, pooled output]."""
     pixels = keras.Input(backbone.input_shape[1:], batch_size=batch_size, name="pixels")
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
     both = keras.Model(backbone.input, [cut.output, pooled])
@@ -128,12 +127,12 @@ def frozen_part(
 
 
 def top_part(backbone: keras.Model, cut: keras.Layer) -> keras.Model:
-    """Activations at the cut to the pooled output, float32 (n, channels); shares the backbone's layers."""
+    """A model of the backbone's own layers that maps activations at the cut to pooled output, float32 (n, channels)."""
     return keras.Model(cut.output, keras.layers.GlobalAveragePooling2D()(backbone.output), name="top")
 
 
 def whole_model(backbone: keras.Model, head: keras.Model, preprocess: Preprocessing) -> keras.Model:
-    """Pixels in [0, 255] to the logits: backbone and head as one plain Keras model, to save."""
+    """Join backbone and head into one plain Keras model, to save: it maps pixels in [0, 255] to logits."""
     pixels = keras.Input(backbone.input_shape[1:], name="pixels")
     pooled = keras.layers.GlobalAveragePooling2D()(backbone(preprocess(pixels), training=False))
     return keras.Model(pixels, head(pooled), name="classifier")

@@ -76,12 +76,12 @@ def fingerprint(parts_digest: str, weights_digest: str, backbone: AnyBackbone, c
 def _version(library: str) -> str | None:
     try:
         return version(library)
-    except PackageNotFoundError:  # pillow-heif, without which HEIC alone cannot be read
+    except PackageNotFoundError:  # pillow-heif, which only HEIC needs
         return None
 
 
 class FeatureStore:
-    """The frozen activations of one data set; computes an entry when it is first asked for.
+    """The frozen activations of one data set; the store computes an entry when it is first asked for.
 
     `frozen_part` is called once, and only where something is missing: building it takes seconds.
     """
@@ -107,7 +107,7 @@ class FeatureStore:
         return self._entry(_pass_name(part, stored_pass), part, stored_pass)
 
     def seconds(self, part: str, stored_pass: int) -> float:
-        """What computing this pass, which is there, took; none if it is computed while it is read."""
+        """The seconds that computing this stored pass took; 0 if passes are computed while they are read."""
         if self._params.features.storage == "recompute":
             return 0.0
         return json.loads((self._folder / _pass_name(part, stored_pass) / CHECKSUMS).read_text())[SECONDS]
@@ -139,13 +139,13 @@ class FeatureStore:
 
     def _compute_unless_there(self, folder: Path, title: str, part: str, stored_pass: int | None) -> None:
         if not _is_sound(folder, ENTRY_FILES):  # another process may have computed it while this one waited
-            _tell_of_damage(folder)
+            _report_damage(folder)
             with files.folder_written_whole(folder) as beside:
                 self._compute(beside, title, part, stored_pass)
 
     def _compute(self, folder: Path, title: str, part: str, stored_pass: int | None) -> None:
         writers = None
-        frozen_part, pictures = self._frozen_part, self._pictures(part)  # what is done once is no cost of this pass
+        frozen_part, pictures = self._frozen_part, self._pictures(part)  # made once, so no cost of this pass
         started = time.perf_counter()
         for pixels in self._batches(pictures, title, part, stored_pass):
             outputs = frozen_part(pixels)
@@ -165,7 +165,7 @@ class FeatureStore:
         ]
 
     def _batches(self, images: np.ndarray, title: str, part: str, stored_pass: int | None) -> Iterator[np.ndarray]:
-        """Pixels in [0, 255], float32, in batches, augmented where `stored_pass` says for which pass."""
+        """Yield batches of pixels in [0, 255], float32, augmented as in `stored_pass` unless that is None."""
         drawn = None
         if stored_pass is not None:
             drawn = augmentation.draw(len(images), stored_pass, self._params.augment, part)
@@ -180,7 +180,7 @@ class FeatureStore:
         """The part's pictures, decoded and resized once: uint8 (n, size, size, 3), memory-mapped."""
         folder = self._folder / f"pictures-{part}"
         if not _is_sound(folder, (PICTURES_FILE,)):
-            _tell_of_damage(folder)
+            _report_damage(folder)
             paths = self._parts[part].paths
             shape = (len(paths), self._image_size, self._image_size, 3)
             with files.folder_written_whole(folder) as beside:
@@ -216,7 +216,7 @@ class _Writer:
         self._write(np.ascontiguousarray(rows, self._dtype).tobytes())
 
     def close(self) -> int:
-        """Close the file; returns its CRC-32, the header's included: one bit there turns the byte order of all."""
+        """Close the file; returns the CRC-32 of all, the header too: one bit there turns the byte order of the rest."""
         self._file.close()
         return self._checksum
 
@@ -234,6 +234,6 @@ def _is_sound(folder: Path, names: tuple[str, ...]) -> bool:
         return False
 
 
-def _tell_of_damage(folder: Path) -> None:
+def _report_damage(folder: Path) -> None:
     if folder.exists():
         tqdm.write(f"{folder}: damaged; computed again", file=sys.stderr)

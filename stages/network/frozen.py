@@ -1,4 +1,4 @@
-"""Runs the frozen part of the network over pictures, as fast as the machine can."""
+"""The frozen part of the network, run over pictures as fast as the machine can."""
 
 import os
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from stages.network import backbones, xnnpack
 from stages.network.keras_quietly import keras
 
 FrozenPart = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Pixels, float32 (n, size, size, 3) in [0, 255], to activations at the cut and pooled output, float32."""
+"""Maps pixels, float32 (n, size, size, 3) in [0, 255], to activations at the cut and pooled output, float32."""
 
 
 def build(
     backbone: keras.Model, cut: keras.Layer, preprocess: backbones.Preprocessing, features: Features
 ) -> FrozenPart:
-    """The frozen part in the engine that `params.yaml` names; n is at most `features.batch_size`."""
+    """Build the frozen part in the engine that `params.yaml` names; it takes at most `features.batch_size` pictures."""
     model = backbones.frozen_part(backbone, cut, preprocess, features.batch_size)
     engine = _xnnpack(model) if features.engine == "xnnpack" else _keras(model)
     return lambda pixels: _padded(engine, pixels, features.batch_size)

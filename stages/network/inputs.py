@@ -1,4 +1,4 @@
-"""What the stages on networks read in common: the manifest, the split, the weights and the feature store."""
+"""The inputs that all stages on networks read: the manifest, the split, the weights and the feature store."""
 
 import argparse
 from dataclasses import dataclass
@@ -45,11 +45,11 @@ class Inputs:
 
     @cached_property
     def frozen_backbone(self) -> keras.Model:
-        """A backbone that is not to be trained: building one takes a second."""
+        """A backbone that nobody trains, kept because it takes a second to build one."""
         return self.backbone()
 
     def preprocessing(self) -> backbones.Preprocessing:
-        """Pixels in [0, 255] to the backbone's input."""
+        """The function that turns pixels in [0, 255] into the backbone's input."""
         return backbones.preprocessing(self.manifest.backbone)
 
     def fingerprint(self, cut: keras.Layer) -> str:
@@ -69,7 +69,7 @@ class Inputs:
 
 
 def read(arguments: argparse.Namespace, dataset: str, params: Params) -> Inputs:
-    """Read what the command line names of `dataset`; raises ThawError."""
+    """Read the inputs of `dataset` that the command line names; raises ThawError."""
     check_backend(params)
     source = configuration.read(arguments.source, params)
     source.dataset(dataset)
@@ -84,7 +84,7 @@ def read(arguments: argparse.Namespace, dataset: str, params: Params) -> Inputs:
 
 
 def check_backend(params: Params) -> None:
-    """Raise ThawError where Keras runs on another backend than an engine is made for."""
+    """Raise ThawError if Keras runs on another backend than a chosen engine needs."""
     backend = keras.backend.backend()
     for key, engine in (("features.engine", params.features.engine), ("fine.engine", params.fine.engine)):
         if engine != "keras" and backend != "tensorflow":

@@ -1,10 +1,10 @@
-"""Keras and TensorFlow, as the study needs them whatever the user's settings, and without idle messages.
+"""Keras and TensorFlow, the same whatever the user's settings, and without idle messages.
 
-Of the settings outside the repository KERAS_BACKEND alone counts: `keras.json` is not read, and what would change
-results is taken out of the process's environment.
+Of the settings outside the repository only KERAS_BACKEND counts: `keras.json` is not read, and variables that would
+change results are removed from the process's environment.
 
-TensorFlow's messages at its start come from C++ before any log level is read, so the process's stderr is set aside
-meanwhile. Where the import fails, they are shown: then they may say why.
+When TensorFlow is imported, its C++ side writes messages before it reads any log level, so the process's stderr is set
+aside meanwhile. If the import fails, the messages are shown, because they may say why.
 """
 
 import importlib.util
@@ -31,7 +31,7 @@ CHANGING = (
     "TF_XLA_FLAGS",  # may compile, and so round, otherwise
     "NVIDIA_TF32_OVERRIDE",
 )
-"""What of an environment would change results by more than the choice of kernels does."""
+"""The environment variables that would change results by more than the choice of kernels does."""
 
 UNUSED = ("jax", "matplotlib", "sklearn")
 """What Keras and TensorFlow import if it is installed, for uses that no stage has. It takes nearly half their time."""
@@ -101,7 +101,7 @@ def _hidden(packages: Sequence[str]) -> Iterator[None]:
 
 
 def _check_backend(name: str) -> None:
-    """End the process in a line where Keras cannot train on the backend `name`; stages import this before they run."""
+    """End the process with one line if Keras cannot train on the backend `name`; stages import this before they run."""
     if name not in BACKENDS:
         sys.exit(one_line(f"error: KERAS_BACKEND: Keras trains on {', '.join(BACKENDS)}, not on '{name}'; unset it"))
     if importlib.util.find_spec(name) is None:
@@ -116,7 +116,7 @@ with _settings_set_aside(), _ended_at_once_by_ctrl_c(), messages_held_back(), _h
     import keras
     import tensorflow as tf
 
-# Each seed's model is traced anew, which TensorFlow, seeing the same code traced so often, takes for a mistake.
+# Each seed's model is traced anew. TensorFlow sees the same code traced often, and warns of a mistake.
 logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 __all__ = ["keras", "messages_held_back", "tf"]

@@ -4,13 +4,13 @@ import math
 
 from stages.network.keras_quietly import keras
 
-# Forward, and one pass each backwards for inputs and for weights (He and Sun, "Convolutional Neural Networks at
-# Constrained Time Cost", 2014, count likewise).
+# A training step has three passes: one forward, and one backward each for inputs and for weights (He and Sun,
+# "Convolutional Neural Networks at Constrained Time Cost", 2014, count likewise).
 TRAINING = 3
 
 
 def of_image(model: keras.Model) -> int:
-    """One image's forward pass through the convolutions and dense layers: all but a few hundredths of the whole."""
+    """Count one image's forward pass through convolutions and dense layers: all but a few hundredths of the whole."""
     return sum(map(_of_layer, model.layers))
 
 
@@ -30,9 +30,10 @@ def _of_layer(layer: keras.Layer) -> int:
 
 
 def of_epochs(backbone: keras.Model, cut: keras.Layer, head: keras.Model, images: int) -> dict[str, int]:
-    """An epoch's training images, by phase: the whole network forwards, and in the fine phase its top backwards too.
+    """Count an epoch's training images by phase: the whole network forward, and backward what the phase trains.
 
-    What lies below the first unfrozen layer counts as frozen up to `cut`. A gradual schedule's first epochs cost less.
+    The fine phase counts all layers above `cut` as trained, even those below the first unfrozen layer. The first epochs
+    of a gradual schedule cost less than this.
     """
     whole, frozen, logit = of_image(backbone), of_image(keras.Model(backbone.input, cut.output)), of_image(head)
     fine = frozen + TRAINING * (whole - frozen + logit)

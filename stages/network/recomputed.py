@@ -1,4 +1,4 @@
-"""Arrays whose rows are computed when they are read, and kept nowhere."""
+"""Arrays whose rows are computed when they are read, and not stored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Recomputed:
-    """An array of `shape` and `dtype` that answers to an array of row numbers; `read` computes at most `at_once`."""
+    """An array of `shape` and `dtype`, indexed by arrays of row numbers; `read` computes at most `at_once` rows."""
 
     shape: tuple[int, ...]
     dtype: np.dtype

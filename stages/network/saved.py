@@ -1,4 +1,4 @@
-"""A backbone from a `.keras` file: loaded without any code of its own, and refused where it is no backbone."""
+"""A backbone from a `.keras` file: it is loaded without any code of its own, and refused if it is no backbone."""
 
 import zipfile
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 from stages.common.command import ThawError, one_line
 from stages.network.keras_quietly import keras
 
-CORRECT = "correct `backbone` in the manifest, or its download `weights`"
+CORRECT_BACKBONE = "correct `backbone` in the manifest, or its download `weights`"
 
 
 def load(path: Path) -> keras.Model:
-    """The network in `path`: a functional model of Keras's own layers, from one RGB picture to one feature map.
+    """Load the network in `path`: a functional model of Keras's own layers that maps an RGB picture to a feature map.
 
-    Raises ThawError with the cause where the file holds anything else.
+    Raises ThawError with the cause if the file holds anything else.
     """
     if not zipfile.is_zipfile(path):  # Keras's older formats may hold code
         raise ThawError(f"{path}: not a network in Keras's `.keras` format; save it by `model.save('NAME.keras')`")
@@ -30,7 +30,7 @@ def load(path: Path) -> keras.Model:
 
 
 def of_size(model: keras.Model, size: int, path: Path) -> keras.Model:
-    """`model` for pictures of `size` pixels a side; raises ThawError where it takes others."""
+    """`model` for pictures of `size` pixels a side; raises ThawError if it takes another size only."""
     shape = model.input_shape[1:3]
     if shape == (size, size):
         return model
@@ -45,22 +45,19 @@ def of_size(model: keras.Model, size: int, path: Path) -> keras.Model:
 
 
 def _check(model: object, path: Path) -> None:
-    """Raise ThawError where `model` is not from a picture to a feature map, or cannot be cut."""
+    """Raise ThawError if `model` does not map a picture to a feature map, or cannot be cut."""
     if not isinstance(model, keras.src.models.Functional):  # there is no public name of it
-        raise _refused(path, "is no functional model", "build it with keras.Model(inputs, outputs) and save that")
+        raise ThawError(f"{path}: is no functional model; build it with keras.Model(inputs, outputs) and save that")
     if nested := [layer.name for layer in model.layers if isinstance(layer, keras.Model)]:
-        raise _refused(path, f"holds whole models as layers ({', '.join(nested)})", "save the one that is the backbone")
+        raise ThawError(
+            f"{path}: holds whole models as layers ({', '.join(nested)}); save the one that is the backbone"
+        )
     shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][-1] != 3:
-        raise _refused(path, f"takes {shapes}, where a picture has height, width and 3 channels", CORRECT)
+        raise ThawError(f"{path}: takes {shapes}, where a picture has height, width and 3 channels; {CORRECT_BACKBONE}")
     shapes = [tuple(tensor.shape[1:]) for tensor in model.outputs]
     if len(shapes) != 1 or len(shapes[0]) != 3:
-        raise _refused(
-            path,
-            f"gives {shapes}, where a feature map has height, width and channels",
-            "save it without its top and its pooling: keras.Model(model.input, LAST_FEATURE_MAP.output)",
+        raise ThawError(
+            f"{path}: gives {shapes}, where a feature map has height, width and channels; save it without its top "
+            "and its pooling: keras.Model(model.input, LAST_FEATURE_MAP.output)"
         )
-
-
-def _refused(path: Path, cause: str, remedy: str) -> ThawError:
-    return ThawError(f"{path}: {cause}; {remedy}")

@@ -1,4 +1,4 @@
-"""Forward passes by XNNPACK's float32 kernels, by way of TensorFlow Lite: layers fused, no layouts changed between."""
+"""Forward passes by XNNPACK's float32 kernels in TensorFlow Lite: it fuses layers and changes no layout in between."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -8,13 +8,13 @@ import numpy as np
 from stages.network.keras_quietly import keras, messages_held_back, tf
 
 Network = Callable[[np.ndarray], list[np.ndarray]]
-"""A batch, float32, of exactly the size that was converted for, to the outputs."""
+"""Maps a batch, float32, of exactly the size that the model was converted for, to the outputs."""
 
 
 def converted(model: keras.Model, weights: Sequence[np.ndarray], batch_size: int) -> bytes:
     """The functional `model` outside training, with `weights` as its `variables`, in TensorFlow Lite's format."""
 
-    # With constants for weights no saved model is needed, which takes longer to write than to convert.
+    # With constants for weights no saved model is needed, which would take longer to write than this conversion.
     def run(inputs: tf.Tensor) -> list[tf.Tensor]:
         constants = [tf.constant(weight) for weight in weights]
         with keras.StatelessScope(state_mapping=list(zip(model.variables, constants, strict=True))):

@@ -1,27 +1,27 @@
-"""Batch normalisation in one kernel each way, where Keras's layer takes a dozen passes over the activations."""
+"""Batch normalisation by one kernel in each direction; Keras's layer makes a dozen passes over the activations."""
 
 from stages.network.keras_quietly import keras, tf
 
 
 def fused(model: keras.Model) -> keras.Model:
-    """The same functional model on the same layers and weights, its batch normalisation fused."""
-    return keras.models.clone_model(model, clone_function=_layer)
+    """The same functional model on the same layers and weights, with fused batch normalisation."""
+    return keras.models.clone_model(model, clone_function=_replace)
 
 
-def _layer(layer: keras.Layer) -> keras.Layer:
-    whole = isinstance(layer, keras.layers.BatchNormalization) and layer.scale and layer.center
-    return FusedBatchNormalization(layer) if whole else layer
+def _replace(layer: keras.Layer) -> keras.Layer:
+    fusible = isinstance(layer, keras.layers.BatchNormalization) and layer.scale and layer.center
+    return FusedBatchNormalization(layer) if fusible else layer
 
 
 class FusedBatchNormalization(keras.layers.Layer):
-    """What `normalisation`, over the last axis, computes, with its own weights, by TensorFlow's fused kernels."""
+    """Computes what `normalisation` does over the last axis, with the same weights, by TensorFlow's fused kernels."""
 
     def __init__(self, normalisation: keras.layers.BatchNormalization) -> None:
         # The kernels take half precision beside float32 weights and statistics, which autocast would cast too.
         super().__init__(name=f"{normalisation.name}_fused", dtype="float32", autocast=False)
         self.normalisation = normalisation
 
-    # `mask` is there because clone_model calls with what the layer replaced was called with; pictures have none.
+    # clone_model passes the arguments of the call that it replaces, `mask` among them; pictures have no mask.
     def call(
         self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None
     ) -> keras.KerasTensor:

@@ -1,4 +1,4 @@
-"""Batches of arrays as `fit` and the evaluation read them, in an order of our own."""
+"""Batches of arrays, as `fit` and the evaluation read them, in an order that we choose."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,10 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Joined:
-    """Arrays one after another, rows numbered through from `starts`; an array whose rows nobody reads may be None."""
+    """Arrays one after another whose rows share one numbering: array i has the rows starts[i] to starts[i + 1] - 1.
+
+    An array may be None if nobody reads its rows.
+    """
 
     arrays: Sequence[np.ndarray | Recomputed | None]
     starts: np.ndarray
@@ -29,19 +32,19 @@ class Joined:
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         """The rows with these numbers, float32 (n, *shape), in their order."""
-        read = np.empty((len(rows), *self.shape), np.float32)
+        values = np.empty((len(rows), *self.shape), np.float32)
         for array, (start, end) in zip(self.arrays, pairwise(self.starts), strict=True):
             here = (rows >= start) & (rows < end)
             if here.any():
-                read[here] = array[rows[here] - start]
-        return read
+                values[here] = array[rows[here] - start]
+        return values
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of (inputs float32, labels float32 (n, 1)) in the order of `rows`, read or computed as they come.
+    """Batches of (inputs float32, labels float32 (n, 1)) in the order of `rows`.
 
-    Any number of times, the same each time.
+    Each batch is read or computed when it is asked for. Every iteration gives the same batches.
     """
 
     inputs: Joined
@@ -59,16 +62,16 @@ class Batches:
 
     @cached_property
     def dataset(self) -> tf.data.Dataset:
-        """For Keras; to go through it takes longer than to iterate here."""
+        """The same batches for Keras; iterating over the dataset takes longer than iterating over this object."""
         return dataset(self.__iter__, len(self), self.inputs.shape)
 
 
 def dataset(read: Callable[[], Iterator[Batch]], steps: int, shape: Shape) -> tf.data.Dataset:
-    """What `read` yields in `steps` batches, (inputs float32 (n, *shape), labels float32 (n, 1)), for `fit`."""
+    """The `steps` batches that `read` yields, (inputs float32 (n, *shape), labels float32 (n, 1)), for `fit`."""
     signature = (tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None, 1), tf.float32))
     options = tf.data.Options()
-    # Autotuning looks after the pipeline at doubling intervals, and the end of a pass may wait for its next look:
-    # up to as long again as the pass took. `fit` wraps a PyDataset with it on, and offers no way to turn it off.
+    # Autotuning checks the pipeline at intervals that double, and the end of a pass may wait for the next check: up to
+    # as long again as the pass took. `fit` turns autotuning on for a PyDataset, and offers no way to turn it off.
     options.autotune.enabled = False
     batched = tf.data.Dataset.from_generator(read, output_signature=signature)
     return batched.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(1).with_options(options)

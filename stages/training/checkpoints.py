@@ -16,13 +16,13 @@ from stages.network.keras_quietly import keras
 State = list[np.ndarray]
 
 
-def captured(model: keras.Model) -> State:
-    """Copies of the compiled model's weights, then of its optimizer's variables."""
+def capture(model: keras.Model) -> State:
+    """Copy the compiled model's weights, then its optimizer's variables."""
     return [keras.ops.convert_to_numpy(variable).copy() for variable in _variables(model)]
 
 
 def restore(model: keras.Model, state: State) -> None:
-    """Put `captured`'s arrays back into a model of the same form, compiled with the same optimizer."""
+    """Put the arrays of `capture` back into a model of the same form, compiled with the same optimizer."""
     for variable, value in zip(_variables(model), state, strict=True):
         variable.assign(value)
 
@@ -34,7 +34,7 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
 
 
 def path_of(folder: Path, made_of: dict[str, object]) -> Path:
-    """Where a training's checkpoint lies: named after `made_of`, the code that trains and the libraries below it."""
+    """The path of a training's checkpoint, named after `made_of`, the code that trains and the libraries below it."""
     libraries = {name: version(name) for name in ("tensorflow", "keras")}
     backend = keras.backend.backend()
     named = json.dumps(
@@ -52,7 +52,10 @@ def write(path: Path, rows: Sequence[dict], arrays: Sequence[np.ndarray]) -> Non
 
 
 def read(path: Path) -> tuple[list[dict], State] | None:
-    """What `write` wrote, or None where the file is missing or, told on stderr, damaged; nothing is unpickled."""
+    """Return what `write` wrote; None if the file is missing or damaged. Nothing is unpickled.
+
+    A damaged file is named on stderr.
+    """
     if not path.exists():
         return None
     try:
@@ -69,13 +72,13 @@ def read(path: Path) -> tuple[list[dict], State] | None:
 
 
 def longest(paths: Iterable[Path], most: int) -> tuple[list[dict], State] | None:
-    """What `read` gives of the sound checkpoint with the most epochs, but not more than `most`; None without one."""
+    """Read the sound checkpoint with the most epochs, but not more than `most`; None if there is none."""
     found = [stored for stored in map(read, paths) if stored and len(stored[0]) <= most]
     return max(found, key=lambda stored: len(stored[0]), default=None)
 
 
 def _digest(text: str, arrays: Sequence[np.ndarray]) -> str:
-    """Over all that `read` gives back: the zip's own checksums cover less."""
+    """A digest of all that `read` returns; the zip's own checksums cover less."""
     total = hashlib.sha256(text.encode())
     for array in arrays:
         total.update(f"{array.dtype.str} {array.shape}".encode())

@@ -1,4 +1,4 @@
-"""The head trained to its end: logistic regression on the pooled output, the reference that no schedule sets."""
+"""The converged head: logistic regression on the pooled output, a reference that depends on no schedule."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegressionCV
@@ -18,11 +18,11 @@ MOST_STEPS = 10_000  # of the solver: far more than it takes
 
 
 def converged_logits(data: Data, threads: int) -> np.ndarray:
-    """Validation's logits under the converged head, float64 (n, 1) for two classes or (n, classes).
+    """The converged head's logits of the validation pictures, float64 (n, 1) for two classes or (n, classes).
 
-    The features are standardised and not augmented. The penalty is the one with the lowest cross-entropy over parts of
-    the training pictures that each take their turn in being held out; no validation picture has a say in it.
-    Raises ThawError where a class has too few pictures for that.
+    The features are standardised and not augmented. Cross-validation on the training pictures chooses the penalty with
+    the lowest cross-entropy; validation pictures play no part in the choice. Raises ThawError if a class has too few
+    pictures for that.
     """
     labels = data.labels("training")
     fewest = int(np.bincount(labels, minlength=data.classes).min())
@@ -31,7 +31,7 @@ def converged_logits(data: Data, threads: int) -> np.ndarray:
             f"repeat {data.repeat.number}: a class has {fewest} training images, and the converged head needs 2 of "
             "each to hold one out; give it more"
         )
-    chosen = LogisticRegressionCV(
+    regression = LogisticRegressionCV(
         Cs=STRENGTHS,
         cv=StratifiedKFold(min(PARTS_OF_TRAINING, fewest), shuffle=True, random_state=data.repeat.seed),
         scoring="neg_log_loss",
@@ -40,8 +40,8 @@ def converged_logits(data: Data, threads: int) -> np.ndarray:
         class_weight=data.class_weights,
         use_legacy_attributes=False,
     )
-    model = make_pipeline(StandardScaler(), chosen)
-    with threadpool_limits(threads):  # the last bits of sums follow from the number of threads
+    model = make_pipeline(StandardScaler(), regression)
+    with threadpool_limits(threads):  # the last bits of sums depend on the number of threads
         model.fit(data.pooled("training"), labels)
         logits = model.decision_function(data.pooled("validation"))
     return logits.reshape(len(logits), -1)

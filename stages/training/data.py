@@ -15,17 +15,18 @@ from stages.pictures.parts import PARTS, Part
 from stages.pictures.randomness import order
 from stages.training.batches import Batches, Joined
 
-Reads = Callable[[Entry], np.ndarray]
-"""What a phase takes of the stored features: the fine phase ACTIVATIONS, the transfer phase POOLED."""
-ACTIVATIONS: Reads = attrgetter("activations")
-POOLED: Reads = attrgetter("pooled")
+FeaturesOf = Callable[[Entry], np.ndarray]
+"""Takes from an entry of the store what a phase reads: the fine phase ACTIVATIONS, the transfer phase POOLED."""
+ACTIVATIONS: FeaturesOf = attrgetter("activations")
+POOLED: FeaturesOf = attrgetter("pooled")
 
 
 class Data:
-    """Features and labels of one repeat. Pictures are numbered through: the split's training part, then its validation.
+    """Features and labels of one repeat.
 
-    On one split a repeat trains and validates on just these parts. On a fold it validates on the fold's pictures,
-    from whichever part, and trains on all others: the features of both parts are there, so a fold costs none.
+    All pictures of both parts share one numbering: first the split's training part, then its validation part. On one
+    split a repeat trains and validates on just these parts. On a fold it validates on the fold's pictures, from either
+    part, and trains on all others; the store has the features of both parts, so that a fold needs none of its own.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Data:
     def within_training(self) -> "Data":
         """The same repeat without its validation pictures: a quarter of its training pictures validates instead.
 
-        What is chosen on this has not seen what is reported. The quarter is drawn from the repeat's seed.
+        A choice made on these has not seen the pictures that are reported. The repeat's seed decides the quarter.
         """
         rows = self._rows["training"]
         held_out = order(len(rows), self.repeat.seed, 0) < len(rows) // 4
@@ -52,28 +53,28 @@ class Data:
         inner._rows = {"training": rows[~held_out], "validation": rows[held_out]}
         return inner
 
-    def training(self, epoch: int, read: Reads) -> Batches:
-        """Epoch `epoch`'s training batches of what `read` takes; what is missing is computed."""
+    def training(self, epoch: int, features_of: FeaturesOf) -> Batches:
+        """The training batches of the epoch; what the store lacks is computed."""
         rows = self._rows["training"]
         rows = rows[order(len(rows), self.repeat.seed, epoch)]
-        stored = self._pass(epoch)
-        return self._batches(lambda part: read(self._store.augmented(part, stored)), rows)
+        pass_number = self._pass_number(epoch)
+        return self._batches(lambda part: features_of(self._store.augmented(part, pass_number)), rows)
 
-    def clean(self, part: str, read: Reads) -> Batches:
+    def clean(self, part: str, features_of: FeaturesOf) -> Batches:
         """Batches of all pictures of `part`, training or validation, not augmented."""
-        return self._batches(lambda each: read(self._store.clean(each)), self._rows[part])
+        return self._batches(lambda each: features_of(self._store.clean(each)), self._rows[part])
 
-    def evaluations(self, read: Reads) -> dict[str, Batches]:
-        """What is measured after each epoch, by the prefix of its columns in the history."""
+    def evaluations(self, features_of: FeaturesOf) -> dict[str, Batches]:
+        """The batches that are measured after each epoch, by the prefix of its columns in the history."""
         parts = {"val_": "validation"} | ({"train_clean_": "training"} if self._params.clean_training else {})
-        return {prefix: self.clean(part, read) for prefix, part in parts.items()}
+        return {prefix: self.clean(part, features_of) for prefix, part in parts.items()}
 
     def frozen_seconds(self, epoch: int) -> float:
         """Seconds that the epoch's frozen activations took to compute: the repeat's share of their pass."""
         return sum(
-            self._store.seconds(part, self._pass(epoch)) * used / (end - start)
+            self._store.seconds(part, self._pass_number(epoch)) * used / (end - start)
             for part, start, end in self._bounds
-            if (used := self._within(self._rows["training"], start, end))
+            if (used := self._count_within(self._rows["training"], start, end))
         )
 
     def labels(self, part: str) -> np.ndarray:
@@ -82,9 +83,9 @@ class Data:
 
     @property
     def class_weights(self) -> dict[int, float] | None:
-        """By label, how much its pictures count in the training loss; None where all count the same.
+        """The weight of each label's pictures in the training loss; None if all weigh the same.
 
-        `balanced`: n / (classes * n of the class), so that every class counts the same and the mean is 1 (King and
+        `balanced`: n / (classes * n of the class), so that every class weighs the same and the mean is 1 (King and
         Zeng, 2001). Keras multiplies each picture's loss by it and divides by the number of pictures.
         """
         if self._params.class_weight == "none":
@@ -116,26 +117,26 @@ class Data:
 
     @property
     def identity(self) -> dict[str, int | None]:
-        """What of this repeat decides a training, for the names of checkpoints.
+        """The values of this repeat that decide a training, for the names of checkpoints.
 
         The budget matters only if the repeat reads the passes in an order drawn over it.
         """
         return {**self.repeat._asdict(), "budget": self._budget if self.repeat.draw != FIRST_ORDER else None}
 
-    def _pass(self, epoch: int) -> int:
+    def _pass_number(self, epoch: int) -> int:
         return pass_of_epoch(epoch, self.repeat.draw, self._budget)
 
     def _batches(self, inputs: Callable[[str], np.ndarray], rows: np.ndarray) -> Batches:
-        used = [inputs(part) if self._within(rows, start, end) else None for part, start, end in self._bounds]
+        used = [inputs(part) if self._count_within(rows, start, end) else None for part, start, end in self._bounds]
         return Batches(Joined(used, self._starts), self._labels, self._params.batch_size, rows)
 
     @staticmethod
-    def _within(rows: np.ndarray, start: int, end: int) -> int:
+    def _count_within(rows: np.ndarray, start: int, end: int) -> int:
         return int(((rows >= start) & (rows < end)).sum())
 
 
 def _rows(parts: dict[str, Part], repeat: Repeat) -> dict[str, np.ndarray]:
-    """By part, the numbers of the repeat's pictures, int64, rising."""
+    """The numbers of the repeat's pictures in each part, int64, in ascending order."""
     count = sum(len(parts[part]) for part in PARTS)
     if repeat.fold is None:
         first, second = np.split(np.arange(count), [len(parts["training"])])

@@ -1,14 +1,14 @@
-"""One epoch after another, in reading order: what each reads, how it trains, how it is measured, what it leaves.
+"""One epoch after another. In order: what each reads, how it trains, how it is measured and what it leaves.
 
 1. The pictures' order follows from the seed and the epoch, and so does the pass of augmentation that is read
    (`Data.training`). What of the pass is not stored yet is computed then.
-2. Dropout starts anew (`reset_dropout`). So nothing in an epoch depends on how the ones before it were run, and a
-   training resumed or branched off here is the one that ran through.
+2. Dropout starts anew (`reset_dropout`). So nothing in an epoch depends on how the ones before it were run: a
+   training that resumes or branches off here gives the same as one that ran through.
 3. Keras trains: one `fit` of one epoch. Nothing is compiled again between epochs: Keras then keeps the traced
    functions and the optimizer's state.
 4. The network as it is now is measured on validation, and on the training pictures without augmentation, dropout
    and batch statistics (`measure`).
-5. Row, state and validation logits go to whoever asked, who writes them down before the next epoch starts.
+5. The caller takes row, state and validation logits, and writes them down before the next epoch starts.
 """
 
 import math
@@ -24,8 +24,8 @@ from stages.network.keras_quietly import keras
 from stages.training import checkpoints
 from stages.training.batches import Batches
 from stages.training.checkpoints import State
-from stages.training.data import Data, Reads
-from stages.training.evaluation import forward, measure
+from stages.training.data import Data, FeaturesOf
+from stages.training.evaluation import build_forward_pass, measure
 from stages.training.models import reset_dropout
 
 Row = dict[str, float | int | str]
@@ -40,43 +40,46 @@ class Epoch:
     logits: np.ndarray
 
 
-def epochs(
+def train_epochs(
     model: keras.Model,
     phase: str,
-    read: Reads,
+    features_of: FeaturesOf,
     data: Data,
     numbers: range,
-    begin: Callable[[keras.Model, int], None] = lambda model, epoch: None,
+    before_epoch: Callable[[keras.Model, int], None] = lambda model, epoch: None,
 ) -> Iterator[Epoch]:
-    """Train the epochs `numbers` of `phase` on what `read` takes of the store; yields what each leaves.
+    """Train the epochs `numbers` of `phase` on what `features_of` takes from the store, and yield what each leaves.
 
-    `begin` is called with the model and the epoch before each. Raises ThawError where a value is not finite.
+    `before_epoch` is called before each epoch with the model and its number. Raises ThawError if a value is not finite.
     """
-    evaluations = data.evaluations(read)
-    run = forward(model, evaluations["val_"].inputs.shape)
+    evaluations = data.evaluations(features_of)
+    forward_pass = build_forward_pass(model, evaluations["val_"].inputs.shape)
     title = f"{phase}, repeat {data.repeat.number}"
-    state = checkpoints.captured(model)
+    state = checkpoints.capture(model)
     # None: shown where there is a terminal.
     with tqdm(numbers, desc=title, unit=" epoch", disable=None if numbers else True) as progress:
         for epoch in progress:
-            begin(model, epoch)
-            batches = data.training(epoch, read)
+            before_epoch(model, epoch)
+            batches = data.training(epoch, features_of)
             started = time.perf_counter()
             reset_dropout(model, data.repeat.seed, epoch)
             row = _fit(model, state, batches, data, epoch)
-            measured = {prefix: measure(run, each) for prefix, each in evaluations.items()}
+            measured = {prefix: measure(forward_pass, each) for prefix, each in evaluations.items()}
             for prefix, each in measured.items():
                 row |= {f"{prefix}accuracy": each.accuracy, f"{prefix}loss": each.loss}
             _check_finite(row, epoch)
             progress.set_postfix(val_loss=f"{row['val_loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
             seconds = {"seconds": time.perf_counter() - started, "frozen_seconds": data.frozen_seconds(epoch)}
-            state = checkpoints.captured(model)
+            state = checkpoints.capture(model)
             logits = measured["val_"].logits.astype(np.float16)
             yield Epoch({"epoch": epoch, "phase": phase, **row, **seconds}, state, logits)
 
 
 def _fit(model: keras.Model, before: State, training: Batches, data: Data, epoch: int) -> Row:
-    """Keras's own accuracy and loss of the epoch, weighted by class: running means while the network changes."""
+    """Train one epoch, and return the means that Keras reports while the network changes.
+
+    Class weights apply to the loss, not to the accuracy.
+    """
     fitted = model.fit(training.dataset, shuffle=False, verbose=0, class_weight=data.class_weights).history
     row = {"accuracy": fitted["accuracy"][-1], "loss": fitted["loss"][-1]}
     if not math.isfinite(row["loss"]):
@@ -90,7 +93,7 @@ def _fit(model: keras.Model, before: State, training: Batches, data: Data, epoch
 
 
 def _first_wrong_batch(model: keras.Model, before: State, training: Batches, data: Data, epoch: int) -> int | None:
-    """Train the epoch again from its start; the first batch (from 1) with a loss that is not finite, if one has."""
+    """Train the epoch again from its start, and return the first batch, from 1, whose loss is not finite, if any."""
     checkpoints.restore(model, before)
     model.reset_metrics()
     reset_dropout(model, data.repeat.seed, epoch)

@@ -8,23 +8,23 @@ import numpy as np
 from stages.network.keras_quietly import keras, tf
 from stages.training.batches import Batches
 
-Forward = Callable[[np.ndarray], np.ndarray]
-"""A batch of inputs, float32, to its logits, float32 (n, 1) for two classes or (n, classes)."""
+ForwardPass = Callable[[np.ndarray], np.ndarray]
+"""Maps a batch of inputs, float32, to its logits, float32 (n, 1) for two classes or (n, classes)."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Mean cross-entropy and share of right answers, and the logits that they follow from, float32 (n, units)."""
+    """The mean cross-entropy, the share of right answers, and the logits that both follow from, float32 (n, units)."""
 
     loss: float
     accuracy: float
     logits: np.ndarray
 
 
-def forward(model: keras.Model, shape: tuple[int, ...], training: bool = False) -> Forward:
-    """`model` on inputs of `shape`, with the weights that it has whenever called; traced once.
+def build_forward_pass(model: keras.Model, shape: tuple[int, ...], training: bool = False) -> ForwardPass:
+    """Return `model`'s forward pass on inputs of `shape`. It is traced once, and each call uses the current weights.
 
-    With `training` dropout is on, and batch normalisation does what the model's training does.
+    With `training`, dropout is on and batch normalisation works as it does when the model trains.
     """
     if keras.backend.backend() != "tensorflow":
         if not training:
@@ -35,9 +35,9 @@ def forward(model: keras.Model, shape: tuple[int, ...], training: bool = False) 
     return lambda inputs: traced(inputs).numpy()
 
 
-def measure(run: Forward, batches: Batches) -> Measured:
-    """Loss and accuracy over all pictures of `batches`."""
-    logits, labels = (np.concatenate(each) for each in zip(*((run(x), y) for x, y in batches), strict=True))
+def measure(forward_pass: ForwardPass, batches: Batches) -> Measured:
+    """Measure loss and accuracy over all pictures of `batches`."""
+    logits, labels = (np.concatenate(each) for each in zip(*((forward_pass(x), y) for x, y in batches), strict=True))
     binary = logits.shape[1] == 1
     entropy = keras.losses.binary_crossentropy if binary else keras.losses.sparse_categorical_crossentropy
     losses = keras.ops.convert_to_numpy(entropy(labels, logits, from_logits=True))

@@ -15,7 +15,7 @@ from stages.training import checkpoints, optimizers
 from stages.training.batch_normalization import fused
 from stages.training.checkpoints import State
 from stages.training.data import ACTIVATIONS, Data
-from stages.training.epochs import Epoch, Row, epochs
+from stages.training.epochs import Epoch, Row, train_epochs
 from stages.training.models import FineTuned, compile_model
 from stages.training.optimizers import RateSchedule
 
@@ -34,7 +34,7 @@ class FinePhase:
     logits: list[np.ndarray] = field(default_factory=list)
     best: State = field(default_factory=list)
 
-    def take(self, epoch: Epoch) -> None:
+    def add(self, epoch: Epoch) -> None:
         """Add what `epoch` left."""
         if all(epoch.row["val_loss"] < row["val_loss"] for row in self.rows):
             self.best = epoch.state[: len(self.model.weights)]
@@ -53,28 +53,29 @@ def train(
 ) -> FinePhase:
     """Train `backbone` from `fine.from_layer` up, and `head`, over the epochs `numbers`; both change in place.
 
-    After each epoch the state is written to `checkpoint`, in a folder beside other variants'. Training resumes from
-    there, or from another variant's checkpoint of the same run. `show` is called with the rows so far.
+    After each epoch the state is written to `checkpoint`, and `show` is called with the rows so far. Training resumes
+    from `checkpoint`, or from a file of the same name that another variant wrote to its own folder, beside this one's.
     """
-    phase = FinePhase(fine_tuned(backbone, head, data, params, len(numbers)))
+    phase = FinePhase(compiled_top(backbone, head, data, params, len(numbers)))
     _resume(phase, checkpoint, numbers)
-    begin = _unfreezing(backbone, data.classes, params.fine, numbers.start)
-    for epoch in epochs(phase.model, "fine", ACTIVATIONS, data, numbers[len(phase.rows) :], begin):
-        phase.take(epoch)
+    before_epoch = _before_each_epoch(backbone, data.classes, params.fine, numbers.start)
+    remaining = numbers[len(phase.rows) :]
+    for epoch in train_epochs(phase.model, "fine", ACTIVATIONS, data, remaining, before_epoch):
+        phase.add(epoch)
         checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *phase.best, *epoch.state])
         show(phase.rows)
     return phase
 
 
-def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Params, epochs: int) -> FineTuned:
-    """The top of `backbone`, unfrozen, under `head`: compiled for a fine phase of `epochs`, sharing their layers."""
+def compiled_top(backbone: keras.Model, head: keras.Model, data: Data, params: Params, epoch_count: int) -> FineTuned:
+    """The unfrozen top of `backbone` with `head` on it, compiled for `epoch_count` epochs; it shares their layers."""
     fine = params.fine
     cut = backbones.cut_layer(backbone, fine.from_layer)
     backbones.unfreeze(backbone, fine.from_layer)
     top = backbones.top_part(backbone, cut)
     model = FineTuned(fused(top) if fine.engine == "fused" else top, head, fine.batch_norm)
     backbones.compute_in(fine.precision, top)
-    plain = optimizers.fresh(fine.optimizer, _rate(fine, data.steps, epochs))
+    plain = optimizers.fresh(fine.optimizer, _rate(fine, data.steps, epoch_count))
     optimizer = optimizers.loss_scaled(plain) if fine.precision == "mixed_float16" else plain
     # Compiled and built after unfreezing: both collect the variables that are trainable then.
     compile_model(model, optimizer, data.classes)
@@ -84,15 +85,15 @@ def fine_tuned(backbone: keras.Model, head: keras.Model, data: Data, params: Par
     return model
 
 
-def _rate(fine: Fine, steps: int, epochs: int) -> float | RateSchedule:
-    """The learning rate of a phase of `epochs` epochs of `steps` steps each; a plain number where it never changes."""
+def _rate(fine: Fine, steps: int, epoch_count: int) -> float | RateSchedule:
+    """The learning rate of a phase of `epoch_count` epochs of `steps` steps each; a plain number if it is constant."""
     if fine.decay == "none" and not fine.warm_up_epochs:
         return fine.learning_rate
-    return RateSchedule(fine.learning_rate, fine.warm_up_epochs * steps, fine.decay, epochs * steps)
+    return RateSchedule(fine.learning_rate, fine.warm_up_epochs * steps, fine.decay, epoch_count * steps)
 
 
 def groups(backbone: keras.Model, fine: Fine) -> Groups:
-    """The unfrozen layers in `fine.groups` runs from input to output; layers with weights are shared out evenly."""
+    """The unfrozen layers that have weights, from input to output, in `fine.groups` groups of about equal size."""
     layers = backbone.layers[backbones.layer_index(backbone, fine.from_layer) :]
     weighted = [layer for layer in layers if layer.weights]
     borders = [round(len(weighted) * number / fine.groups) for number in range(fine.groups + 1)]
@@ -100,7 +101,7 @@ def groups(backbone: keras.Model, fine: Fine) -> Groups:
 
 
 def _scales(backbone: keras.Model, head: keras.Model, fine: Fine) -> dict[str, float]:
-    """Maps a variable's path to its factor on the learning rate; empty if all train at the same rate.
+    """A mapping from a variable's path to its factor on the learning rate; empty if all train at the same rate.
 
     `layer_decay` lowers the factor from group to group, from the head down (Howard and Ruder, 2018, section 3.2).
     """
@@ -117,27 +118,33 @@ def _scales(backbone: keras.Model, head: keras.Model, fine: Fine) -> dict[str, f
     return scales
 
 
-def _unfreezing(backbone: keras.Model, classes: int, fine: Fine, first: int) -> Callable[[keras.Model, int], None]:
-    """What to do before each epoch so that the groups join from the top, one every `fine.epochs_a_group` epochs."""
+def _before_each_epoch(
+    backbone: keras.Model, classes: int, fine: Fine, first: int
+) -> Callable[[keras.Model, int], None]:
+    """Return the function to call before each epoch.
+
+    With `unfreezing: gradual` only the top group is unfrozen at the epoch `first`, and the function unfreezes the next
+    group every `fine.epochs_a_group` epochs; otherwise it does nothing.
+    """
     parts = groups(backbone, fine)
 
-    def begin(model: keras.Model, epoch: int) -> None:
+    def unfreeze(model: keras.Model, epoch: int) -> None:
         joined = min(1 + (epoch - first) // fine.epochs_a_group, len(parts))
         frozen = [layer for group in parts[: len(parts) - joined] for layer in group]
         changed = [layer for group in parts for layer in group if layer.trainable == (layer in frozen)]
         for layer in changed:
             layer.trainable = layer not in frozen
         if changed:
-            # The optimizer, built with all groups' variables, is kept. The traced step is that of the old trainable
-            # layers, so that it must be compiled again.
+            # The optimizer, built with all groups' variables, is kept. The traced step trains the layers that were
+            # trainable before, so it must be compiled again.
             compile_model(model, model.optimizer, classes)
 
-    return begin if fine.unfreezing == "gradual" else lambda model, epoch: None
+    return unfreeze if fine.unfreezing == "gradual" else lambda model, epoch: None
 
 
 def _resume(phase: FinePhase, checkpoint: Path, numbers: range) -> None:
-    same_run = checkpoint.parent.parent.glob(f"*/{checkpoint.name}")
-    stored = checkpoints.longest(same_run, len(numbers))
+    paths = checkpoint.parent.parent.glob(f"*/{checkpoint.name}")  # this variant's and others'
+    stored = checkpoints.longest(paths, len(numbers))
     if stored:
         phase.rows, (logits, *arrays) = stored
         phase.logits = list(logits)
@@ -146,16 +153,19 @@ def _resume(phase: FinePhase, checkpoint: Path, numbers: range) -> None:
         checkpoints.restore(phase.model, arrays[weights:])
 
 
-def checkpoint_path(folder: Path, features: str, numbers: range, head: State, data: Data, params: Params) -> Path:
-    """Where a run's checkpoint lies: named after all that decides its fine epochs.
+def checkpoint_path(
+    folder: Path, fingerprint: str, numbers: range, head_state: State, data: Data, params: Params
+) -> Path:
+    """The path of a run's checkpoint, named after all that decides its fine epochs.
 
-    The number of epochs is in the name only if the rate depends on it; otherwise a longer run resumes from a shorter.
+    `fingerprint` identifies the stored activations. The number of epochs is in the name only if the rate depends on it;
+    otherwise a longer run resumes from a shorter one.
     """
     made_of = {
-        "features": features,
+        "features": fingerprint,
         "first_epoch": numbers.start,
         "decays_over": len(numbers) if params.fine.decay != "none" else None,
-        "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head],
+        "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head_state],
         "repeat": data.identity,
         "params": params.model_dump(
             include={"clean_training", "class_weight", "batch_size", "threads", "head", "fine"}

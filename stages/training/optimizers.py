@@ -32,25 +32,27 @@ class RateSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def fresh(name: str, rate: float | RateSchedule) -> keras.optimizers.Optimizer:
-    """A new optimizer: `adam`, `rmsprop` or `sgd`, its other settings Keras's defaults."""
+    """A new optimizer, `adam`, `rmsprop` or `sgd`; its other settings are Keras's defaults."""
     return keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
 
 
 def loss_scaled(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """`optimizer` behind a scale that keeps small gradients above float16's least value, and lowers it when a
-    gradient overflows."""
+    """Wrap `optimizer` so that Keras scales the loss: small gradients then stay above float16's least value.
+
+    Keras lowers the scale when a gradient overflows.
+    """
     return keras.optimizers.LossScaleOptimizer(optimizer)
 
 
 def scale_rates(optimizer: keras.optimizers.Optimizer, scales: Mapping[str, float]) -> None:
-    """Let the built `optimizer` train each variable, by its path, at its rate times the scale; 1 where none is given.
+    """Make the built `optimizer` train each variable at its rate times the scale of the variable's path, by default 1.
 
     The rate is scaled, not the gradient: Adam and RMSprop divide a gradient's scale out again.
     """
     plain = optimizer.update_step
     in_order = [scales.get(variable.path, 1.0) for variable in optimizer._trainable_variables]
 
-    # Keras has no rates by variable, and hands the backend's own variable to this, which only the index tells apart.
+    # Keras has no rates by variable. It calls this with the backend's own variable, which only its index identifies.
     def update_step(gradient: object, variable: object, learning_rate: object) -> None:
         plain(gradient, variable, learning_rate * in_order[optimizer._get_variable_index(variable)])
 

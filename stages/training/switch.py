@@ -9,14 +9,17 @@ from stages.training.epochs import Row
 
 @dataclass(frozen=True)
 class Thaw:
-    """After how many transfer epochs it thaws, and the last one's relative gain in training loss, if that decided."""
+    """The number of transfer epochs before the schedule thaws, and the last one's relative gain, if the gain decided.
+
+    The gain is the share by which the epoch lowered the training loss.
+    """
 
     epoch: int
     gain: float | None
 
 
-def thaw(rows: Sequence[Row], relative_gain: float, most: int) -> Thaw:
-    """Thaw after the first epoch that lowers the loss by a smaller share than `relative_gain`, else after `most`.
+def choose_thaw(rows: Sequence[Row], relative_gain: float, most: int) -> Thaw:
+    """Choose the first epoch that lowers the loss by a smaller share than `relative_gain`, else the epoch `most`.
 
     The loss is the training loss that Keras reports: validation pictures must not decide what they then measure.
     """

@@ -11,7 +11,7 @@ from stages.network.keras_quietly import keras
 from stages.training import checkpoints, optimizers
 from stages.training.checkpoints import State
 from stages.training.data import POOLED, Data
-from stages.training.epochs import Row, epochs
+from stages.training.epochs import Row, train_epochs
 from stages.training.models import build_head, compile_model
 
 SECONDS = ("seconds", "frozen_seconds")
@@ -31,16 +31,16 @@ class TransferPhase:
     def extend(self, last_epoch: int, data: Data, params: Params, checkpoint: Path) -> None:
         """Train on from the last state to `last_epoch`, if that is not reached yet.
 
-        After each epoch the phase is written to `checkpoint`, and training resumes from there if that has got further.
+        After each epoch the phase is written to `checkpoint`. Training resumes from there if it holds more epochs.
         """
         if len(self.rows) < last_epoch:
             self._resume(checkpoint)
         head = compiled_head(data, params)
         if not self.states:
-            self.states.append(checkpoints.captured(head))
+            self.states.append(checkpoints.capture(head))
         checkpoints.restore(head, self.states[-1])
         remaining = range(len(self.rows) + 1, last_epoch + 1)
-        for epoch in epochs(head, "transfer", POOLED, data, remaining):
+        for epoch in train_epochs(head, "transfer", POOLED, data, remaining):
             self.rows.append(epoch.row)
             self.states.append(epoch.state)
             self.logits.append(epoch.logits)
@@ -53,7 +53,7 @@ class TransferPhase:
         return head
 
     def without_seconds(self) -> "TransferPhase":
-        """The same phase without what was measured with a clock: so the file of it is the same whenever it is made."""
+        """Return the phase without measured seconds, so that its file has the same bytes whenever it is made."""
         rows = [{key: value for key, value in row.items() if key not in SECONDS} for row in self.rows]
         return TransferPhase(self.states, rows, self.logits)
 
@@ -77,12 +77,12 @@ def compiled_head(data: Data, params: Params) -> keras.Model:
 
 
 def path_in(folder: Path, transfer: Transfer, repeat: int) -> Path:
-    """Where below `folder` the stage `transfer` keeps the phase of this head and repeat."""
+    """The file below `folder` in which the stage `transfer` keeps the phase of this head and repeat."""
     return folder / f"{transfer.optimizer}-{transfer.learning_rate}" / f"repeat-{repeat}.npz"
 
 
 def read(path: Path) -> TransferPhase:
-    """The phase that the stage `transfer` wrote; raises ThawError where it cannot be read."""
+    """The phase that the stage `transfer` wrote; raises ThawError if it cannot be read."""
     stored = _read(path)
     if stored is None:
         raise ThawError(f"{path}: missing or damaged; run `dvc repro transfer`")
@@ -97,9 +97,12 @@ def _read(path: Path) -> TransferPhase | None:
     return TransferPhase([list(arrays) for arrays in zip(*stacked, strict=True)], rows, list(logits))
 
 
-def checkpoint_path(folder: Path, features: str, data: Data, params: Params) -> Path:
-    """Where a repeat's checkpoint lies: named after all that decides the phase's epochs, but for their number."""
+def checkpoint_path(folder: Path, fingerprint: str, data: Data, params: Params) -> Path:
+    """The path of a repeat's checkpoint, named after all that decides the phase's epochs except their number.
+
+    `fingerprint` identifies the stored activations.
+    """
     decisive = params.model_dump(
         include={"clean_training", "class_weight", "batch_size", "threads", "head", "transfer"}
     )
-    return checkpoints.path_of(folder, {"features": features, "repeat": data.identity, "params": decisive})
+    return checkpoints.path_of(folder, {"features": fingerprint, "repeat": data.identity, "params": decisive})

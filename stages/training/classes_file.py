@@ -1,11 +1,11 @@
-"""What a saved model's numbers mean, in a json beside it: for whoever loads it with Keras alone."""
+"""The json beside a saved model: it says what the model's numbers mean to somebody who loads it with Keras alone."""
 
 from stages.common.manifest import Manifest
 
-FILE = "classes.json"
+NAME = "classes.json"
 
 
-def of(manifest: Manifest, dataset: str) -> dict[str, object]:
+def content(manifest: Manifest, dataset: str) -> dict[str, object]:
     """The content of the json beside a model of `dataset`."""
     return {
         "classes": list(manifest.dataset(dataset).classes),
