@@ -12,7 +12,6 @@ import yaml
 ROOT = Path(__file__).parent.parent
 SHORT = {
     "cats_dogs-30-1": "cats_dogs-3-1",
-    "cats_dogs-20-11": "cats_dogs-2-2",
     "cats_dogs-0-31": "cats_dogs-0-4",
     "roses_tulips-40-11": "roses_tulips-4-2",
     "roses_tulips-40-11-gradual": "roses_tulips-4-2-gradual",

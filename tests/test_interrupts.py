@@ -39,9 +39,9 @@ class Moments(NamedTuple):
 
 STUDIES = {
     ("download", "split"): {
-        "download@weights": Moments(14, 3, 0.5, "work/download"),
-        "split@few": Moments(13, 4, 0.05, "data/images"),
-        "dvc repro": Moments(3, 20, 0.5, "dvc.lock"),
+        "download@weights": Moments(6, 3, 0.5, "work/download"),
+        "split@few": Moments(6, 4, 0.05, "data/images"),
+        "dvc repro": Moments(2, 20, 0.5, "dvc.lock"),
     },
     ("train",): {
         "features@few": Moments(1, 3, 0.2, "data/features/few"),

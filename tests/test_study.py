@@ -23,9 +23,9 @@ def test_every_schedule_has_its_history_and_its_model(short_study):
 
 
 def test_variants_are_one_run_until_they_part(short_study):
-    one, other = (history.read(short_study / f"plots/cats_dogs-{label}.csv") for label in ("3-1", "2-2"))
-    assert one[:2].equals(other[:2])
-    assert not one[2:].equals(other[2:])
+    one, other = (history.read(short_study / f"plots/roses_tulips-4-2{style}.csv") for style in ("", "-gradual"))
+    assert one[:4].equals(other[:4])
+    assert not one[4:].equals(other[4:])
 
 
 def test_the_summary_says_that_it_tells_of_drawings(short_study):
