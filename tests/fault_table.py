@@ -19,7 +19,8 @@ PAGE = """\
 Read this to know what happens with damaged inputs, mistakes in `params.yaml`, full disks and killed processes.
 The table counts the faults of each kind, and how often the tests tried them.
 [{table}]({table}) lists every fault and its outcome.
-An outcome `error: ...` is the one line that a stage prints before it ends with exit code 1. It leaves no half-written file.
+An outcome `error: ...` is the one line that a stage prints before it ends with exit code 1.
+It leaves no half-written file.
 `make faults` runs these tests again. It writes both files only if all of them pass.
 
 | kind | faults | tries |
