@@ -61,6 +61,12 @@ def test_nested_repeats_are_compared_by_their_means():
     assert (estimate.noise.both, estimate.noise.repeat) == pytest.approx((1 / 3, 6 / 3))
 
 
+def test_folds_whose_means_are_equal_by_chance_have_the_error_of_their_pictures():
+    estimate = Sample([np.array([0.0, 2]), np.array([2.0, 0])], crossed=False).estimate()
+    # A picture's variance is 2, that of a fold's mean 1, and that of the mean of both 1/2.
+    assert (estimate.value, estimate.error, estimate.degrees) == pytest.approx((1, 0.5**0.5, 1))
+
+
 def test_a_single_repeat_knows_the_noise_of_its_pictures():
     estimate = Sample([np.array([1.0, 2, 3])], crossed=True).estimate()
     assert (estimate.value, estimate.error, estimate.degrees) == (2, pytest.approx(3**-0.5), 2)

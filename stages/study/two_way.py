@@ -134,6 +134,9 @@ class Sample:
     def _nested(self) -> Estimate:
         """Student's t of the repeats' means, whose spread includes the sampling of their pictures.
 
+        Means that are equal by chance, as accuracies of few pictures may be, have no spread. Then the error is that of
+        the sampling of pictures alone.
+
         Assumes that repeats are independent and have about the same number of pictures. Folds are not fully
         independent: their training parts overlap, and no interval covers that (Bengio and Grandvalet, 2004).
         """
@@ -144,6 +147,8 @@ class Sample:
         if min(sizes) > 1:
             within = float(np.mean([part.var(ddof=1) / len(part) for part in self.values])) / len(means)
             noise = self._noise(variance - within, 0, within)
+            if np.sqrt(variance) < _ROUNDING:
+                variance = within
         return _estimate(means.mean(), variance, len(means) - 1, noise)
 
     def _noise(self, repeat: float, picture: float, both: float) -> Noise:
