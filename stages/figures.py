@@ -89,16 +89,20 @@ def draw_variant(study: Study, variant: Variant, source: Manifest) -> Figure:
 def draw_dataset(study: Study, dataset: str, members: list[Variant], source: Manifest) -> Figure:
     """Validation results of a data set's schedules, a row for each arm, with the trial in the first row.
 
-    The start of fine-tuning is marked on each line. The intervals are in the variants' own figures, because overlapping
+    All rows have the same axes, and the thesis's schedules without transfer epochs, so that they can be compared. The
+    start of fine-tuning is marked on each line. The intervals are in the variants' own figures, because overlapping
     bands would hide the lines.
     """
     trials = [variant for variant in members if variant.kind == "trial"]
-    arms = variants.arms(members) or {PAPER_ARM: []}
+    arms = variants.drawn_arms(members) or {PAPER_ARM: []}
     rows = {arm: [*shown, *(trials if place == 0 else [])] for place, (arm, shown) in enumerate(arms.items())}
-    every = [variant for shown in rows.values() for variant in shown]
+    every = list({variant.name: variant for shown in rows.values() for variant in shown}.values())
     title = f"{drawing.title_of(dataset, source)}: validation results of every schedule"
     note = drawing.repeats_note(every, study.statistics.confidence)
     figure, panels = drawing.new_rows(title, source, len(rows), note)
+    for column in panels.T:
+        for axes in column[1:]:
+            axes.sharey(column[0])
     colours = drawing.colours_by_share(every)
     handles = {}
     for row, (arm, shown) in zip(panels, rows.items(), strict=True):

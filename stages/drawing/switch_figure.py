@@ -24,13 +24,13 @@ def draw(study: Study, source: Manifest) -> Figure:
     note = drawing.repeats_note(study.variants, study.statistics.confidence, "bands")
     title = "Final validation results over the transfer epochs before fine-tuning"
     figure, panels = drawing.new_rows(title, source, len(grouped), note)
-    arms = {name: variants.arms(members) for name, members in grouped.items()}
+    arms = {name: variants.drawn_arms(members) for name, members in grouped.items()}
     looks = dict(zip(dict.fromkeys(arm for found in arms.values() for arm in found), cycle(LOOKS), strict=False))
     for row, (dataset, found) in zip(panels, arms.items(), strict=True):
         drawing.prepare(row)
         for axes, measure in zip(row, MEASURE_LABELS, strict=True):
             for arm, members in found.items():
-                _draw_arm(axes, study, members, measure, looks[arm])
+                _draw_arm(axes, study, members, measure, looks[arm], variants.arm_in_words(arm))
             _draw_converged(axes, study, grouped[dataset][0], measure)
             axes.set_xlabel("transfer epochs before fine-tuning")
             axes.set_title(drawing.title_of(dataset, source), size=10, loc="left")
@@ -40,12 +40,11 @@ def draw(study: Study, source: Manifest) -> Figure:
     return figure
 
 
-def _draw_arm(axes: Axes, study: Study, members: Sequence[Variant], measure: str, look: Look) -> None:
+def _draw_arm(axes: Axes, study: Study, members: Sequence[Variant], measure: str, look: Look, label: str) -> None:
     colour, marker, dashes = look
     ordered = sorted(members, key=lambda variant: variant.transfer)
     switches = [variant.transfer for variant in ordered]
     levels = [study.level(variant, measure) for variant in ordered]
-    label = variants.arm_in_words(ordered[0].arm)
     axes.plot(switches, [value for value, *_ in levels], color=colour, marker=marker, ls=dashes, ms=6, label=label)
     if len(ordered[0].repeats) > 1:
         low, high = zip(*((low, high) for _, low, high in levels), strict=True)

@@ -211,6 +211,13 @@ def arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
     return found
 
 
+def drawn_arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
+    """The arms, and in each the thesis's schedules without transfer epochs, in which no key of the head matters."""
+    found = arms(variants)
+    at_once = [variant for variant in found.get(PAPER_ARM, []) if not variant.transfer]
+    return {arm: members if arm == PAPER_ARM else [*members, *at_once] for arm, members in found.items()}
+
+
 def arm_in_words(arm: str) -> str:
     """The head of an arm: `default head`, or the head's own keys, such as `head learning rate 0.001`."""
     return "default head" if arm == PAPER_ARM else arm.replace("head_rate", "head learning rate").replace("_", " ")
