@@ -187,7 +187,7 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
         tables.write_json(content, folder / "metrics" / f"{name}.json")
     for dataset in {schedule["dataset"] for schedule in SCHEDULES.values()}:
         _write_transfer_seconds(folder, dataset, len(seeds))
-        _write_converged(folder, dataset, len(seeds))
+        write_converged(folder, dataset, len(seeds))
 
 
 def write_params(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
@@ -207,7 +207,7 @@ def _write_transfer_seconds(folder: Path, dataset: str, count: int) -> None:
     repeats.write_seconds(runs, folder / "plots" / "seconds" / f"{dataset}-transfer.csv")
 
 
-def _write_converged(folder: Path, dataset: str, count: int) -> None:
+def write_converged(folder: Path, dataset: str, count: int) -> None:
     """The converged head's logits, out of reach of every schedule, so that no claim's target follows from them."""
     says = _validation([{"val_loss": CONVERGED}])
     repeats.write_logits(dict.fromkeys(range(1, count + 1), says), folder / "results" / f"{dataset}-converged")

@@ -9,7 +9,7 @@ from made_up_study import study, variant
 
 from stages.common.params import Margin
 from stages.results.repeats import Validation
-from stages.study import claims, comparisons, halves, paper, variants
+from stages.study import answers, claims, comparisons, halves, paper, variants
 from stages.study.evidence import Study
 
 PAPER = paper.load(Path("data/paper.yaml"))
@@ -428,7 +428,22 @@ def test_a_style_of_one_repeat_is_neither_better_nor_worse():
 
 
 def test_the_table_has_a_row_for_each_claim_and_data_set():
-    checked = check(variant("d-1-1", val_loss=alike([1, 0.4])), variant("d-0-2", val_loss=alike([1, 0.3])))
-    table = claims.table(checked, 3).set_index("claim")
+    made = study(variant("d-1-1", val_loss=alike([1, 0.4])), variant("d-0-2", val_loss=alike([1, 0.3])))
+    table = claims.table(made, claims.check(made, PAPER)).set_index("claim")
     assert list(table.index) == list(CLAIMS)
     assert table.loc["share", ["dataset", "value", "repeats", "verdict"]].to_list() == ["d", -0.1, 3, "holds"]
+
+
+def test_data_sets_may_have_different_numbers_of_repeats():
+    few = [variant("a-1-1", val_loss=alike([1, 0.4], 3)), variant("a-0-2", val_loss=alike([1, 0.3], 3))]
+    many = [variant("b-1-1", val_loss=alike([1, 0.4], 5)), variant("b-0-2", val_loss=alike([1, 0.3], 5))]
+    once = [variant("c-1-1", val_loss=alike([1, 0.4], 1)), variant("c-0-2", val_loss=alike([1, 0.3], 1))]
+    made = study(*few, *many, *once)
+    content = claims.content("title", made, comparisons.compare(made), PAPER)
+    counts = {"a": 3, "b": 5, "c": 1}
+    assert {dataset: len(repeats) for dataset, repeats in content["repeats"].items()} == counts
+    assert content["seeds"] == {dataset: list(range(11, 11 + count)) for dataset, count in counts.items()}
+    table = claims.table(made, content["claims"]).set_index(["claim", "dataset"])
+    assert table["repeats"].to_dict() == {(claim, dataset): counts[dataset] for claim, dataset in table.index}
+    assert table.loc["share", "verdict"].to_dict() == {"a": "holds", "b": "holds", "c": "cannot tell"}
+    assert table.loc["share", "note"].to_dict() == {"a": "", "b": "", "c": answers.ONE_REPEAT}

@@ -110,6 +110,13 @@ def test_pairs_are_compared_once(made):
     ]
 
 
+def test_a_significant_difference_within_the_margin_is_noted():
+    pair = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.4])), variant("d-0-3", val_loss=alike([0.9, 0.8, 0.398]))
+    (row,) = comparisons.table(comparisons.compare(study(*pair))).to_dict("records")
+    assert (row["loss_verdict"], row["loss_note"]) == ("better", "better by less than the margin of 0.01")
+    assert row["accuracy_note"] == ""
+
+
 def test_several_arms_are_compared_within_and_across():
     head = {"head_rate": 0.001}
     grid = [variant("d-2-1", val_loss=alike([0.9, 0.8, 0.5])), variant("d-0-3", val_loss=alike([0.9, 0.8, 0.4]))]

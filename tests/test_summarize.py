@@ -27,8 +27,8 @@ trial,flowers,0,1,1.0,1,1,{},0.6,0.62,0.6,1,0.62,1,0.7,0.61,0.7,1,0.61,1
 """
 SUMMARY = {
     "source": "small things",
-    "seeds": [1],
-    "repeats": 1,
+    "seeds": {"animals": [1], "flowers": [1]},
+    "repeats": {"animals": 1, "flowers": 1},
     "animals": {
         "2-1": {
             "final": {"accuracy": 0.85, "loss": 0.4},
@@ -155,6 +155,24 @@ def test_several_repeats_give_every_value_an_interval(summarized):
     assert row["final_accuracy_high"] == pytest.approx(0.9 + training, abs=1e-6)
 
 
+def test_data_sets_may_have_different_numbers_of_repeats(summarized):
+    def shorten(folder):
+        for name in ("flowers-1-1", "trial"):
+            finished_run.write_repeats(folder, name, 2)
+            path = folder / "metrics" / f"{name}.json"
+            content = tables.read_json(path)
+            tables.write_json(content | {key: content[key][:2] for key in ("repeats", "seeds")}, path)
+        finished_run.write_converged(folder, "flowers", 2)
+
+    run = summarized(count=3, change=shorten)
+    seeds = {"animals": [1, 2, 3], "flowers": [1, 2]}
+    summary, claims = (tables.read_json(run / "metrics" / f"{name}.json") for name in ("summary", "claims"))
+    assert (summary["seeds"], summary["repeats"]) == (seeds, {"animals": 3, "flowers": 2})
+    assert claims["seeds"] == seeds
+    members = {dataset: [each["seed"] for each in repeats] for dataset, repeats in claims["repeats"].items()}
+    assert members == seeds
+
+
 def test_no_interval_reaches_the_impossible(summarized, monkeypatch):
     monkeypatch.setitem(finished_run.EPOCHS, "trial", [(0.99, 0.62, 0.7, 0.61)])
     row = pd.read_csv(summarized(count=3) / "plots" / "tables" / "summary.csv").set_index("variant").loc["trial"]
@@ -171,7 +189,7 @@ def test_the_claims_are_the_same_bytes_however_long_the_epochs_took(summarized, 
     finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(run, source))
     assert [path.read_bytes() for path in outputs] == first
     claims = json.loads(first[0])
-    assert claims["seeds"] == [1, 2, 3]
+    assert claims["seeds"] == {"animals": [1, 2, 3], "flowers": [1, 2, 3]}
     assert set(claims["claims"]) == {
         *("sooner", "share", "dip", "running_mean", "batch_statistics", "gap", "harm", "advice")
     }

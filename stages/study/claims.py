@@ -1,8 +1,8 @@
 """The thesis's claims, checked against a finished study: the content of metrics/claims.json.
 
     source        title of the inputs
-    repeats       list of {repeat, seed, fold, draw}; with one, every verdict is "cannot tell"
-    seeds         list of the repeats' seeds
+    repeats       by data set, list of {repeat, seed, fold, draw}; with one, each of its verdicts is "cannot tell"
+    seeds         by data set, list of the repeats' seeds
     confidence    of every interval
     claims        by name (sooner, share, dip, running_mean, batch_statistics, gap, harm, advice):
         text, rests_on, primary    from data/paper.yaml
@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common import tables
-from stages.study import answers, dip, recommendation
+from stages.study import answers, dip, recommendation, variants
 from stages.study.answers import DOES_NOT, HOLDS, ONE_REPEAT, Finding
 from stages.study.comparisons import Comparisons
 from stages.study.equivalence import AS_GOOD, CANNOT_TELL
@@ -60,11 +60,12 @@ def content(title: str, study: Study, compared: Comparisons, paper: Paper) -> di
     """All of metrics/claims.json."""
     # Without budgets of seconds, which differ from run to run: this file is reproducible.
     sentences = recommendation.for_budget(study, recommendation.multiply_adds(study))
-    members = study.variants[0].metrics["repeats"]
+    # All variants of a data set have the same repeats.
+    grouped = variants.of_datasets(study.variants)
     return {
         "source": title,
-        "repeats": members,
-        "seeds": [repeat["seed"] for repeat in members],
+        "repeats": {dataset: members[0].metrics["repeats"] for dataset, members in grouped.items()},
+        "seeds": {dataset: members[0].metrics["seeds"] for dataset, members in grouped.items()},
         "confidence": study.statistics.confidence,
         "claims": check(study, paper),
         "dip_parts": parts_of_the_dip(study),
@@ -109,10 +110,15 @@ def styles(compared: Comparisons) -> dict[str, Any]:
     }
 
 
-def table(checked: Mapping[str, Any], repeats: int) -> pd.DataFrame:
+def table(study: Study, checked: Mapping[str, Any]) -> pd.DataFrame:
     """`claims` of metrics/claims.json as a table with one row for each claim and data set."""
     rows = [
-        {**{column: finding.get(column) for column in COLUMNS}, "claim": name, "dataset": dataset, "repeats": repeats}
+        {
+            **{column: finding.get(column) for column in COLUMNS},
+            "claim": name,
+            "dataset": dataset,
+            "repeats": study.repeated(dataset),
+        }
         for name, claim in checked.items()
         for dataset, finding in claim["datasets"].items()
     ]

@@ -51,7 +51,10 @@ def compare(study: Study) -> Comparisons:
 
 
 def table(compared: Comparisons) -> pd.DataFrame:
-    """One row for each comparison: the differences `loss` and `accuracy`, their verdicts, what would settle them."""
+    """One row for each comparison: the differences `loss` and `accuracy`, with verdict, note and what would settle it.
+
+    The note says whether a significant difference is smaller than the margin.
+    """
     families = [
         *((name, family) for arms in compared.arms.values() for name, family in arms.items()),
         *((STYLES, family) for family in compared.styles.values()),
@@ -96,6 +99,7 @@ def _row(family: str, pair: Comparison) -> dict[str, object]:
             f"{measure}_high": high,
             f"{measure}_p_value": contrast.p_value,
             f"{measure}_verdict": contrast.word,
+            f"{measure}_note": contrast.remark,
             f"{measure}_settle": contrast.settle,
         }
     return row

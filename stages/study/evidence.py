@@ -18,6 +18,8 @@ from stages.study.two_way import Estimate, Sample
 from stages.study.variants import ALL_ARMS, PAPER_ARM, Variant
 
 Says = Mapping[int, Validation]  # the validation logits by repeat
+LARGEST = {"loss": np.inf, "accuracy": 1}  # the largest possible value of each measure; the smallest is 0
+LOWER_IS_BETTER = {"loss": True, "accuracy": False, "epochs": True}
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,6 @@ class Study:
     statistics: Statistics
     margins: Mapping[str, Margin] = field(default_factory=dict)
     converged: Mapping[str, Says] = field(default_factory=dict)
-
-    @property
-    def repeats(self) -> list[int]:
-        return self.variants[0].repeats
 
     def repeated(self, dataset: str) -> int:
         """The number of the data set's repeats; one repeat does not show the variation between training runs."""
@@ -74,7 +72,8 @@ class Study:
 
     def curves(self, variant: Variant, measure: str) -> list[np.ndarray]:
         """`losses` for the measure loss, `correct` for accuracy."""
-        return self.losses(variant) if measure == "loss" else self.correct(variant)
+        by_measure = {"loss": self.losses, "accuracy": self.correct}
+        return by_measure[measure](variant)
 
     def sample(self, dataset: str, values: Sequence[np.ndarray], pictures: int | None = None) -> Sample:
         """Values of each repeat's pictures, (pictures,), as a sample in the data set's design.
@@ -106,8 +105,8 @@ class Study:
             share = float(sample.values[0].mean())
             return share, *two_way.wilson(share, len(sample.values[0]), self.statistics.confidence)
         estimate, own = sample.estimate(), [values.mean() for values in sample.values]
-        largest = 1 if measure == "accuracy" else np.inf
-        return estimate.value, *two_way.possible(estimate.interval(self.statistics.confidence), own, 0, largest)
+        interval = estimate.interval(self.statistics.confidence)
+        return estimate.value, *two_way.possible(interval, own, 0, LARGEST[measure])
 
     @cached_property
     def _folds(self) -> dict[str, list[list[int]]]:
@@ -119,17 +118,14 @@ class Study:
     def _losses(self) -> dict[str, list[np.ndarray]]:
         return {name: [said.losses() for said in says.values()] for name, says in self.says.items()}
 
-    def contrast(
-        self, dataset: str, estimate: Estimate, measure: str, factor: float = 1.0, lower_is_better: bool | None = None
-    ) -> Contrast:
+    def contrast(self, dataset: str, estimate: Estimate, measure: str, factor: float = 1.0) -> Contrast:
         """A difference in `measure` (loss, accuracy or epochs) with the data set's margin."""
-        lower = measure != "accuracy" if lower_is_better is None else lower_is_better
         return Contrast(
             estimate,
             getattr(self.margin(dataset), measure),
             self.statistics.confidence,
             self.repeated(dataset),
-            lower,
+            LOWER_IS_BETTER[measure],
             factor,
         )
 
