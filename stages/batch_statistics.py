@@ -57,12 +57,12 @@ def rows_of(read: Inputs, dataset: str, fingerprint: str, repeat: Repeat, phases
 
 
 def switches(settings: Params, dataset: str) -> list[int]:
-    """After how many transfer epochs the schedules of `dataset` with both phases and the plain head thaw, rising."""
+    """After how many transfer epochs the schedules of `dataset` with both phases and the default head thaw, rising."""
     return sorted(
         {
             schedule.transfer
             for schedule in settings.variants.values()
-            if schedule.dataset == dataset and not schedule.differs and schedule.transfer not in (0, AUTO)
+            if schedule.dataset == dataset and not schedule.own_keys and schedule.transfer not in (0, AUTO)
         }
     )
 

@@ -201,12 +201,12 @@ def test_the_claims_are_the_same_bytes_however_long_the_epochs_took(summarized, 
 
 
 def rewrite_logits(folder, change):
-    told = repeats.read_logits(folder)
-    repeats.write_logits({number + change.get("repeats", 0): change["of"](one) for number, one in told.items()}, folder)
+    added, of = change.get("repeats", 0), change["of"]
+    repeats.write_logits({number + added: of(each) for number, each in repeats.read_logits(folder).items()}, folder)
 
 
-def as_is(told):
-    return told
+def as_is(validation):
+    return validation
 
 
 @pytest.mark.parametrize(
@@ -214,11 +214,11 @@ def as_is(told):
     [
         ({"repeats": 2, "of": as_is}, "has repeats [3, 4], other variants have [1, 2]"),
         (
-            {"of": lambda told: repeats.Validation(told.logits, told.labels, told.images[::-1])},
+            {"of": lambda each: repeats.Validation(each.logits, each.labels, each.images[::-1])},
             "has other images than the data set's first variant",
         ),
         (
-            {"of": lambda told: repeats.Validation(told.logits[:2], told.labels, told.images)},
+            {"of": lambda each: repeats.Validation(each.logits[:2], each.labels, each.images)},
             "does not have 3 epochs, as its csv has",
         ),
     ],
@@ -233,13 +233,12 @@ def test_logits_that_do_not_match_are_refused(summarized, tmp_path, change, caus
 
 def test_repeats_that_share_some_images_are_refused(summarized, tmp_path):
     folder = tmp_path / "results" / "animals-2-1"
-    told = {}
 
     def overlap(_):
-        told.update(repeats.read_logits(folder))
-        second = repeats.Validation(told[2].logits, told[2].labels, np.roll(told[2].images, 1))
+        first, second = repeats.read_logits(folder).values()
+        second.images[:] = np.roll(second.images, 1)
         second.images[0] = "other.png"
-        repeats.write_logits({1: told[1], 2: second}, folder)
+        repeats.write_logits({1: first, 2: second}, folder)
 
     with pytest.raises(ThawError, match="its repeats share some images, not all or none; give each a fold of its own"):
         summarized(count=2, change=overlap)

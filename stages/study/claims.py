@@ -21,7 +21,7 @@
     recommendation    by data set: sentences for budgets of multiply-adds, over all arms
     recommendation_by_arm    by data set and arm, if there are several arms
 
-stages/study/answers.py checks the claims.
+stages/study/claim_checks.py checks the claims.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +31,8 @@ import numpy as np
 import pandas as pd
 
 from stages.common import tables
-from stages.study import answers, dip, recommendation, variants
-from stages.study.answers import DOES_NOT, HOLDS, ONE_REPEAT, Finding
+from stages.study import claim_checks, dip, recommendation, variants
+from stages.study.claim_checks import DOES_NOT, HOLDS, ONE_REPEAT, Finding
 from stages.study.comparisons import Comparisons
 from stages.study.equivalence import AS_GOOD, CANNOT_TELL
 from stages.study.evidence import Study
@@ -43,16 +43,16 @@ from stages.study.variants import ALL_ARMS, Variant
 COLUMNS = ("claim", "dataset", "what", "value", "low", "high", "repeats", "verdict", "settle", "paper", "note")
 ON_THE_HARDER = ("gap", "harm")  # claims about the harder data set: the other's verdict is reported but not counted
 
-Answer = Callable[[Study, Sequence[Variant], Paper], Finding | None]
-ANSWERS: Mapping[str, Answer] = {
-    "sooner": answers.sooner,
-    "share": answers.share,
-    "dip": answers.the_dip,
-    "running_mean": lambda study, grid, _: answers.reason(study, grid, "running_mean"),
-    "batch_statistics": lambda study, grid, _: answers.reason(study, grid, "batch_statistics"),
-    "gap": answers.gap,
-    "harm": answers.harm,
-    "advice": answers.advice,
+Check = Callable[[Study, Sequence[Variant], Paper], Finding | None]
+CHECKS: Mapping[str, Check] = {
+    "sooner": claim_checks.check_sooner,
+    "share": claim_checks.check_share,
+    "dip": claim_checks.check_dip,
+    "running_mean": lambda study, grid, _: claim_checks.check_part_of_dip(study, grid, "running_mean"),
+    "batch_statistics": lambda study, grid, _: claim_checks.check_part_of_dip(study, grid, "batch_statistics"),
+    "gap": claim_checks.check_gap,
+    "harm": claim_checks.check_harm,
+    "advice": claim_checks.check_advice,
 }
 
 
@@ -77,7 +77,7 @@ def content(title: str, study: Study, compared: Comparisons, paper: Paper) -> di
 
 def check(study: Study, paper: Paper) -> dict[str, Any]:
     """`claims` of metrics/claims.json."""
-    return {name: _claim(study, paper, name) for name in ANSWERS}
+    return {name: _claim(study, paper, name) for name in CHECKS}
 
 
 def parts_of_the_dip(study: Study) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def table(study: Study, checked: Mapping[str, Any]) -> pd.DataFrame:
             **{column: finding.get(column) for column in COLUMNS},
             "claim": name,
             "dataset": dataset,
-            "repeats": study.repeated(dataset),
+            "repeats": study.repeat_count(dataset),
         }
         for name, claim in checked.items()
         for dataset, finding in claim["datasets"].items()
@@ -127,7 +127,7 @@ def table(study: Study, checked: Mapping[str, Any]) -> pd.DataFrame:
 
 def _claim(study: Study, paper: Paper, name: str) -> dict[str, Any]:
     claim = getattr(paper.claims, name)
-    found = {dataset: ANSWERS[name](study, grid, paper) for dataset, grid in study.grids().items()}
+    found = {dataset: CHECKS[name](study, grid, paper) for dataset, grid in study.grids().items()}
     findings = {dataset: _as_json(study, finding) for dataset, finding in found.items() if finding}
     deciding = [_harder(study)] if findings and name in ON_THE_HARDER else list(findings)
     return {
@@ -156,7 +156,7 @@ def _harder(study: Study) -> str:
 
 def _as_json(study: Study, finding: Finding) -> dict[str, Any]:
     contrast = finding.contrast
-    repeated = contrast is None or contrast.repeats > 1
+    is_repeated = contrast is None or contrast.repeats > 1
     low, high = finding.interval or (contrast.interval if contrast else (None, None))
     return {
         "what": finding.what,
@@ -166,7 +166,7 @@ def _as_json(study: Study, finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict,
         "settle": finding.settle,
         "paper": finding.paper,
-        "note": (finding.note or (contrast.remark if contrast else "")) if repeated else ONE_REPEAT,
+        "note": (finding.note or (contrast.remark if contrast else "")) if is_repeated else ONE_REPEAT,
         "details": [
             {"what": detail.what, **_with_interval(detail.value, detail.low, detail.high), "verdict": detail.verdict}
             for detail in finding.details

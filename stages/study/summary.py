@@ -32,7 +32,7 @@ def summary(title: str, study: Study) -> dict[str, Any]:
     content: dict[str, Any] = {
         "source": title,
         "seeds": {dataset: members[0].metrics["seeds"] for dataset, members in grouped.items()},
-        "repeats": {dataset: study.repeated(dataset) for dataset in grouped},
+        "repeats": {dataset: study.repeat_count(dataset) for dataset in grouped},
     }
     for variant in study.variants:
         results = with_intervals(study, variant, "val")
@@ -62,11 +62,11 @@ def with_intervals(study: Study, variant: Variant, part: str) -> dict[str, dict[
 
 def curves(study: Study) -> pd.DataFrame:
     """Validation accuracy and loss, means over the repeats: one row for each variant and epoch."""
-    tables = [
+    parts = [
         variant.history[["epoch", "val_accuracy", "val_loss"]].assign(variant=variant.name, dataset=variant.dataset)
         for variant in study.variants
     ]
-    return pd.concat(tables)[["variant", "dataset", "epoch", "val_accuracy", "val_loss"]]
+    return pd.concat(parts)[["variant", "dataset", "epoch", "val_accuracy", "val_loss"]]
 
 
 def final(study: Study) -> pd.DataFrame:
@@ -101,7 +101,7 @@ def _row(study: Study, variant: Variant) -> dict[str, Any]:
         "fine_share": variant.fine_share,
         "epochs": variant.epochs,
         "repeats": len(variant.repeats),
-        "differs": json.dumps(variant.differs, sort_keys=True),
+        "differs": json.dumps(variant.own_keys, sort_keys=True),
     }
     for part, prefix in (("train", ""), ("val", "val_")):
         for when, values in with_intervals(study, variant, part).items():
