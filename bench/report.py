@@ -61,10 +61,10 @@ def makespan(seconds: list[float], jobs: int) -> float:
 
 
 def grid() -> dict[str, Schedules]:
-    """The transfer and fine epochs of each plain variant in params.yaml, by data set."""
+    """The transfer and fine epochs of each default schedule in params.yaml, by data set."""
     found: dict[str, Schedules] = {}
     for schedule in params.load().variants.values():
-        if not schedule.differs and schedule.transfer != AUTO and schedule.fine != REST:
+        if not schedule.own_keys and schedule.transfer != AUTO and schedule.fine != REST:
             found.setdefault(schedule.dataset, []).append((schedule.transfer, schedule.fine))
     return found
 

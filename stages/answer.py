@@ -56,8 +56,8 @@ def main() -> None:
                 maps[dataset] = classifier.activation_maps(model, paths, predicted).astype(np.float16)
             if len(test):
                 logits = classifier.logits(model, test.paths)
-                said = Validation.of(logits[np.newaxis], test.labels, test.paths, images)
-                answers[dataset]["test"] = of_test(said, classes, settings.statistics)
+                scored = Validation.of(logits[np.newaxis], test.labels, test.paths, images)
+                answers[dataset]["test"] = of_test(scored, classes, settings.statistics)
             _draw(answers[dataset], f"{variant} on {source.dataset(dataset).title}", source.title, folder, dataset)
         np.savez(folder / mistakes.MAPS, **maps)
         tables.write_json(answers, folder / "answer.json")
@@ -115,11 +115,11 @@ def with_maps(wrong: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     return wrong.assign(map=np.where(shown, shown.cumsum() - 1, -1))
 
 
-def of_test(said: Validation, classes: list[str], statistics: Statistics) -> dict[str, Any]:
-    """The scores on the test part, with intervals over its pictures; `said` has its logits, as those of one epoch."""
-    predicted = said.log_probabilities()[0].argmax(axis=1)
-    counts = confusion.matrix(said.labels, predicted, len(classes))
-    accuracy, loss = float(said.correct().mean()), Sample([said.losses()[0]], crossed=True).estimate()
+def of_test(test: Validation, classes: list[str], statistics: Statistics) -> dict[str, Any]:
+    """The scores on the test part, with intervals over its pictures; `test` has its logits, as those of one epoch."""
+    predicted = test.log_probabilities()[0].argmax(axis=1)
+    counts = confusion.matrix(test.labels, predicted, len(classes))
+    accuracy, loss = float(test.correct().mean()), Sample([test.losses()[0]], crossed=True).estimate()
     levels = {
         "accuracy": (accuracy, *two_way.wilson(accuracy, len(predicted), statistics.confidence)),
         "loss": (loss.value, *two_way.possible(loss.interval(statistics.confidence), [loss.value], 0, np.inf)),

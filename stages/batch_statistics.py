@@ -47,12 +47,12 @@ def rows_of(loaded: Inputs, dataset: str, fingerprint: str, repeat: Repeat, phas
 
 
 def switches(settings: Params, dataset: str) -> list[int]:
-    """The numbers of transfer epochs in the schedules of `dataset` with both phases and the plain head, ascending."""
+    """After how many transfer epochs the schedules of `dataset` with both phases and the default head thaw, rising."""
     return sorted(
         {
             schedule.transfer
             for schedule in settings.variants.values()
-            if schedule.dataset == dataset and not schedule.differs and schedule.transfer not in (0, AUTO)
+            if schedule.dataset == dataset and not schedule.own_keys and schedule.transfer not in (0, AUTO)
         }
     )
 

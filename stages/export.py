@@ -61,9 +61,9 @@ def main() -> None:
 
 def _pictures(arguments: argparse.Namespace, stop: Stop, file: KerasFile) -> list[Path]:
     """The validation pictures of the first repeat, whose model was saved."""
-    says = repeats.read_logits(arguments.results / stop.variant.name)
+    validations = repeats.read_logits(arguments.results / stop.variant.name)
     images = arguments.images / stop.variant.dataset
-    return [images / name for name in says[stop.variant.repeats[0]].images]
+    return [images / name for name in validations[stop.variant.repeats[0]].images]
 
 
 def _export(file: KerasFile, folder: Path, pictures: list[Path], settings: Params) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def main() -> None:
     content = claims.content(title, study, compared, thesis)
     written = {
         "summary": summary.table(study),
-        "claims": claims.table(content["claims"], len(study.repeats)),
+        "claims": claims.table(study, content["claims"]),
         "comparisons": comparisons.table(compared),
         "curves": summary.curves(study),
         "final": summary.final(study),

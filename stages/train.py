@@ -190,7 +190,7 @@ def _metrics(
                 for each in loaded.params.repeats_of(schedule.dataset)
             ],
             "batch_norm": fine.batch_norm,
-            "differs": schedule.differs,
+            "differs": schedule.own_keys,
             **_thaws(schedule, runs),
         },
         asked={"transfer": schedule.transfer, "fine": schedule.fine},

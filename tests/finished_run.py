@@ -32,8 +32,8 @@ SCHEDULES = {
     "animals-2-1-moving": {"dataset": "animals", "transfer": 2, "fine": 1},
     "trial": {"dataset": "flowers", "transfer": 0, "fine": 1},
 }
-# What a schedule has of its own.
-DIFFERS = {"animals-2-1-moving": {"batch_norm": "moving"}}
+# By variant, a schedule's own keys.
+OWN_KEYS = {"animals-2-1-moving": {"batch_norm": "moving"}}
 PAPER = {
     "variants": {
         "animals-2-1": {
@@ -69,7 +69,7 @@ TABLES = (
     "costs/costs",
     "costs/recommendation",
 )
-SHIFT = 0.01  # from one repeat to the next, of every figure of an epoch
+SHIFT = 0.01  # from one repeat to the next, of every metric of an epoch
 CONVERGED = 0.2  # validation loss of the converged head
 CLEAN = 0.05  # clean training metrics are better by this
 IMAGES = (-0.1, -0.05, 0.05, 0.1)  # validation losses of the images, less their mean
@@ -79,7 +79,7 @@ MACHINE = {"cpu": "abacus", "cores": 2}
 
 
 def rows(name: str, shift: float = 0.0) -> list[dict[str, object]]:
-    """The epochs of a variant as `train` has them, every figure moved by `shift`."""
+    """The epochs of a variant as `train` has them, every metric moved by `shift`."""
     transfer = SCHEDULES[name]["transfer"]
     return [
         {
@@ -95,7 +95,7 @@ def rows(name: str, shift: float = 0.0) -> list[dict[str, object]]:
 
 
 def rows_with_clean(name: str, shift: float = 0.0) -> list[dict[str, object]]:
-    """The same with clean training figures."""
+    """The same with clean training metrics."""
     return [
         {**row, "train_clean_accuracy": row["accuracy"] + CLEAN, "train_clean_loss": row["loss"] - CLEAN}
         for row in rows(name, shift)
@@ -108,7 +108,7 @@ def add_arm(monkeypatch: pytest.MonkeyPatch) -> None:
         epochs = [(*training, accuracy, loss - 0.02) for *training, accuracy, loss in EPOCHS[name]]
         monkeypatch.setitem(EPOCHS, f"{name}-quick", epochs)
         monkeypatch.setitem(SCHEDULES, f"{name}-quick", SCHEDULES[name])
-        monkeypatch.setitem(DIFFERS, f"{name}-quick", {"head_rate": 0.001})
+        monkeypatch.setitem(OWN_KEYS, f"{name}-quick", {"head_rate": 0.001})
 
 
 def finish(
@@ -152,7 +152,7 @@ class NoNetwork:
 
 
 def held_out() -> Validation:
-    """What is said of a test part of four pictures of the second class, the last of which is taken for the first."""
+    """The validation of a test part of four pictures of the second class, the last of which is taken for the first."""
     losses = np.array([[0.2, 0.2, 0.2, 1.5]])
     return Validation(made_up_study.logits(losses), np.ones(4, dtype=int), np.array(list("abcd")))
 
@@ -165,7 +165,7 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
         csv = folder / "plots" / f"{name}.csv"
         history.write(rows_with_clean(name), csv)
         write_repeats(folder, name, len(seeds))
-        differs = DIFFERS.get(name, {})
+        own_keys = OWN_KEYS.get(name, {})
         members = [
             {"repeat": number, "seed": seed, "fold": None, "draw": number} for number, seed in enumerate(seeds, start=1)
         ]
@@ -175,8 +175,8 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
                 **schedule,
                 "source": source.as_posix(),
                 "repeats": members,
-                "batch_norm": differs.get("batch_norm", "batch"),
-                "differs": differs,
+                "batch_norm": own_keys.get("batch_norm", "batch"),
+                "differs": own_keys,
             },
             asked={phase: schedule[phase] for phase in history.PHASES},
             images={"training": 8, "validation": len(IMAGES)},
@@ -187,12 +187,12 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
         tables.write_json(content, folder / "metrics" / f"{name}.json")
     for dataset in {schedule["dataset"] for schedule in SCHEDULES.values()}:
         _write_transfer_seconds(folder, dataset, len(seeds))
-        _write_converged(folder, dataset, len(seeds))
+        write_converged(folder, dataset, len(seeds))
 
 
 def write_params(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
     """Write the repository's params.yaml with the run's source, seeds and schedules."""
-    schedules = {name: schedule | DIFFERS.get(name, {}) for name, schedule in SCHEDULES.items()}
+    schedules = {name: schedule | OWN_KEYS.get(name, {}) for name, schedule in SCHEDULES.items()}
     content = yaml.safe_load(params.PARAMS_FILE.read_text(encoding="utf-8"))
     changes = {"source": source.as_posix(), "seeds": list(seeds), "schedule": schedules.pop("trial")}
     budget = {schedule["dataset"]: 4 for schedule in schedules.values()}
@@ -207,14 +207,14 @@ def _write_transfer_seconds(folder: Path, dataset: str, count: int) -> None:
     repeats.write_seconds(runs, folder / "plots" / "seconds" / f"{dataset}-transfer.csv")
 
 
-def _write_converged(folder: Path, dataset: str, count: int) -> None:
+def write_converged(folder: Path, dataset: str, count: int) -> None:
     """The converged head's logits, out of reach of every schedule, so that no claim's target follows from them."""
-    says = _validation([{"val_loss": CONVERGED}])
-    repeats.write_logits(dict.fromkeys(range(1, count + 1), says), folder / "results" / f"{dataset}-converged")
+    validation = _validation([{"val_loss": CONVERGED}])
+    repeats.write_logits(dict.fromkeys(range(1, count + 1), validation), folder / "results" / f"{dataset}-converged")
 
 
 def write_repeats(folder: Path, name: str, count: int) -> None:
-    """Write epochs, logits and seconds; a repeat's figures are SHIFT above the one's before."""
+    """Write epochs, logits and seconds; a repeat's metrics are SHIFT above those of the one before."""
     shifts = {number: SHIFT * (number - (count + 1) / 2) for number in range(1, count + 1)}
     runs = {number: [{**row, **_seconds(row)} for row in rows_with_clean(name, shifts[number])] for number in shifts}
     repeats.write_epochs(runs, folder / "results" / name)
@@ -233,7 +233,7 @@ def _seconds(row: dict[str, object]) -> dict[str, float]:
 
 
 def _with_the_run_s_variants(path: Path = params.PARAMS_FILE) -> Params:
-    schedules = {name: Schedule(**schedule, **DIFFERS.get(name, {})) for name, schedule in SCHEDULES.items()}
+    schedules = {name: Schedule(**schedule, **OWN_KEYS.get(name, {})) for name, schedule in SCHEDULES.items()}
     changes = {"schedule": schedules.pop("trial"), "variants": schedules}
     return _LOAD(path).model_copy(update=changes)
 

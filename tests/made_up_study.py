@@ -6,22 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stages.common.params import Margin, Statistics
+from stages.common.params import Margins, Statistics
 from stages.results import repeats
 from stages.results.repeats import Validation
 from stages.study.evidence import Study
 from stages.study.variants import Variant
 
-MARGIN = Margin(loss=0.01, accuracy=0.005, epochs=1.0)
-SETTINGS = Statistics(confidence=0.95, margin=MARGIN, resamples=2000, seed=1)
+MARGINS = Margins(loss=0.01, accuracy=0.005, epochs=1.0)
+SETTINGS = Statistics(confidence=0.95, margin=MARGINS, resamples=2000, seed=1)
 IMAGES = 8  # of a validation set
 Curve = Sequence[float]
 DEFAULTS = {"accuracy": 0.5, "loss": 1.0, "val_accuracy": 0.5, "val_loss": 1.0}
 
 
 @dataclass(frozen=True)
-class Told(Validation):
-    """Validation with an accuracy of its own: that of two classes would follow from the losses."""
+class WithAccuracy(Validation):
+    """A validation with its own accuracy; in one of two classes, accuracy would follow from the losses."""
 
     accuracy: np.ndarray  # (epochs, images)
 
@@ -29,10 +29,10 @@ class Told(Validation):
         return self.accuracy
 
 
-def variant(name: str, *, differs: Mapping[str, object] | None = None, **curves: Sequence[Curve]) -> Variant:
+def variant(name: str, *, own_keys: Mapping[str, object] | None = None, **curves: Sequence[Curve]) -> Variant:
     """The variant <dataset>-<transfer>-<fine>[-...]; each of `curves` is a column, with a curve for each repeat.
 
-    Columns that are left out have the same value throughout; the clean training figures are then missing.
+    Columns that are left out have the same value throughout; the clean training metrics are then missing.
     """
     dataset, transfer, fine, *_ = name.split("-")
     epochs, count = int(transfer) + int(fine), len(next(iter(curves.values())))
@@ -47,13 +47,13 @@ def variant(name: str, *, differs: Mapping[str, object] | None = None, **curves:
         for repeat in range(count)
         for epoch in range(epochs)
     ]
-    differs = differs or {}
+    own_keys = own_keys or {}
     values = {
         "dataset": dataset,
         "transfer": int(transfer),
         "fine": int(fine),
-        "differs": differs,
-        "batch_norm": differs.get("batch_norm", "batch"),
+        "differs": own_keys,
+        "batch_norm": own_keys.get("batch_norm", "batch"),
         "seeds": [repeat + 11 for repeat in range(count)],
         "repeats": [{"repeat": repeat + 1, "seed": repeat + 11, "fold": None, "draw": 1} for repeat in range(count)],
         "images": {"training": 10, "validation": IMAGES},
@@ -63,13 +63,15 @@ def variant(name: str, *, differs: Mapping[str, object] | None = None, **curves:
     return Variant(name, values, repeats.mean_history(runs), runs)
 
 
-def study(*members: Variant, image_noise: float = 0.0, folds: bool = False, margin: Margin | None = None) -> Study:
+def study(*members: Variant, image_noise: float = 0.0, folds: bool = False, margins: Margins | None = None) -> Study:
     """The study of `members`. The losses of images are their repeat's, but for the last member's.
 
     There one image in two is better and one worse by `image_noise`. With `folds` each repeat has images of its own.
     """
-    says = {member.name: _says(member, image_noise * (member is members[-1]), folds) for member in members}
-    return Study(list(members), says, SETTINGS, {member.dataset: margin or MARGIN for member in members})
+    validations = {
+        member.name: _validations(member, image_noise * (member is members[-1]), folds) for member in members
+    }
+    return Study(list(members), validations, SETTINGS, {member.dataset: margins or MARGINS for member in members})
 
 
 def seconds(*members: Variant) -> dict[str, pd.DataFrame]:
@@ -87,11 +89,11 @@ def logits(losses: np.ndarray) -> np.ndarray:
     return -np.log(np.expm1(losses))[..., None]
 
 
-def _says(member: Variant, noise: float, folds: bool) -> dict[int, Validation]:
+def _validations(member: Variant, noise: float, folds: bool) -> dict[int, Validation]:
     losses, accuracies = member.by_repeat("val_loss"), member.by_repeat("val_accuracy")
     either_way = noise * (-1.0) ** np.arange(IMAGES)
     return {
-        repeat: Told(
+        repeat: WithAccuracy(
             logits(losses[repeat].to_numpy()[:, None] + either_way),
             np.ones(IMAGES, dtype=int),
             np.array([f"{repeat if folds else 0}/{image}.png" for image in range(IMAGES)]),

@@ -184,7 +184,7 @@ def test_a_schedule_alone_is_compared_with_none():
 
 
 def test_a_head_of_its_own_is_described():
-    head = made_up_study.variant("fruit-0-3", differs={"head_rate": 0.001}, val_loss=[[1, 1, 0.4]])
+    head = made_up_study.variant("fruit-0-3", own_keys={"head_rate": 0.001}, val_loss=[[1, 1, 0.4]])
     of_head = made_up_study.study(made_up_study.variant("fruit-2-1", val_loss=[[1, 1, 0.5]]), head)
     which, reached, _ = brief.sentences(of_head, recommendation.choices(of_head)["fruit"], SPENT)
     assert which.startswith("0 + 3 (head learning rate 0.001) has the lowest validation loss of 2 schedules.")
@@ -197,8 +197,7 @@ def test_a_head_of_its_own_is_described():
 
 
 def test_the_test_part_is_scored_by_its_pictures():
-    said = finished_run.held_out()
-    told = answer.of_test(said, ["cats", "dogs"], made_up_study.SETTINGS)
+    told = answer.of_test(finished_run.held_out(), ["cats", "dogs"], made_up_study.SETTINGS)
     assert told["images"] == 4
     assert told["accuracy"]["value"] == 0.75
     assert (told["accuracy"]["low"], told["accuracy"]["high"]) == two_way.wilson(0.75, 4, 0.95)

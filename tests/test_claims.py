@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from made_up_study import study, variant
 
-from stages.common.params import Margin
+from stages.common.params import Margins
 from stages.results.repeats import Validation
-from stages.study import claims, comparisons, halves, paper, variants
+from stages.study import claim_checks, claims, comparisons, halves, paper, variants
 from stages.study.evidence import Study
 
 PAPER = paper.load(Path("data/paper.yaml"))
@@ -83,10 +83,10 @@ def test_a_converged_head_sets_the_target_where_there_is_one():
     grid = variant("d-4-1", val_loss=SLOW), variant("d-0-5", val_loss=alike([0.9, 0.75, 0.5, 0.5, 0.5]))
     made = study(*grid)
     head = {
-        repeat: Validation(made_up_study.logits(np.full((1, made_up_study.IMAGES), 0.75)), told.labels, told.images)
-        for repeat, told in made.says["d-4-1"].items()
+        repeat: Validation(made_up_study.logits(np.full((1, made_up_study.IMAGES), 0.75)), each.labels, each.images)
+        for repeat, each in made.validations["d-4-1"].items()
     }
-    told = claims.check(Study(made.variants, made.says, made.statistics, made.margins, {"d": head}), PAPER)
+    told = claims.check(Study(made.variants, made.validations, made.statistics, made.margins, {"d": head}), PAPER)
     told = told["sooner"]["datasets"]["d"]
     assert told["what"] == "epochs to the target (the validation loss of a converged head), 0 + 5 minus 4 + 1"
     assert told["value"] == 2 - 3
@@ -122,7 +122,7 @@ def test_a_difference_smaller_than_the_margin_is_said_to_be():
     grid = variant("d-1-1", val_loss=alike([1, 0.4])), variant("d-0-2", val_loss=alike([1, 0.398]))
     told = check(*grid)["share"]["datasets"]["d"]
     assert (told["verdict"], told["note"]) == ("holds", "better by less than the margin of 0.01")
-    told = check(*grid, margin=Margin(loss=0.001, accuracy=0.005, epochs=1.0))["share"]["datasets"]["d"]
+    told = check(*grid, margins=Margins(loss=0.001, accuracy=0.005, epochs=1.0))["share"]["datasets"]["d"]
     assert (told["verdict"], told["note"], told["margin"]) == ("holds", "", 0.001)
 
 
@@ -148,9 +148,9 @@ def test_repeats_on_the_same_fold_are_averaged():
     smaller = variant("d-1-1", val_loss=alike([1, 0.4], 6))
     larger = variant("d-0-2", val_loss=[[1, end] for end in (0.29, 0.31, 0.30, 0.34, 0.31, 0.31)])
     made = study(smaller, larger)
-    for says in made.says.values():
-        for repeat, told in says.items():
-            told.images[:] = [f"{(repeat - 1) // 2}/{image}" for image in range(made_up_study.IMAGES)]
+    for by_repeat in made.validations.values():
+        for repeat, validation in by_repeat.items():
+            validation.images[:] = [f"{(repeat - 1) // 2}/{image}" for image in range(made_up_study.IMAGES)]
     told = claims.check(made, PAPER)["share"]["datasets"]["d"]
     half = 4.302653 * 0.01 / 3**0.5  # Student's t of the folds' means: 0.30, 0.32 and 0.31
     assert (told["low"], told["high"]) == pytest.approx((-0.09 - half, -0.09 + half), abs=1e-6)
@@ -184,13 +184,13 @@ def test_validation_that_may_have_turned_worse_is_not_called_spared():
     assert told["settle"]
 
 
-def with_twin(total, batch, real):
-    """A schedule whose training loss moves by `total`, of which these parts, and its twin with moving statistics."""
+def with_moving(total, batch, real):
+    """A schedule whose training loss moves by `total`, of which these parts, and its style with moving statistics."""
     plain = variant(
         "d-1-1", loss=alike([0.5, 0.5 + total]), train_clean_loss=alike([0.4, 0.4 + real]), accuracy=alike([1, 1])
     )
     plain.runs["train_clean_accuracy"] = 1.0
-    moving = variant("d-1-1-moving", differs=MOVING, loss=alike([0.5, 0.5 + total - batch]), accuracy=alike([1, 1]))
+    moving = variant("d-1-1-moving", own_keys=MOVING, loss=alike([0.5, 0.5 + total - batch]), accuracy=alike([1, 1]))
     return plain, variant("d-0-2", loss=alike([1, 1])), moving
 
 
@@ -204,18 +204,18 @@ def with_twin(total, batch, real):
     ],
 )
 def test_reasons_for_the_dip(total, batch, real, of_batch, of_mean):
-    told = check(*with_twin(total, batch, real))
+    told = check(*with_moving(total, batch, real))
     assert (told["batch_statistics"]["verdict"], told["running_mean"]["verdict"]) == (of_batch, of_mean)
 
 
-def test_reasons_cannot_be_told_without_a_twin():
-    told = check(*with_twin(0.3, 0.4, -0.1)[:2])["running_mean"]["datasets"]["d"]
+def test_parts_of_the_dip_are_unknown_without_moving_statistics():
+    told = check(*with_moving(0.3, 0.4, -0.1)[:2])["running_mean"]["datasets"]["d"]
     assert (told["verdict"], told["value"]) == ("cannot tell", None)
     assert told["note"] == "no schedule with both phases also ran with moving statistics"
 
 
 def test_the_parts_of_the_dip_add_up():
-    plain, other, moving = with_twin(0.3, 0.2, -0.1)
+    plain, other, moving = with_moving(0.3, 0.2, -0.1)
     plain.runs["loss"] = [0.5, 0.9, 0.5, 0.7, 0.5, 0.8]
     parts = claims.parts_of_the_dip(study(plain, other, moving))["d"]["loss"]
     # Reported: 0.8 - 0.5. Batch statistics: 0.8 - 0.6. Real: 0.3 - 0.4. The rest: 0.3 - 0.2 + 0.1.
@@ -263,11 +263,12 @@ def test_gap_and_harm_are_decided_on_the_data_set_with_the_lower_accuracy():
 def test_too_much_confidence_is_told_from_worse_decisions():
     # Right three times in four throughout, and ever more sure of it: the loss rises, and scaled it stays.
     signs = np.array([1, 1, 1, 1, 1, 1, -1, -1] * 25)
-    told = Validation(
+    validation = Validation(
         (signs * np.array([[1.1], [6.0]]))[..., None], np.ones(200, dtype=int), np.arange(200).astype(str)
     )
-    changes = halves.from_best_to_last(told)
-    assert changes["loss"].mean() == pytest.approx(told.losses()[1].mean() - told.losses()[0].mean())
+    changes = halves.from_best_to_last(validation)
+    best, last = validation.losses().mean(axis=1)
+    assert changes["loss"].mean() == pytest.approx(last - best)
     assert changes["loss"].mean() > 0.9
     assert changes["accuracy"].tolist() == [0] * 200
     assert changes["scaled"] == pytest.approx(np.zeros(200), abs=1e-3)  # to the minimiser's tolerance
@@ -275,17 +276,19 @@ def test_too_much_confidence_is_told_from_worse_decisions():
 
 def test_a_temperature_is_that_of_the_lowest_loss():
     signs = np.array([1, 1, 1, -1] * 5)
-    told = Validation(np.full((1, 20, 1), 6.0) * signs[:, None], np.ones(20, dtype=int), np.arange(20).astype(str))
+    validation = Validation(
+        np.full((1, 20, 1), 6.0) * signs[:, None], np.ones(20, dtype=int), np.arange(20).astype(str)
+    )
     # Right three times in four, the best logit is log 3.
-    assert halves.temperature(told, 0, np.arange(20)) == pytest.approx(6 / np.log(3), rel=1e-3)
+    assert halves.temperature(validation, 0, np.arange(20)) == pytest.approx(6 / np.log(3), rel=1e-3)
 
 
 def test_what_one_half_chooses_is_measured_on_the_other():
     # Each half of the images has its best epoch where the other half is at its worst.
     even = np.arange(8) % 2 == 0
     losses = np.where(even, [[0.1], [0.9], [0.5]], [[0.9], [0.1], [0.5]])
-    told = Validation(made_up_study.logits(losses), np.ones(8, dtype=int), np.arange(8).astype(str))
-    assert halves.from_best_to_last(told)["loss"] == pytest.approx(np.full(8, 0.5 - 0.9))
+    validation = Validation(made_up_study.logits(losses), np.ones(8, dtype=int), np.arange(8).astype(str))
+    assert halves.from_best_to_last(validation)["loss"] == pytest.approx(np.full(8, 0.5 - 0.9))
 
 
 @pytest.mark.parametrize(
@@ -314,7 +317,7 @@ def test_a_plateau_is_short_from_its_first_epoch_within_the_margin():
 def test_one_repeat_tells_nothing_of_schedules(claim):
     clean = {"train_clean_loss": [[0.5, 0.1]], "train_clean_accuracy": [[0.5, 0.5]]}
     both = variant("d-1-1", val_loss=[[0.6, 0.5]], loss=[[0.5, 0.7]], accuracy=[[0.5, 0.4]], **clean)
-    moving = variant("d-1-1-moving", differs=MOVING, val_loss=[[0.6, 0.5]], loss=[[0.5, 0.4]])
+    moving = variant("d-1-1-moving", own_keys=MOVING, val_loss=[[0.6, 0.5]], loss=[[0.5, 0.4]])
     checked = check(both, variant("d-0-2", val_loss=[[0.4, 0.45]], **clean), moving)[claim]
     assert checked["verdict"] == "cannot tell"
     assert checked["datasets"]["d"]["note"] == "one repeat; for three: dvc exp run -S 'seeds=[1,2,3]'"
@@ -340,27 +343,26 @@ def test_a_data_set_with_one_schedule_answers_nothing():
 
 def test_claims_are_about_the_paper_s_arm_alone():
     grid = variant("d-1-1", val_loss=alike([1, 0.4])), variant("d-0-2", val_loss=alike([1, 0.3]))
-    tuned = variant("d-1-1-tuned", differs={"head_rate": 0.001}, val_loss=alike([1, 0.1]))
+    tuned = variant("d-1-1-tuned", own_keys={"head_rate": 0.001}, val_loss=alike([1, 0.1]))
     assert check(*grid, tuned) == check(*grid)
 
 
-def test_a_variant_s_kind_follows_from_what_it_says():
-    def kind(name, **differs):
-        return variant(name, differs=differs, val_loss=[[1, 1]])
+def test_a_variant_s_kind_follows_from_its_own_keys():
+    def kind(name, **own_keys):
+        return variant(name, own_keys=own_keys, val_loss=[[1, 1]])
 
-    head = {"optimizer": "adam", "learning_rate": 0.001}
     found = [
         kind("d-1-1"),
-        kind("d-1-1-moving", head=head),
+        kind("d-1-1-tuned", head_rate=0.001),
         kind("d-1-1", unfreezing="gradual"),
-        kind("d-1-1-x", head=head, layer_decay=0.5),
-        kind("trial-1-1", head=head),
+        kind("d-1-1-x", head_rate=0.001, layer_decay=0.5),
+        kind("trial-1-1", head_rate=0.001),
     ]
     assert [(each.kind, each.arm, each.style) for each in found[:4]] == [
         ("grid", "paper", ""),
-        ("tuned", "head adam 0.001", ""),
+        ("tuned", "head_rate 0.001", ""),
         ("style", "paper", "unfreezing gradual"),
-        ("style", "head adam 0.001", "layer_decay 0.5"),
+        ("style", "head_rate 0.001", "layer_decay 0.5"),
     ]
     trial = variants.Variant("trial", found[4].metrics, found[4].history, found[4].runs)
     assert (trial.kind, trial.style) == ("trial", "")
@@ -413,7 +415,7 @@ def test_like_is_compared_with_like(name, part, measure, ours):
     ],
 )
 def test_a_style_is_laid_beside_the_plain_schedule(ends, expected):
-    style = variant("d-1-1-x", differs={"unfreezing": "gradual"}, val_loss=[[1, end] for end in ends])
+    style = variant("d-1-1-x", own_keys={"unfreezing": "gradual"}, val_loss=[[1, end] for end in ends])
     made = study(variant("d-1-1", val_loss=alike([1, 0.4])), style)
     told = claims.styles(comparisons.compare(made))["d-1-1-x"]
     assert (told["style"], told["plain"], told["verdict"]) == ("unfreezing gradual", "d-1-1", expected)
@@ -422,13 +424,28 @@ def test_a_style_is_laid_beside_the_plain_schedule(ends, expected):
 
 
 def test_a_style_of_one_repeat_is_neither_better_nor_worse():
-    style = variant("d-1-1-x", differs={"unfreezing": "gradual"}, val_loss=[[1, 0.3]])
+    style = variant("d-1-1-x", own_keys={"unfreezing": "gradual"}, val_loss=[[1, 0.3]])
     made = study(variant("d-1-1", val_loss=[[1, 0.4]]), style)
     assert claims.styles(comparisons.compare(made))["d-1-1-x"]["verdict"] == "cannot tell"
 
 
 def test_the_table_has_a_row_for_each_claim_and_data_set():
-    checked = check(variant("d-1-1", val_loss=alike([1, 0.4])), variant("d-0-2", val_loss=alike([1, 0.3])))
-    table = claims.table(checked, 3).set_index("claim")
+    made = study(variant("d-1-1", val_loss=alike([1, 0.4])), variant("d-0-2", val_loss=alike([1, 0.3])))
+    table = claims.table(made, claims.check(made, PAPER)).set_index("claim")
     assert list(table.index) == list(CLAIMS)
     assert table.loc["share", ["dataset", "value", "repeats", "verdict"]].to_list() == ["d", -0.1, 3, "holds"]
+
+
+def test_data_sets_may_have_different_numbers_of_repeats():
+    few = [variant("a-1-1", val_loss=alike([1, 0.4], 3)), variant("a-0-2", val_loss=alike([1, 0.3], 3))]
+    many = [variant("b-1-1", val_loss=alike([1, 0.4], 5)), variant("b-0-2", val_loss=alike([1, 0.3], 5))]
+    once = [variant("c-1-1", val_loss=alike([1, 0.4], 1)), variant("c-0-2", val_loss=alike([1, 0.3], 1))]
+    made = study(*few, *many, *once)
+    content = claims.content("title", made, comparisons.compare(made), PAPER)
+    counts = {"a": 3, "b": 5, "c": 1}
+    assert {dataset: len(repeats) for dataset, repeats in content["repeats"].items()} == counts
+    assert content["seeds"] == {dataset: list(range(11, 11 + count)) for dataset, count in counts.items()}
+    table = claims.table(made, content["claims"]).set_index(["claim", "dataset"])
+    assert table["repeats"].to_dict() == {(claim, dataset): counts[dataset] for claim, dataset in table.index}
+    assert table.loc["share", "verdict"].to_dict() == {"a": "holds", "b": "holds", "c": "cannot tell"}
+    assert table.loc["share", "note"].to_dict() == {"a": "", "b": "", "c": claim_checks.ONE_REPEAT}

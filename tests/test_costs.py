@@ -102,7 +102,7 @@ def test_pairs_are_compared_once(made):
     assert len(rows) == 1
     keys = ["variant", "other", "family", "repeats", "loss", "loss_verdict"]
     assert rows.iloc[0][keys].to_list() == ["d-0-3", "d-2-1", "paper", 3, -0.1, "better"]
-    # Not one picture of 8 is told otherwise: no difference, and no noise that could hide one.
+    # Both schedules have the same accuracy on each of the 8 pictures: no difference, and no noise that could hide one.
     assert rows.iloc[0][["accuracy", "accuracy_p_value", "accuracy_verdict"]].to_list() == [
         0,
         1,
@@ -110,14 +110,21 @@ def test_pairs_are_compared_once(made):
     ]
 
 
+def test_a_significant_difference_within_the_margin_is_noted():
+    pair = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.4])), variant("d-0-3", val_loss=alike([0.9, 0.8, 0.398]))
+    (row,) = comparisons.table(comparisons.compare(study(*pair))).to_dict("records")
+    assert (row["loss_verdict"], row["loss_note"]) == ("better", "better by less than the margin of 0.01")
+    assert row["accuracy_note"] == ""
+
+
 def test_several_arms_are_compared_within_and_across():
     head = {"head_rate": 0.001}
     grid = [variant("d-2-1", val_loss=alike([0.9, 0.8, 0.5])), variant("d-0-3", val_loss=alike([0.9, 0.8, 0.4]))]
     tuned = [
-        variant("d-2-1-tuned", differs=head, val_loss=alike([0.5, 0.4, 0.3])),
-        variant("d-0-3-tuned", differs=head, val_loss=alike([0.9, 0.8, 0.45])),
+        variant("d-2-1-tuned", own_keys=head, val_loss=alike([0.5, 0.4, 0.3])),
+        variant("d-0-3-tuned", own_keys=head, val_loss=alike([0.9, 0.8, 0.45])),
     ]
-    style = variant("d-2-1-x", differs={**head, "unfreezing": "gradual"}, val_loss=alike([0.5, 0.4, 0.2]))
+    style = variant("d-2-1-x", own_keys={**head, "unfreezing": "gradual"}, val_loss=alike([0.5, 0.4, 0.2]))
     made = study(*grid, *tuned, style)
     rows = comparisons.table(comparisons.compare(made))
     families = rows.groupby("family").apply(lambda part: sorted(zip(part["variant"], part["other"], strict=True)))

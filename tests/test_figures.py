@@ -104,8 +104,8 @@ def test_the_start_of_fine_tuning_is_marked_before_its_first_epoch(study, source
 def test_a_variant_without_fine_tuning_has_no_mark(study, source):
     first = study.variants[0]
     history = first.history.assign(phase="transfer")
-    plain = figures.Variant("trial", {"dataset": "animals", "transfer": 3, "fine": 0}, history, first.runs)
-    figure = figures.draw_variant(study, plain, manifest.load(source))
+    frozen = figures.Variant("trial", {"dataset": "animals", "transfer": 3, "fine": 0}, history, first.runs)
+    figure = figures.draw_variant(study, frozen, manifest.load(source))
     assert texts(figure)[0] == "Cats and dogs: schedule under trial, 3 transfer + 0 fine epochs"
     assert [(len(axes.get_lines()), len(axes.texts)) for axes in figure.axes] == [(2, 0), (2, 0)]
 
@@ -284,12 +284,12 @@ def test_the_dip_is_shown_with_its_parts(repeated, source):
     assert [bar.get_width() for bar in parts.patches] == pytest.approx([0.1, 0.2, -0.2, 0.1])
 
 
-def test_a_data_set_without_a_twin_shows_the_dip_alone(repeated, source):
+def test_a_data_set_without_moving_statistics_shows_the_dip_alone(repeated, source):
     study, *_ = repeated
     figure = dip_figure.draw(replace(study, variants=study.variants[2:3]), {}, manifest.load(source))
     border, parts = figure.axes
     assert "training, moving statistics" not in curves(border)
-    assert [text.get_text() for text in parts.texts] == ["no twin with moving statistics"]
+    assert [text.get_text() for text in parts.texts] == ["no style with moving statistics"]
 
 
 def test_styles_are_shown_beside_the_plain_schedule(repeated, source):

@@ -18,10 +18,10 @@ def test_every_number_follows_from_the_logits(section):
     title, fold = re.match(r"(.+), fold (\d+) of", section).groups()
     dataset, first = NAMES[title]
 
-    def says(name):
+    def validation(name):
         return repeats.read_logits(FOLDS / "results" / f"{dataset}-{name}")[int(fold)]
 
-    converged = says("converged")
+    converged = validation("converged")
     pictures, loss, accuracy = re.search(r"(\d+) validation .* loss of ([\d.]+) .* of ([\d.]+)\.", section).groups()
     assert int(pictures) == len(converged.labels)
     assert loss == f"{converged.losses()[-1].mean():.3f}"
@@ -31,12 +31,12 @@ def test_every_number_follows_from_the_logits(section):
     assert len(rows) > 2  # the line below the header, and schedules
     for label, *cells in rows[1:]:
         transfer, fine = re.match(r"(\d+) \+ (\d+)", label).groups()
-        own = says(f"{transfer}-{fine}" + ("-tuned" if label.endswith("head at 1e-3") else ""))
+        own = validation(f"{transfer}-{fine}" + ("-tuned" if label.endswith("head at 1e-3") else ""))
         assert cells[: len(epochs)] == [f"{own.losses()[epoch - 1].mean():.3f}" for epoch in epochs]
         assert cells[len(epochs)] == f"{own.correct()[-1].mean():.3f}"
         if f"{transfer}-{fine}" == first:
             continue
-        difference = own.losses()[-1] - says(first).losses()[-1]
+        difference = own.losses()[-1] - validation(first).losses()[-1]
         mean, error = difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))
         low, high = mean - 1.96 * error, mean + 1.96 * error
         assert cells[len(epochs) + 1] == f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"

@@ -438,8 +438,8 @@ def test_the_stages_are_named_after_the_params():
 
 
 def test_the_grid_is_the_paper_s_and_spends_the_budgets():
-    plain = [each for each in PARAMS.variants.values() if not each.differs]
-    found = {name: [(each.transfer, each.fine) for each in plain if each.dataset == name] for name in PARAMS.budget}
+    defaults = [each for each in PARAMS.variants.values() if not each.own_keys]
+    found = {name: [(each.transfer, each.fine) for each in defaults if each.dataset == name] for name in PARAMS.budget}
     assert found == GRID
     assert {name: {sum(schedule) for schedule in grid} for name, grid in GRID.items()} == {
         name: {epochs} for name, epochs in PARAMS.budget.items()
@@ -447,12 +447,12 @@ def test_the_grid_is_the_paper_s_and_spends_the_budgets():
 
 
 def test_a_variant_that_differs_from_the_paper_s_does_so_in_one_thing():
-    differing = [each for each in PARAMS.variants.values() if each.differs]
+    differing = [each for each in PARAMS.variants.values() if each.own_keys]
     assert len(differing) == len(PARAMS.variants) - sum(map(len, GRID.values()))
     for schedule in differing:
         assert (schedule.transfer, schedule.fine) in GRID[schedule.dataset]
-        ((key, value),) = schedule.differs.items()
-        assert getattr(PARAMS.fine, key) != value
+        assert len(schedule.own_keys) == 1
+        assert PARAMS.of(schedule).fine != PARAMS.fine
 
 
 def test_the_trial_is_no_variant_of_the_grid():

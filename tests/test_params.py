@@ -143,7 +143,7 @@ def test_a_good_value_is_taken(changed, key, value):
         (
             "variants",
             {"long": {"dataset": "animals", "transfer": 1, "fine": 3}},
-            "variants: 'long' is the plain schedule animals-1-3; call it that",
+            "variants: 'long' is the default schedule animals-1-3; call it that",
         ),
         (
             "variants",
@@ -255,8 +255,8 @@ def loaded(tmp_path: Path) -> Callable[[str, str], params.Params]:
 
 
 def test_a_variant_is_found_by_its_name_and_the_trial_is_the_schedule(loaded):
-    plain = params.Schedule(dataset="animals", transfer=1, fine=3)
-    assert loaded().named("animals-1-3") == plain
+    default = params.Schedule(dataset="animals", transfer=1, fine=3)
+    assert loaded().named("animals-1-3") == default
     assert loaded().named("trial") == params.Schedule(dataset="animals", transfer=0, fine=3)
 
 
@@ -278,17 +278,17 @@ def test_each_fold_is_a_repeat_with_a_seed_and_an_order_of_its_own(loaded):
 
 
 def test_what_a_schedule_has_of_its_own_replaces_head_and_fine_phase(loaded):
-    plain = loaded()
+    defaults = loaded()
     own = {"head_rate": 0.01, "head_optimizer": "sgd", "fine_rate": 0.02, "fine_optimizer": "adam"}
     own |= {"fine_head_rate": 0.03, "batch_norm": "moving", "decay": "cosine", "layer_decay": 0.5, "warm_up_epochs": 1}
     schedule = params.Schedule(dataset="animals", transfer=1, fine=3, **own)
-    assert schedule.differs == own
-    expected = plain.model_dump()
+    assert schedule.own_keys == own
+    expected = defaults.model_dump()
     expected["transfer"] = {"optimizer": "sgd", "learning_rate": 0.01}
     expected["fine"] |= {"optimizer": "adam", "learning_rate": 0.02, "head_learning_rate": 0.03}
     expected["fine"] |= {"batch_norm": "moving", "decay": "cosine", "layer_decay": 0.5, "warm_up_epochs": 1}
-    assert plain.of(schedule).model_dump() == expected
+    assert defaults.of(schedule).model_dump() == expected
 
 
-def test_a_plain_schedule_replaces_nothing(loaded):
+def test_a_default_schedule_replaces_nothing(loaded):
     assert loaded().of(params.Schedule(dataset="animals", transfer="auto", fine="rest")) == loaded()

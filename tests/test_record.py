@@ -141,8 +141,8 @@ def jitter(folder):
     """Noise of repeats, and of pictures in each, in all logits: a run without it has intervals of no width."""
     draws = np.random.default_rng(1)
     for name in finished_run.SCHEDULES:
-        told = repeats.read_logits(folder / "results" / name)
-        noisy = {number: replace(each, logits=noise(each.logits, draws)) for number, each in told.items()}
+        validations = repeats.read_logits(folder / "results" / name)
+        noisy = {number: replace(each, logits=noise(each.logits, draws)) for number, each in validations.items()}
         repeats.write_logits(noisy, folder / "results" / name)
 
 

@@ -53,12 +53,12 @@ def test_seconds_are_written_by_themselves(tmp_path):
 
 def test_logits_come_back_in_half_precision(tmp_path):
     repeats.write_logits({2: validation(), 10: validation(images=("c", "d"))}, tmp_path)
-    told = repeats.read_logits(tmp_path)
-    assert list(told) == [2, 10]
-    assert told[2].logits.dtype == np.float16
-    assert told[2].logits == pytest.approx(LOGITS, rel=1e-3)  # half precision has eleven bits
-    assert (list(told[10].images), list(told[2].images)) == (["c", "d"], ["a/1.png", "b/ü.png"])
-    assert list(told[2].labels) == [1, 0]
+    found = repeats.read_logits(tmp_path)
+    assert list(found) == [2, 10]
+    assert found[2].logits.dtype == np.float16
+    assert found[2].logits == pytest.approx(LOGITS, rel=1e-3)  # half precision has eleven bits
+    assert (list(found[10].images), list(found[2].images)) == (["c", "d"], ["a/1.png", "b/ü.png"])
+    assert list(found[2].labels) == [1, 0]
 
 
 def test_the_same_logits_are_the_same_bytes_whenever_they_are_written(tmp_path):
@@ -118,7 +118,7 @@ def test_predictions_tell_class_probability_and_cross_entropy(tmp_path, logits, 
 
 
 def test_a_temperature_divides_the_logits():
-    told = validation([[[4.0], [-2.0]]], [1, 1])
+    hot = validation([[[4.0], [-2.0]]], [1, 1])
     expected = [np.log1p(np.exp(-2.0)), np.log1p(np.exp(1.0))]
-    assert told.losses(2.0)[0] == pytest.approx(expected)
-    assert told.correct().tolist() == [[True, False]]
+    assert hot.losses(2.0)[0] == pytest.approx(expected)
+    assert hot.correct().tolist() == [[True, False]]

@@ -27,7 +27,7 @@ from stages.pages import data_address
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TITLE = "<i>small</i> & things"
-# Of flowers' one schedule the losses after the last epoch are such that two pictures of four are told wrong.
+# Of flowers' one schedule the losses after the last epoch are such that two pictures of four are misclassified.
 FLOWERS = [(0.6, 0.65, 0.65, 0.6), (0.6, 0.65, 0.7, 0.65)]
 WRONG = 2
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "costs", "dip", "styles", "switch"]
@@ -93,6 +93,12 @@ def write_images(folder):
             Image.new("RGB", (800, 400), "olive").save(folder / "images" / dataset / f"{number}.png")
 
 
+def repeat_count(finished):
+    """The number of repeats, which all data sets of the run have."""
+    (count,) = {len(each) for each in tables.read_json(finished / "metrics" / "claims.json")["repeats"].values()}
+    return count
+
+
 class Elements(HTMLParser):
     """All elements of a page, with their attributes, and its text."""
 
@@ -154,7 +160,7 @@ def test_headings_follow_one_another(page):
 
 
 def test_one_repeat_is_said_to_settle_nothing(finished, page):
-    one = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) == 1
+    one = repeat_count(finished) == 1
     text = Elements(page).text
     assert text.count("Every schedule ran once (seed 1), so differences between schedules may be chance.") == one
     told = "Every schedule ran in 3 repeats, each with its own seed on the same split. Results are their means"
@@ -179,7 +185,7 @@ def test_numbers_of_images_and_all_variants_stand_in_it(page):
 
 
 def test_the_answer_stands_first_in_three_paragraphs_a_data_set(finished, page):
-    one = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) == 1
+    one = repeat_count(finished) == 1
     text = Elements(page).text
     first = "0 + 3 has the lowest validation loss of 2 schedules." if one else "Choose 0 + 3. It has the lowest"
     assert text.index(f"The answer Cats and dogs {first}") < text.index("The thesis's claims The thesis is")
@@ -189,7 +195,7 @@ def test_the_answer_stands_first_in_three_paragraphs_a_data_set(finished, page):
 
 
 def test_one_repeat_says_so_in_the_answer(finished, page):
-    one = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) == 1
+    one = repeat_count(finished) == 1
     text = Elements(page).text
     assert text.count("not the variation between training runs.") == (1 if one else 0)
     assert ("Choose " in text) != one
@@ -198,7 +204,7 @@ def test_one_repeat_says_so_in_the_answer(finished, page):
 
 
 def test_mistakes_are_the_recommended_schedule_s_with_the_worst_first(finished, page):
-    several = len(tables.read_json(finished / "metrics" / "claims.json")["repeats"]) > 1
+    several = repeat_count(finished) > 1
     text = Elements(page).text
     animals = text[text.index("What animals-0-3 gets right and wrong") : text.index("What flowers-1-1 gets")]
     assert "None: every validation picture is classified correctly." in animals

@@ -27,8 +27,8 @@ trial,flowers,0,1,1.0,1,1,{},0.6,0.62,0.6,1,0.62,1,0.7,0.61,0.7,1,0.61,1
 """
 SUMMARY = {
     "source": "small things",
-    "seeds": [1],
-    "repeats": 1,
+    "seeds": {"animals": [1], "flowers": [1]},
+    "repeats": {"animals": 1, "flowers": 1},
     "animals": {
         "2-1": {
             "final": {"accuracy": 0.85, "loss": 0.4},
@@ -155,6 +155,24 @@ def test_several_repeats_give_every_value_an_interval(summarized):
     assert row["final_accuracy_high"] == pytest.approx(0.9 + training, abs=1e-6)
 
 
+def test_data_sets_may_have_different_numbers_of_repeats(summarized):
+    def shorten(folder):
+        for name in ("flowers-1-1", "trial"):
+            finished_run.write_repeats(folder, name, 2)
+            path = folder / "metrics" / f"{name}.json"
+            content = tables.read_json(path)
+            tables.write_json(content | {key: content[key][:2] for key in ("repeats", "seeds")}, path)
+        finished_run.write_converged(folder, "flowers", 2)
+
+    run = summarized(count=3, change=shorten)
+    seeds = {"animals": [1, 2, 3], "flowers": [1, 2]}
+    summary, claims = (tables.read_json(run / "metrics" / f"{name}.json") for name in ("summary", "claims"))
+    assert (summary["seeds"], summary["repeats"]) == (seeds, {"animals": 3, "flowers": 2})
+    assert claims["seeds"] == seeds
+    members = {dataset: [each["seed"] for each in repeats] for dataset, repeats in claims["repeats"].items()}
+    assert members == seeds
+
+
 def test_no_interval_reaches_the_impossible(summarized, monkeypatch):
     monkeypatch.setitem(finished_run.EPOCHS, "trial", [(0.99, 0.62, 0.7, 0.61)])
     row = pd.read_csv(summarized(count=3) / "plots" / "tables" / "summary.csv").set_index("variant").loc["trial"]
@@ -171,7 +189,7 @@ def test_the_claims_are_the_same_bytes_however_long_the_epochs_took(summarized, 
     finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(run, source))
     assert [path.read_bytes() for path in outputs] == first
     claims = json.loads(first[0])
-    assert claims["seeds"] == [1, 2, 3]
+    assert claims["seeds"] == {"animals": [1, 2, 3], "flowers": [1, 2, 3]}
     assert set(claims["claims"]) == {
         *("sooner", "share", "dip", "running_mean", "batch_statistics", "gap", "harm", "advice")
     }
@@ -183,12 +201,12 @@ def test_the_claims_are_the_same_bytes_however_long_the_epochs_took(summarized, 
 
 
 def rewrite_logits(folder, change):
-    told = repeats.read_logits(folder)
-    repeats.write_logits({number + change.get("repeats", 0): change["of"](one) for number, one in told.items()}, folder)
+    added, of = change.get("repeats", 0), change["of"]
+    repeats.write_logits({number + added: of(each) for number, each in repeats.read_logits(folder).items()}, folder)
 
 
-def as_is(told):
-    return told
+def as_is(validation):
+    return validation
 
 
 @pytest.mark.parametrize(
@@ -196,11 +214,11 @@ def as_is(told):
     [
         ({"repeats": 2, "of": as_is}, "has repeats [3, 4], other variants have [1, 2]"),
         (
-            {"of": lambda told: repeats.Validation(told.logits, told.labels, told.images[::-1])},
+            {"of": lambda each: repeats.Validation(each.logits, each.labels, each.images[::-1])},
             "has other images than the data set's first variant",
         ),
         (
-            {"of": lambda told: repeats.Validation(told.logits[:2], told.labels, told.images)},
+            {"of": lambda each: repeats.Validation(each.logits[:2], each.labels, each.images)},
             "does not have 3 epochs, as its csv has",
         ),
     ],
@@ -215,13 +233,12 @@ def test_logits_that_do_not_match_are_refused(summarized, tmp_path, change, caus
 
 def test_repeats_that_share_some_images_are_refused(summarized, tmp_path):
     folder = tmp_path / "results" / "animals-2-1"
-    told = {}
 
     def overlap(_):
-        told.update(repeats.read_logits(folder))
-        second = repeats.Validation(told[2].logits, told[2].labels, np.roll(told[2].images, 1))
+        first, second = repeats.read_logits(folder).values()
+        second.images[:] = np.roll(second.images, 1)
         second.images[0] = "other.png"
-        repeats.write_logits({1: told[1], 2: second}, folder)
+        repeats.write_logits({1: first, 2: second}, folder)
 
     with pytest.raises(ThawError, match="its repeats share some images, not all or none; give each a fold of its own"):
         summarized(count=2, change=overlap)

@@ -19,7 +19,7 @@ RUN = {
         {"repeat": 2, "seed": 2, "fold": None, "draw": 2},
     ],
     "batch_norm": "batch",
-    "unfreezing": "at_once",
+    "differs": {},
 }
 COUNTED = {
     "images": {"training": 8, "validation": 4},

@@ -45,13 +45,13 @@ class Schedule(Section):
     decay: Decay | None = None
 
     @property
-    def differs(self) -> dict[str, object]:
-        """What sets the schedule apart from the plain one with the same epochs, by its keys."""
+    def own_keys(self) -> dict[str, object]:
+        """The keys that the schedule has besides its data set and epochs, with their values."""
         return self.model_dump(exclude={"dataset", "transfer", "fine"}, exclude_none=True)
 
     @property
-    def plain_name(self) -> str:
-        """The name of the plain schedule with the same epochs: `<dataset>-<transfer>-<fine>`."""
+    def default_name(self) -> str:
+        """The name of the default schedule of these epochs, without own keys: `<dataset>-<transfer>-<fine>`."""
         return f"{self.dataset}-{self.transfer}-{self.fine}"
 
     @model_validator(mode="after")
@@ -113,7 +113,7 @@ class Fine(Section):
     epochs_a_group: Annotated[int, Field(ge=1)]
 
 
-class Margin(Section):
+class Margins(Section):
     """What a difference must exceed to matter, by measure: loss, accuracy (a share of pictures), epochs."""
 
     loss: Annotated[float, Field(gt=0)]
@@ -124,9 +124,11 @@ class Margin(Section):
 class Statistics(Section):
     """How sure an interval is, what a difference must exceed to matter, and how often chance is simulated."""
 
-    confidence: Annotated[float, Field(gt=0.5, lt=1)]  # twice the rest is the level of two one-sided tests
-    margin: Margin
-    resamples: Annotated[int, Field(ge=100)]  # fewer say nothing about an interval's ends
+    # Above 0.5, because the two one-sided tests use the interval of confidence 1 - 2 alpha.
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    margin: Margins
+    # Fewer draws say too little about the quantile in stages/study/simultaneous.py.
+    resamples: Annotated[int, Field(ge=100)]
     seed: Seed
 
 
@@ -185,12 +187,12 @@ class Params(Section):
     @classmethod
     def _named_after_their_schedules(cls, variants: dict[str, Schedule]) -> dict[str, Schedule]:
         for name, schedule in variants.items():
-            plain = schedule.plain_name
-            if not schedule.differs and name != plain:
-                raise ValueError(f"'{name}' is the plain schedule {plain}; call it that")
-            if schedule.differs and not name.startswith(f"{plain}-"):
+            default = schedule.default_name
+            if not schedule.own_keys and name != default:
+                raise ValueError(f"'{name}' is the default schedule {default}; call it that")
+            if schedule.own_keys and not name.startswith(f"{default}-"):
                 raise ValueError(
-                    f"'{name}' differs from {plain} by {', '.join(schedule.differs)}; call it {plain}-WORD"
+                    f"'{name}' differs from {default} by {', '.join(schedule.own_keys)}; call it {default}-WORD"
                 )
         return variants
 
@@ -220,7 +222,7 @@ class Params(Section):
 
     def of(self, schedule: Schedule) -> "Params":
         """A copy in which the keys of `schedule` replace those of `transfer` and `fine`."""
-        own = schedule.differs
+        own = schedule.own_keys
         changes = {
             "transfer": {"optimizer": own.pop("head_optimizer", None), "learning_rate": own.pop("head_rate", None)},
             "fine": {

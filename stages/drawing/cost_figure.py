@@ -39,8 +39,8 @@ def draw(shown: list[Variant], spent: pd.DataFrame, source: Manifest, confidence
     for row, (dataset, members) in zip(panels, grouped.items(), strict=True):
         shown = [variant for arm in variants.arms(members).values() for variant in arm]
         colours = drawing.colours_by_share(shown)
-        for axes, (measure, label) in zip(row, AXES.items(), strict=True):
-            _draw_schedules(axes, shown, spent, measure, colours, looks)
+        for axes, (unit, label) in zip(row, AXES.items(), strict=True):
+            _draw_schedules(axes, shown, spent, unit, colours, looks)
             axes.set_xlabel(label)
             axes.set_ylabel("validation loss (log scale)")
             axes.set_title(drawing.title_of(dataset, source), size=10, loc="left")
@@ -52,14 +52,14 @@ def _draw_schedules(
     axes: Axes,
     shown: Sequence[Variant],
     spent: pd.DataFrame,
-    measure: str,
+    unit: str,
     colours: Mapping[str, Colour],
     looks: Mapping[str, Look],
 ) -> None:
     drawing.format_loss(axes)
     axes.margins(x=0.1, y=0.08)
     points = [
-        _draw_schedule(axes, variant, spent.loc[variant.name], measure, colours[variant.name], looks[variant.arm])
+        _draw_schedule(axes, variant, spent.loc[variant.name], unit, colours[variant.name], looks[variant.arm])
         for variant in shown
     ]
     if not points:
@@ -71,12 +71,10 @@ def _draw_schedules(
     axes.xaxis.set_major_formatter(EngFormatter())
 
 
-def _draw_schedule(
-    axes: Axes, variant: Variant, spent: pd.Series, measure: str, colour: Colour, look: Look
-) -> np.ndarray:
+def _draw_schedule(axes: Axes, variant: Variant, spent: pd.Series, unit: str, colour: Colour, look: Look) -> np.ndarray:
     """Draw a schedule; returns its points, (epochs, 2): cost up to each epoch and mean validation loss."""
     _, marker, dashes = look
-    by_phase = {phase: spent[f"{measure}_of_{phase}_epoch"] for phase in history.PHASES}
+    by_phase = {phase: spent[f"{unit}_of_{phase}_epoch"] for phase in history.PHASES}
     paid, loss = costs.cumulative(variant, by_phase), variant.history["val_loss"].to_numpy()
     axes.plot(paid, loss, color=colour, ls=dashes, lw=1.2)
     low = high = loss[-1]

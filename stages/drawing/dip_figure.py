@@ -14,7 +14,7 @@ from stages.study.evidence import Study
 from stages.study.variants import Variant
 
 AROUND = 5  # epochs shown before and after the border
-# By line: its column, whether the twin with moving statistics has it, its colour and dashes.
+# By line: its column, whether it is of the style with moving statistics, its colour and dashes.
 LINES: Mapping[str, tuple[str, bool, Colour, str]] = {
     "training, batch statistics": ("loss", False, "#56B4E9", "-"),
     "training, moving statistics": ("loss", True, "#0072B2", "--"),
@@ -47,15 +47,15 @@ def draw(study: Study, parts: Mapping[str, Any], source: Manifest) -> Figure:
 
 
 def _pair(members: list[Variant]) -> tuple[Variant, Variant | None] | None:
-    """The variant to show, which has both phases, and its twin with moving statistics, if any variant has one."""
-    twins = [
+    """The plain schedule to show, which has both phases, and its style with moving statistics, if any has one."""
+    with_moving = [
         (plain, style)
         for style in members
         for plain in members
-        if style.is_style_of(plain) and style.differs == {"batch_norm": "moving"} and dip.has_border(plain)
+        if style.is_style_of(plain) and style.own_keys == {"batch_norm": "moving"} and dip.has_border(plain)
     ]
-    if twins:
-        return twins[0]
+    if with_moving:
+        return with_moving[0]
     both = [variant for variant in members if variant.in_grid and dip.has_border(variant)]
     return (max(both, key=lambda variant: min(variant.transfer, variant.fine)), None) if both else None
 
@@ -63,8 +63,8 @@ def _pair(members: list[Variant]) -> tuple[Variant, Variant | None] | None:
 def _draw_border(axes: Axes, study: Study, plain: Variant, moving: Variant | None) -> None:
     drawing.format_loss(axes)
     first, last = max(plain.transfer - AROUND + 1, 1), min(plain.transfer + AROUND, len(plain.history))
-    for label, (column, of_twin, colour, dashes) in LINES.items():
-        variant = moving if of_twin else plain
+    for label, (column, of_style, colour, dashes) in LINES.items():
+        variant = moving if of_style else plain
         if variant is None or column not in variant.history:
             continue
         history = variant.history.set_index("epoch").loc[first:last, column]
@@ -77,9 +77,9 @@ def _draw_border(axes: Axes, study: Study, plain: Variant, moving: Variant | Non
 
 
 def _draw_parts(axes: Axes, parts: Mapping[str, Mapping[str, float | None]] | None) -> None:
-    """Bars of the parts with their intervals; a note if there is no twin, which the parts need."""
+    """Draw bars of the parts with their intervals; a note if no style has moving statistics, which the parts need."""
     if parts is None:
-        drawing.say_nothing([axes], "no twin with moving statistics")
+        drawing.say_nothing([axes], "no style with moving statistics")
         return
     for place, ((name, label), colour) in enumerate(zip(dip.PARTS.items(), COLOURS, strict=True)):
         value, low, high = (parts[name][key] for key in ("value", "low", "high"))

@@ -17,7 +17,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullL
 
 from stages.common.files import written_whole
 from stages.common.manifest import Manifest
-from stages.study import two_way
+from stages.study import evidence, two_way
 from stages.study.evidence import Study
 from stages.study.two_way import Interval
 from stages.study.variants import Variant
@@ -136,7 +136,7 @@ def _interval(study: Study, variant: Variant, column: str, epoch: int, values: p
         return study.level(variant, column.removeprefix("val_"), epoch)[1:]
     own = values.to_numpy()
     interval = study.over_repeats(variant.dataset, own).interval(study.statistics.confidence)
-    return two_way.possible(interval, own, 0, 1 if column.endswith("accuracy") else np.inf)
+    return two_way.possible(interval, own, 0, evidence.LARGEST[column.rpartition("_")[2]])
 
 
 def say_nothing(panels: Sequence[Axes], reason: str) -> None:

@@ -55,6 +55,6 @@ def _draw_converged(axes: Axes, study: Study, first: Variant, measure: str) -> N
     """Draw the level of the converged head, if one was trained."""
     if first.dataset not in study.converged:
         return
-    says = {first.name: study.converged[first.dataset]}  # as if it were a schedule of the same repeats
-    value, *_ = replace(study, variants=[first], says=says).level(first, measure)
+    validations = {first.name: study.converged[first.dataset]}  # as if it were a schedule of the same repeats
+    value, *_ = replace(study, variants=[first], validations=validations).level(first, measure)
     axes.axhline(value, label="converged head", **CONVERGED)

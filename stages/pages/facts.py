@@ -71,7 +71,7 @@ def of_run(run: FinishedRun) -> dict[str, Any]:
         "styles": run.claims["styles"],
         "dip_parts": run.claims["dip_parts"],
         "parts": dip.PARTS,
-        "advice": {budget: _advice(run.advice, budget, datasets) for budget in BUDGETS},
+        "recommendation": {budget: _recommendation(run.recommendation, budget, datasets) for budget in BUDGETS},
         "figures": _figures(run),
         "versions": _distinct(run.study.variants, "versions"),
         "machines": _distinct(run.study.variants, "machine"),
@@ -131,8 +131,8 @@ def _converged(run: FinishedRun, first: Variant) -> dict[str, dict[str, float | 
     """Validation accuracy and loss of the data set's converged head; None if none was trained."""
     if first.dataset not in run.study.converged:
         return None
-    says = {first.name: run.study.converged[first.dataset]}  # as if it were a schedule of the same repeats
-    head = replace(run.study, variants=[first], says=says)
+    validations = {first.name: run.study.converged[first.dataset]}  # as if it were a schedule of the same repeats
+    head = replace(run.study, variants=[first], validations=validations)
     return {
         measure: dict(zip(("value", "low", "high"), head.level(first, measure), strict=True)) for measure in MEASURES
     }
@@ -233,7 +233,7 @@ def _beside(variant: Variant, thesis: PaperVariant) -> dict[str, Any]:
     return {"name": variant.name, "figure": thesis.figure, "cells": cells, "settles": settles, "remark": thesis.remark}
 
 
-def _advice(table: pd.DataFrame, budget: str, datasets: Mapping[str, Any]) -> dict[str, list[str]]:
+def _recommendation(table: pd.DataFrame, budget: str, datasets: Mapping[str, Any]) -> dict[str, list[str]]:
     """The sentences of the recommendation by data set, about all of its arms together."""
     found = {}
     for name in datasets:

@@ -22,7 +22,7 @@ class FinishedRun:
     """A run, read from its files.
 
     `claims` is metrics/claims.json; `results` plots/tables/summary.csv and `spent` plots/costs/costs.csv, both indexed
-    by variant; `advice` plots/costs/recommendation.csv.
+    by variant; `recommendation` plots/costs/recommendation.csv.
     """
 
     source: Manifest
@@ -32,7 +32,7 @@ class FinishedRun:
     claims: Mapping[str, Any]
     results: pd.DataFrame
     spent: pd.DataFrame
-    advice: pd.DataFrame
+    recommendation: pd.DataFrame
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,9 @@ def read(arguments: argparse.Namespace) -> FinishedRun:
         claims=tables.read_json(arguments.metrics / "claims.json"),
         results=tables.read_table(summary, ["variant"]).set_index("variant"),
         spent=costs.read(spent),
-        advice=tables.read_table(arguments.plots / "costs/recommendation.csv", ("dataset", "budget", "sentence")),
+        recommendation=tables.read_table(
+            arguments.plots / "costs/recommendation.csv", ("dataset", "budget", "sentence")
+        ),
     )
     for path, rows in ((summary, run.results), (spent, run.spent)):
         if missing := [name for name in settings.names if name not in rows.index]:

@@ -1,4 +1,4 @@
-"""A history: one row an epoch, `transfer` epochs and then `fine` ones, every figure finite."""
+"""A history: one row an epoch, `transfer` epochs and then `fine` ones, every number finite."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

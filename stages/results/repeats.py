@@ -31,7 +31,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Validation:
-    """What a repeat says of its validation images: `logits` (epochs, images, units), `labels` int (images,)."""
+    """A repeat's validation images: `logits` (epochs, images, units), `labels` int (images,), `images` their paths."""
 
     logits: np.ndarray
     labels: np.ndarray
@@ -39,7 +39,7 @@ class Validation:
 
     @classmethod
     def of(cls, logits: np.ndarray, labels: np.ndarray, paths: Sequence[Path], folder: Path) -> "Validation":
-        """With `images` as the `paths` below `folder`."""
+        """Make one whose `images` are the `paths` below `folder`."""
         return cls(logits, labels, np.array([path.relative_to(folder).as_posix() for path in paths]))
 
     def log_probabilities(self, temperature: np.ndarray | float = 1.0) -> np.ndarray:
@@ -65,7 +65,10 @@ def write_epochs(runs: Mapping[int, Rows], folder: Path) -> None:
 
 
 def write_history(runs: Mapping[int, Rows], path: Path) -> None:
-    """Write a history of all repeats, `runs` by their number: of each epoch the mean of those that have got there."""
+    """Write a history: for each epoch, the mean over the repeats that have reached the epoch.
+
+    `runs` has the rows of each repeat by its number.
+    """
     history.write(mean_history(_epochs(runs)).to_dict("records"), path)
 
 
@@ -75,23 +78,23 @@ def write_seconds(runs: Mapping[int, Rows], path: Path) -> None:
     tables.write_table(table.round(dict.fromkeys(_SECONDS, 3)), path)
 
 
-def write_logits(repeats: Mapping[int, Validation], folder: Path) -> None:
+def write_logits(validations: Mapping[int, Validation], folder: Path) -> None:
     """Write the validation logits of all repeats by their number: the same bytes for the same numbers.
 
     NumPy dates the members of its archive 1980, and leaves them as they are: compressed, they would differ with the
     version of zlib.
     """
     arrays = {}
-    for number, told in repeats.items():
-        arrays[f"logits_{number}"] = told.logits.astype(np.float16)
-        arrays[f"labels_{number}"] = told.labels.astype(np.int64)
-        arrays[f"images_{number}"] = np.asarray(told.images, dtype=str)
+    for number, validation in validations.items():
+        arrays[f"logits_{number}"] = validation.logits.astype(np.float16)
+        arrays[f"labels_{number}"] = validation.labels.astype(np.int64)
+        arrays[f"images_{number}"] = np.asarray(validation.images, dtype=str)
     with written_whole(folder / LOGITS_FILE) as beside:
         np.savez(beside, **arrays)
 
 
 def mean_history(epochs: pd.DataFrame) -> pd.DataFrame:
-    """The means over the repeats, one row an epoch; where they differ, the phase is that of most."""
+    """The means over the repeats, one row an epoch; where their phases differ, the phase that most repeats have."""
     by_epoch = epochs.drop(columns="repeat").assign(fine=epochs["phase"] == "fine").groupby("epoch", sort=False)
     means = by_epoch.mean(numeric_only=True)
     means.insert(0, "phase", np.where(means.pop("fine") > 0.5, "fine", "transfer"))
@@ -142,17 +145,17 @@ def final_predictions(folder: Path) -> pd.DataFrame:
 
     Columns: repeat, image, label, predicted (a class), probability (of it), loss (the true class's cross-entropy).
     """
-    return pd.concat([_final(number, told) for number, told in read_logits(folder).items()], ignore_index=True)
+    return pd.concat([_final(number, each) for number, each in read_logits(folder).items()], ignore_index=True)
 
 
-def _final(number: int, told: Validation) -> pd.DataFrame:
-    last = Validation(told.logits[-1:], told.labels, told.images)
+def _final(number: int, validation: Validation) -> pd.DataFrame:
+    last = Validation(validation.logits[-1:], validation.labels, validation.images)
     log_probabilities = last.log_probabilities()[0]
     return pd.DataFrame(
         {
             "repeat": number,
-            "image": told.images,
-            "label": told.labels,
+            "image": validation.images,
+            "label": validation.labels,
             "predicted": log_probabilities.argmax(axis=1),
             "probability": np.exp(log_probabilities.max(axis=1)),
             "loss": last.losses()[0],
@@ -165,10 +168,10 @@ def _epochs(runs: Mapping[int, Rows]) -> pd.DataFrame:
 
 
 def _by_repeat(runs: Mapping[int, Rows]) -> pd.DataFrame:
-    tables = [pd.DataFrame(list(rows)) for rows in runs.values()]
-    for number, table in zip(runs, tables, strict=True):
-        table.insert(0, "repeat", number)
-    return pd.concat(tables, ignore_index=True)
+    parts = [pd.DataFrame(list(rows)) for rows in runs.values()]
+    for number, part in zip(runs, parts, strict=True):
+        part.insert(0, "repeat", number)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _check_epochs(table: pd.DataFrame, path: Path) -> None:
@@ -182,16 +185,17 @@ def _check_epochs(table: pd.DataFrame, path: Path) -> None:
 def _check_logits(found: Mapping[int, Validation], path: Path) -> None:
     if not found:
         raise _wrong(path, "holds no repeat")
-    for number, told in found.items():
-        if told.logits.ndim != 3 or not told.logits.size or told.logits.dtype.kind != "f":
+    for number, validation in found.items():
+        logits, labels, images = validation.logits, validation.labels, validation.images
+        if logits.ndim != 3 or not logits.size or logits.dtype.kind != "f":
             raise _wrong(path, f"logits_{number} is no array of epochs, images and units")
-        classes = max(told.logits.shape[2], 2)
-        images = told.logits.shape[1]
-        if told.labels.shape != (images,) or told.images.shape != (images,) or told.labels.dtype.kind != "i":
-            raise _wrong(path, f"labels_{number} or images_{number} is not of its {images} images")
-        if not 0 <= told.labels.min() <= told.labels.max() < classes or len(set(told.images)) < images:
+        _, count, units = logits.shape
+        classes = max(units, 2)
+        if labels.shape != (count,) or images.shape != (count,) or labels.dtype.kind != "i":
+            raise _wrong(path, f"labels_{number} or images_{number} is not of its {count} images")
+        if not 0 <= labels.min() <= labels.max() < classes or len(set(images)) < count:
             raise _wrong(path, f"labels_{number} names no class of {classes}, or images_{number} an image twice")
-        if not np.isfinite(told.logits).all():
+        if not np.isfinite(logits).all():
             raise _wrong(path, f"logits_{number} holds a number that is not finite")
 
 

@@ -18,7 +18,7 @@ def _which(study: Study, choice: Choice) -> str:
     chosen, lowest = choice.recommended, choice.lowest
     if len(choice.ends) == 1:
         return f"{chosen.label} is the only plain schedule. Add others to the variants in params.yaml to compare them."
-    if study.repeated(chosen.variant.dataset) == 1:
+    if study.repeat_count(chosen.variant.dataset) == 1:
         return (
             f"{lowest.label} has the lowest validation loss of {len(choice.ends)} schedules. Each ran once, so this is "
             "not evidence that it is the best. To compare them, set seeds: [1, 2, 3] in params.yaml and run again."
@@ -68,7 +68,7 @@ def _epochs(count: float) -> str:
 
 def _sure(study: Study, choice: Choice) -> str:
     """What the intervals cover, and which other schedules may be the best."""
-    repeats = study.repeated(choice.recommended.variant.dataset)
+    repeats = study.repeat_count(choice.recommended.variant.dataset)
     if repeats == 1:
         return "The intervals cover the sampling of validation pictures, not the variation between training runs."
     sentence = (

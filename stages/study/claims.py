@@ -1,8 +1,8 @@
 """The thesis's claims, checked against a finished study: the content of metrics/claims.json.
 
     source        title of the inputs
-    repeats       list of {repeat, seed, fold, draw}; with one, every verdict is "cannot tell"
-    seeds         list of the repeats' seeds
+    repeats       by data set, list of {repeat, seed, fold, draw}; with one, each of its verdicts is "cannot tell"
+    seeds         by data set, list of the repeats' seeds
     confidence    of every interval
     claims        by name (sooner, share, dip, running_mean, batch_statistics, gap, harm, advice):
         text, rests_on, primary    from data/paper.yaml
@@ -21,7 +21,7 @@
     recommendation    by data set: sentences for budgets of multiply-adds, over all arms
     recommendation_by_arm    by data set and arm, if there are several arms
 
-stages/study/answers.py checks the claims.
+stages/study/claim_checks.py checks the claims.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +31,8 @@ import numpy as np
 import pandas as pd
 
 from stages.common import tables
-from stages.study import answers, dip, recommendation
-from stages.study.answers import DOES_NOT, HOLDS, ONE_REPEAT, Finding
+from stages.study import claim_checks, dip, recommendation, variants
+from stages.study.claim_checks import DOES_NOT, HOLDS, ONE_REPEAT, Finding
 from stages.study.comparisons import Comparisons
 from stages.study.equivalence import AS_GOOD, CANNOT_TELL
 from stages.study.evidence import Study
@@ -43,16 +43,16 @@ from stages.study.variants import ALL_ARMS, Variant
 COLUMNS = ("claim", "dataset", "what", "value", "low", "high", "repeats", "verdict", "settle", "paper", "note")
 ON_THE_HARDER = ("gap", "harm")  # claims about the harder data set: the other's verdict is reported but not counted
 
-Answer = Callable[[Study, Sequence[Variant], Paper], Finding | None]
-ANSWERS: Mapping[str, Answer] = {
-    "sooner": answers.sooner,
-    "share": answers.share,
-    "dip": answers.the_dip,
-    "running_mean": lambda study, grid, _: answers.reason(study, grid, "running_mean"),
-    "batch_statistics": lambda study, grid, _: answers.reason(study, grid, "batch_statistics"),
-    "gap": answers.gap,
-    "harm": answers.harm,
-    "advice": answers.advice,
+Check = Callable[[Study, Sequence[Variant], Paper], Finding | None]
+CHECKS: Mapping[str, Check] = {
+    "sooner": claim_checks.check_sooner,
+    "share": claim_checks.check_share,
+    "dip": claim_checks.check_dip,
+    "running_mean": lambda study, grid, _: claim_checks.check_part_of_dip(study, grid, "running_mean"),
+    "batch_statistics": lambda study, grid, _: claim_checks.check_part_of_dip(study, grid, "batch_statistics"),
+    "gap": claim_checks.check_gap,
+    "harm": claim_checks.check_harm,
+    "advice": claim_checks.check_advice,
 }
 
 
@@ -60,11 +60,12 @@ def content(title: str, study: Study, compared: Comparisons, paper: Paper) -> di
     """All of metrics/claims.json."""
     # Without budgets of seconds, which differ from run to run: this file is reproducible.
     sentences = recommendation.for_budget(study, recommendation.multiply_adds(study))
-    members = study.variants[0].metrics["repeats"]
+    # All variants of a data set have the same repeats.
+    grouped = variants.of_datasets(study.variants)
     return {
         "source": title,
-        "repeats": members,
-        "seeds": [repeat["seed"] for repeat in members],
+        "repeats": {dataset: members[0].metrics["repeats"] for dataset, members in grouped.items()},
+        "seeds": {dataset: members[0].metrics["seeds"] for dataset, members in grouped.items()},
         "confidence": study.statistics.confidence,
         "claims": check(study, paper),
         "dip_parts": parts_of_the_dip(study),
@@ -76,7 +77,7 @@ def content(title: str, study: Study, compared: Comparisons, paper: Paper) -> di
 
 def check(study: Study, paper: Paper) -> dict[str, Any]:
     """`claims` of metrics/claims.json."""
-    return {name: _claim(study, paper, name) for name in ANSWERS}
+    return {name: _claim(study, paper, name) for name in CHECKS}
 
 
 def parts_of_the_dip(study: Study) -> dict[str, Any]:
@@ -109,10 +110,15 @@ def styles(compared: Comparisons) -> dict[str, Any]:
     }
 
 
-def table(checked: Mapping[str, Any], repeats: int) -> pd.DataFrame:
+def table(study: Study, checked: Mapping[str, Any]) -> pd.DataFrame:
     """`claims` of metrics/claims.json as a table with one row for each claim and data set."""
     rows = [
-        {**{column: finding.get(column) for column in COLUMNS}, "claim": name, "dataset": dataset, "repeats": repeats}
+        {
+            **{column: finding.get(column) for column in COLUMNS},
+            "claim": name,
+            "dataset": dataset,
+            "repeats": study.repeat_count(dataset),
+        }
         for name, claim in checked.items()
         for dataset, finding in claim["datasets"].items()
     ]
@@ -121,7 +127,7 @@ def table(checked: Mapping[str, Any], repeats: int) -> pd.DataFrame:
 
 def _claim(study: Study, paper: Paper, name: str) -> dict[str, Any]:
     claim = getattr(paper.claims, name)
-    found = {dataset: ANSWERS[name](study, grid, paper) for dataset, grid in study.grids().items()}
+    found = {dataset: CHECKS[name](study, grid, paper) for dataset, grid in study.grids().items()}
     findings = {dataset: _as_json(study, finding) for dataset, finding in found.items() if finding}
     deciding = [_harder(study)] if findings and name in ON_THE_HARDER else list(findings)
     return {
@@ -150,7 +156,7 @@ def _harder(study: Study) -> str:
 
 def _as_json(study: Study, finding: Finding) -> dict[str, Any]:
     contrast = finding.contrast
-    repeated = contrast is None or contrast.repeats > 1
+    is_repeated = contrast is None or contrast.repeats > 1
     low, high = finding.interval or (contrast.interval if contrast else (None, None))
     return {
         "what": finding.what,
@@ -160,7 +166,7 @@ def _as_json(study: Study, finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict,
         "settle": finding.settle,
         "paper": finding.paper,
-        "note": (finding.note or (contrast.remark if contrast else "")) if repeated else ONE_REPEAT,
+        "note": (finding.note or (contrast.remark if contrast else "")) if is_repeated else ONE_REPEAT,
         "details": [
             {"what": detail.what, **_with_interval(detail.value, detail.low, detail.high), "verdict": detail.verdict}
             for detail in finding.details

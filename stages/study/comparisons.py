@@ -30,8 +30,8 @@ class Comparison:
 class Comparisons:
     """All pairs that are compared, in families. Within a family intervals and p-values are simultaneous.
 
-    `arms`: by data set and arm, the larger share of fine-tuning against the smaller; under `all`, the pairs across
-    arms. `styles`: by data set, each style against the plain schedule of the same epochs and head.
+    `arms`: by data set and arm, the larger share of fine-tuning minus the smaller; under `all`, a schedule of a later
+    arm minus one of an earlier arm. `styles`: by data set, each style minus its plain schedule.
     """
 
     arms: Mapping[str, Mapping[str, list[Comparison]]]
@@ -44,14 +44,17 @@ def compare(study: Study) -> Comparisons:
         dataset: {arm: _family(study, _pairs(arm, members)) for arm, members in of_dataset.items()}
         for dataset, of_dataset in study.arms().items()
     }
-    twins: dict[str, list[tuple[Variant, Variant]]] = {}
-    for style, plain in study.twins():
-        twins.setdefault(style.dataset, []).append((style, plain))
-    return Comparisons(arms, {dataset: _family(study, pairs) for dataset, pairs in twins.items()})
+    styles: dict[str, list[tuple[Variant, Variant]]] = {}
+    for style, plain in study.styles_with_plain():
+        styles.setdefault(style.dataset, []).append((style, plain))
+    return Comparisons(arms, {dataset: _family(study, pairs) for dataset, pairs in styles.items()})
 
 
 def table(compared: Comparisons) -> pd.DataFrame:
-    """One row for each comparison: the differences `loss` and `accuracy`, their verdicts, what would settle them."""
+    """One row for each comparison: the differences `loss` and `accuracy`, with verdict, note and what would settle it.
+
+    The note says whether a significant difference is smaller than the margin.
+    """
     families = [
         *((name, family) for arms in compared.arms.values() for name, family in arms.items()),
         *((STYLES, family) for family in compared.styles.values()),
@@ -60,7 +63,7 @@ def table(compared: Comparisons) -> pd.DataFrame:
 
 
 def _pairs(arm: str, members: Sequence[Variant]) -> list[tuple[Variant, Variant]]:
-    pairs = [(larger, smaller) for smaller, larger in combinations(members, 2)]
+    pairs = [(later, earlier) for earlier, later in combinations(members, 2)]
     return [pair for pair in pairs if pair[0].arm != pair[1].arm] if arm == ALL_ARMS else pairs
 
 
@@ -96,6 +99,7 @@ def _row(family: str, pair: Comparison) -> dict[str, object]:
             f"{measure}_high": high,
             f"{measure}_p_value": contrast.p_value,
             f"{measure}_verdict": contrast.word,
+            f"{measure}_note": contrast.remark,
             f"{measure}_settle": contrast.settle,
         }
     return row

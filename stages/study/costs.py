@@ -49,19 +49,20 @@ def read(path: Path) -> pd.DataFrame:
     return tables.read_table(path, ("variant", "dataset", "transfer", "fine")).set_index("variant")
 
 
-def of_epoch(variant: Variant, measure: str, seconds: pd.DataFrame | None = None) -> dict[str, float]:
-    """The cost of one epoch of each phase; NaN seconds for a phase that did not run.
+def of_epoch(variant: Variant, unit: str, seconds: pd.DataFrame | None = None) -> dict[str, float]:
+    """The cost of one epoch of each phase in `unit`, one of UNITS; NaN seconds for a phase that did not run.
 
     Seconds are the median epoch of the fastest repeat, because other work on the machine only adds to them. They
     include the computation of the frozen activations.
     """
-    if measure == "seconds" and seconds is not None:
+    if unit == "seconds" and seconds is not None:
         whole = seconds["seconds"] + seconds["frozen_seconds"]
         whole = whole.groupby([seconds["phase"], seconds["repeat"]]).median().groupby("phase").min()
         return {phase: float(whole.get(phase, np.nan)) for phase in history.PHASES}
-    if measure == "multiply_adds":
+    if unit == "multiply_adds":
         return {phase: variant.metrics["multiply_adds"][phase] for phase in history.PHASES}
-    return dict.fromkeys(history.PHASES, variant.metrics["images"]["training"] if measure == "images" else 1)
+    in_both = {"epochs": 1, "images": variant.metrics["images"]["training"]}
+    return dict.fromkeys(history.PHASES, in_both[unit])
 
 
 def cumulative(variant: Variant, by_phase: Mapping[str, float]) -> np.ndarray:
@@ -72,8 +73,8 @@ def cumulative(variant: Variant, by_phase: Mapping[str, float]) -> np.ndarray:
 def target(study: Study, dataset: str) -> Target | None:
     """The data set's target; None where it has neither a converged head nor a grid."""
     if dataset in study.converged:
-        says = study.converged[dataset].values()
-        return Target("the validation loss of a converged head", [said.losses()[-1] for said in says])
+        losses = [validation.losses()[-1] for validation in study.converged[dataset].values()]
+        return Target("the validation loss of a converged head", losses)
     if dataset not in study.grids():
         return None
     best = min(study.grids()[dataset], key=lambda variant: study.at(variant, "loss").estimate().value)
@@ -112,8 +113,8 @@ def _first(losses: np.ndarray, least: np.ndarray, places: np.ndarray) -> int:
 
 
 def _row(study: Study, variant: Variant, seconds: pd.DataFrame) -> dict[str, Any]:
-    each = {measure: of_epoch(variant, measure, seconds) for measure in UNITS}
-    paid = {measure: cumulative(variant, by_phase) for measure, by_phase in each.items()}
+    each = {unit: of_epoch(variant, unit, seconds) for unit in UNITS}
+    paid = {unit: cumulative(variant, by_phase) for unit, by_phase in each.items()}
     aim = target(study, variant.dataset)
     first = epochs_to(study, aim, variant) if aim else np.full(len(variant.repeats), variant.epochs + 1)
     row: dict[str, Any] = {
@@ -125,13 +126,13 @@ def _row(study: Study, variant: Variant, seconds: pd.DataFrame) -> dict[str, Any
         **_with_interval("final_val_loss", *study.level(variant, "loss")),
         **_with_interval("area", *_area(study, variant)),
     }
-    for measure in ("multiply_adds", "seconds"):
-        row |= {f"{measure}_of_{phase}_epoch": each[measure][phase] for phase in history.PHASES}
-    row |= {measure: cost[-1] for measure, cost in paid.items()}
+    for unit in ("multiply_adds", "seconds"):
+        row |= {f"{unit}_of_{phase}_epoch": each[unit][phase] for phase in history.PHASES}
+    row |= {unit: cost[-1] for unit, cost in paid.items()}
     row["reached"] = int((first <= variant.epochs).sum())
-    for measure, cost in paid.items():
+    for unit, cost in paid.items():
         spent = cost[first - 1] if row["reached"] == len(first) else np.full(len(first), np.nan)
-        row |= _with_interval(f"{measure}_to_target", spent.mean(), spent.min(), spent.max())
+        row |= _with_interval(f"{unit}_to_target", spent.mean(), spent.min(), spent.max())
     return row
 
 

@@ -54,10 +54,10 @@ def explained(study: Study, measure: str) -> dict[str, dict[str, Estimate]]:
 
 
 def _pairs(study: Study) -> list[tuple[Variant, Variant]]:
-    """Pairs (twin with moving statistics, grid variant with batch statistics)."""
+    """Pairs of a style with moving statistics and its plain schedule, which is in the grid and has batch statistics."""
     return [
         (style, plain)
-        for style, plain in study.twins()
+        for style, plain in study.styles_with_plain()
         if (style.metrics["batch_norm"], plain.metrics["batch_norm"]) == ("moving", "batch")
         and plain.in_grid
         and has_border(plain)

@@ -49,7 +49,7 @@ class Contrast:
         return min(1.0, self.estimate.p_value * self.factor)
 
     @property
-    def differs(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the difference is significant."""
         return self.repeats > 1 and self.p_value <= 1 - self.confidence
 
@@ -59,11 +59,11 @@ class Contrast:
 
     @property
     def is_better(self) -> bool:
-        return self.differs and self._worse_by < 0
+        return self.is_significant and self._worse_by < 0
 
     @property
     def is_worse(self) -> bool:
-        return self.differs and self._worse_by > 0
+        return self.is_significant and self._worse_by > 0
 
     @property
     def is_not_worse(self) -> bool:
@@ -91,12 +91,12 @@ class Contrast:
     @property
     def matters(self) -> bool:
         """Whether the difference is significant and not shown to be smaller than the margin."""
-        return self.differs and not self.is_as_good
+        return self.is_significant and not self.is_as_good
 
     @property
     def remark(self) -> str:
-        """Says that a significant difference is smaller than the margin; else empty."""
-        if self.differs and self.is_as_good:
+        """The remark that a significant difference is smaller than the margin; else empty."""
+        if self.is_significant and self.is_as_good:
             return f"{self.word} by less than the margin of {self.margin:g}"
         return ""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.common.command import ThawError
-from stages.common.params import Margin, Statistics
+from stages.common.params import Margins, Statistics
 from stages.results import repeats
 from stages.results.repeats import Validation
 from stages.study import two_way, variants
@@ -17,32 +17,30 @@ from stages.study.equivalence import Contrast
 from stages.study.two_way import Estimate, Sample
 from stages.study.variants import ALL_ARMS, PAPER_ARM, Variant
 
-Says = Mapping[int, Validation]  # the validation logits by repeat
+Validations = Mapping[int, Validation]  # by repeat
+LARGEST = {"loss": np.inf, "accuracy": 1}  # the largest possible value of each measure; the smallest is 0
+LOWER_IS_BETTER = {"loss": True, "accuracy": False, "epochs": True}
 
 
 @dataclass(frozen=True)
 class Study:
-    """The variants in the order given, and `says`, their logits of the validation pictures after every epoch.
+    """The variants in the order given, and by variant their `validations`, the logits of every repeat and epoch.
 
     All variants of a data set have the same repeats, and in each repeat the same pictures. `converged` has the logits
     of the converged head by data set, where one was trained, as those of one epoch. `margins` are by data set.
     """
 
     variants: list[Variant]
-    says: Mapping[str, Says]
+    validations: Mapping[str, Validations]
     statistics: Statistics
-    margins: Mapping[str, Margin] = field(default_factory=dict)
-    converged: Mapping[str, Says] = field(default_factory=dict)
+    margins: Mapping[str, Margins] = field(default_factory=dict)
+    converged: Mapping[str, Validations] = field(default_factory=dict)
 
-    @property
-    def repeats(self) -> list[int]:
-        return self.variants[0].repeats
-
-    def repeated(self, dataset: str) -> int:
+    def repeat_count(self, dataset: str) -> int:
         """The number of the data set's repeats; one repeat does not show the variation between training runs."""
         return len(variants.of_datasets(self.variants)[dataset][0].repeats)
 
-    def margin(self, dataset: str) -> Margin:
+    def margin(self, dataset: str) -> Margins:
         return self.margins.get(dataset, self.statistics.margin)
 
     def grids(self) -> dict[str, list[Variant]]:
@@ -60,8 +58,8 @@ class Study:
                 found[dataset] = arms
         return found
 
-    def twins(self) -> list[tuple[Variant, Variant]]:
-        """Pairs of a style and the plain variant with the same data set, epochs and head, where that ran."""
+    def styles_with_plain(self) -> list[tuple[Variant, Variant]]:
+        """Pairs of a style and its plain schedule, with the same data set, epochs and head, where that ran."""
         return [(style, plain) for style in self.variants for plain in self.variants if style.is_style_of(plain)]
 
     def losses(self, variant: Variant) -> list[np.ndarray]:
@@ -70,26 +68,27 @@ class Study:
 
     def correct(self, variant: Variant) -> list[np.ndarray]:
         """1 for each validation picture classified correctly, else 0: (epochs, pictures) for each repeat."""
-        return [said.correct().astype(float) for said in self.says[variant.name].values()]
+        return [each.correct().astype(float) for each in self.validations[variant.name].values()]
 
     def curves(self, variant: Variant, measure: str) -> list[np.ndarray]:
         """`losses` for the measure loss, `correct` for accuracy."""
-        return self.losses(variant) if measure == "loss" else self.correct(variant)
+        by_measure = {"loss": self.losses, "accuracy": self.correct}
+        return by_measure[measure](variant)
 
     def sample(self, dataset: str, values: Sequence[np.ndarray], pictures: int | None = None) -> Sample:
         """Values of each repeat's pictures, (pictures,), as a sample in the data set's design.
 
         Repeats on the same fold are averaged first, because folds are the independent units. `pictures` is Sample's.
         """
-        folds = self._folds[dataset]
-        if len(folds) == 1:
+        groups = self._repeats_by_pictures[dataset]
+        if len(groups) == 1:
             return Sample(values, crossed=True, pictures=pictures)
-        return Sample([np.mean([values[place] for place in fold], axis=0) for fold in folds], False, pictures)
+        return Sample([np.mean([values[place] for place in group], axis=0) for group in groups], False, pictures)
 
     def over_repeats(self, dataset: str, values: Sequence[float] | np.ndarray) -> Estimate:
         """The mean of one value a repeat, for values that no single picture has; folds as in `sample`."""
-        folds = self._folds[dataset]
-        means = values if len(folds) == 1 else [np.mean([values[place] for place in fold]) for fold in folds]
+        groups = self._repeats_by_pictures[dataset]
+        means = values if len(groups) == 1 else [np.mean([values[place] for place in group]) for group in groups]
         return two_way.over_repeats(means)
 
     def at(self, variant: Variant, measure: str, epoch: int = 0) -> Sample:
@@ -106,74 +105,71 @@ class Study:
             share = float(sample.values[0].mean())
             return share, *two_way.wilson(share, len(sample.values[0]), self.statistics.confidence)
         estimate, own = sample.estimate(), [values.mean() for values in sample.values]
-        largest = 1 if measure == "accuracy" else np.inf
-        return estimate.value, *two_way.possible(estimate.interval(self.statistics.confidence), own, 0, largest)
+        interval = estimate.interval(self.statistics.confidence)
+        return estimate.value, *two_way.possible(interval, own, 0, LARGEST[measure])
 
     @cached_property
-    def _folds(self) -> dict[str, list[list[int]]]:
-        """By data set, the places of the repeats in each fold."""
+    def _repeats_by_pictures(self) -> dict[str, list[list[int]]]:
+        """By data set, the groups of `_group_by_pictures`: one for each fold, or a single one on the one split."""
         grouped = variants.of_datasets(self.variants)
-        return {dataset: _folds(self.says[members[0].name]) for dataset, members in grouped.items()}
+        return {name: _group_by_pictures(self.validations[members[0].name]) for name, members in grouped.items()}
 
     @cached_property
     def _losses(self) -> dict[str, list[np.ndarray]]:
-        return {name: [said.losses() for said in says.values()] for name, says in self.says.items()}
+        return {name: [each.losses() for each in by_repeat.values()] for name, by_repeat in self.validations.items()}
 
-    def contrast(
-        self, dataset: str, estimate: Estimate, measure: str, factor: float = 1.0, lower_is_better: bool | None = None
-    ) -> Contrast:
+    def contrast(self, dataset: str, estimate: Estimate, measure: str, factor: float = 1.0) -> Contrast:
         """A difference in `measure` (loss, accuracy or epochs) with the data set's margin."""
-        lower = measure != "accuracy" if lower_is_better is None else lower_is_better
         return Contrast(
             estimate,
             getattr(self.margin(dataset), measure),
             self.statistics.confidence,
-            self.repeated(dataset),
-            lower,
+            self.repeat_count(dataset),
+            LOWER_IS_BETTER[measure],
             factor,
         )
 
 
 def read(
-    members: list[Variant], results: Path, statistics: Statistics, margins: Mapping[str, Margin] | None = None
+    members: list[Variant], results: Path, statistics: Statistics, margins: Mapping[str, Margins] | None = None
 ) -> Study:
     """The study of `members`, with the logits of <results>/<variant>/; raises ThawError where they do not match."""
-    says = {variant.name: repeats.read_logits(results / variant.name) for variant in members}
+    validations = {variant.name: repeats.read_logits(results / variant.name) for variant in members}
     converged = {}
     for dataset, same_dataset in variants.of_datasets(members).items():
-        first = says[same_dataset[0].name]
+        first = validations[same_dataset[0].name]
         _check_design(first, _path(results, same_dataset[0].name))
         for variant in same_dataset:
-            _check_alike(says[variant.name], first, variant.epochs, _path(results, variant.name))
+            _check_alike(validations[variant.name], first, variant.epochs, _path(results, variant.name))
         if (results / f"{dataset}-converged").is_dir():
             converged[dataset] = repeats.read_logits(results / f"{dataset}-converged")
             _check_alike(converged[dataset], first, 1, _path(results, f"{dataset}-converged"))
-    return Study(members, says, statistics, margins or {}, converged)
+    return Study(members, validations, statistics, margins or {}, converged)
 
 
 def _path(results: Path, name: str) -> Path:
     return results / name / repeats.LOGITS_FILE
 
 
-def _check_design(says: Says, path: Path) -> None:
-    repeats = list(says.values())
-    folds = [set(repeats[fold[0]].images) for fold in _folds(says)]
-    if any(one & other for one, other in combinations(folds, 2)):
+def _check_design(validations: Validations, path: Path) -> None:
+    in_order = list(validations.values())
+    images = [set(in_order[group[0]].images) for group in _group_by_pictures(validations)]
+    if any(one & other for one, other in combinations(images, 2)):
         raise ThawError(f"{path}: its repeats share some images, not all or none; give each a fold of its own, or none")
 
 
-def _check_alike(says: Says, first: Says, epochs: int, path: Path) -> None:
-    if list(says) != list(first):
-        raise ThawError(f"{path}: has repeats {list(says)}, other variants have {list(first)}; run `dvc repro`")
-    if any(list(says[repeat].images) != list(first[repeat].images) for repeat in first):
+def _check_alike(validations: Validations, first: Validations, epochs: int, path: Path) -> None:
+    if list(validations) != list(first):
+        raise ThawError(f"{path}: has repeats {list(validations)}, other variants have {list(first)}; run `dvc repro`")
+    if any(list(validations[repeat].images) != list(first[repeat].images) for repeat in first):
         raise ThawError(f"{path}: has other images than the data set's first variant; run `dvc repro`")
-    if any(len(of_repeat.logits) != epochs for of_repeat in says.values()):
+    if any(len(each.logits) != epochs for each in validations.values()):
         raise ThawError(f"{path}: does not have {epochs} epochs, as its csv has; run `dvc repro`")
 
 
-def _folds(says: Says) -> list[list[int]]:
-    """Groups of places of the repeats that have the same pictures in the same order."""
-    folds: dict[tuple[str, ...], list[int]] = {}
-    for place, of_repeat in enumerate(says.values()):
-        folds.setdefault(tuple(of_repeat.images), []).append(place)
-    return list(folds.values())
+def _group_by_pictures(validations: Validations) -> list[list[int]]:
+    """Group the places of the repeats that have the same pictures in the same order."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place, each in enumerate(validations.values()):
+        groups.setdefault(tuple(each.images), []).append(place)
+    return list(groups.values())

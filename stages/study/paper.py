@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.common import sections as validation
-from stages.common.params import Margin
+from stages.common import sections
+from stages.common.params import Margins
 from stages.common.sections import Section
 from stages.study.variants import Variant
 
@@ -44,8 +44,8 @@ class PaperVariant(Section):
     remark: str | None = None
 
 
-class Margins(Section):
-    """The equivalence margins of a data set: a difference must exceed them to matter."""
+class ThesisMargins(Section):
+    """Two equivalence margins of a data set. The third, of epochs, is that of `statistics.margin` in params.yaml."""
 
     loss: Positive
     accuracy: Positive
@@ -77,20 +77,20 @@ class Paper(Section):
     """All of `data/paper.yaml`."""
 
     variants: Annotated[dict[str, PaperVariant], Field(min_length=1)]
-    margins: dict[str, Margins]
+    margins: dict[str, ThesisMargins]
     claims: Claims
 
-    def margins_of(self, default: Margin) -> dict[str, Margin]:
+    def margins_of(self, default: Margins) -> dict[str, Margins]:
         """The margins by data set; `default` has the margin of epochs, which the file does not set."""
         return {
-            name: Margin(loss=margins.loss, accuracy=margins.accuracy, epochs=default.epochs)
+            name: Margins(loss=margins.loss, accuracy=margins.accuracy, epochs=default.epochs)
             for name, margins in self.margins.items()
         }
 
 
 def load(path: Path) -> Paper:
     """Read and check the thesis's numbers and claims; raises ThawError."""
-    return validation.load(path, Paper)
+    return sections.load(path, Paper)
 
 
 def comparable(variant: Variant, part: str, values: Values, measure: str) -> float:

@@ -147,7 +147,7 @@ def _lowest(study: Study, ends: Sequence[Stop], best: Stop) -> str:
         return f"{sentence}, in one repeat."
     rivals = [end.label for end in ends if end is not best and _may_be_best(study, end, ends)]
     others = f"Not shown to be worse: {_listed(rivals)}." if rivals else "Every other schedule is shown to be worse."
-    return f"{sentence}, the mean of {study.repeated(best.variant.dataset)} repeats. {others}"
+    return f"{sentence}, the mean of {study.repeat_count(best.variant.dataset)} repeats. {others}"
 
 
 def _enough(study: Study, enough: Sequence[Stop], best: Stop, unit: str) -> str:
@@ -255,7 +255,7 @@ def _may_be_best(study: Study, end: Stop, ends: Sequence[Stop]) -> bool:
     samples = [_difference(study, end, other) for other in others]
     factor = simultaneous.factor(samples, statistics)
     return not any(
-        Contrast(sample.estimate(), 0, confidence, study.repeated(end.variant.dataset), factor=factor).is_worse
+        Contrast(sample.estimate(), 0, confidence, study.repeat_count(end.variant.dataset), factor=factor).is_worse
         for sample in samples
     )
 
@@ -271,7 +271,7 @@ def level(value: float, interval: Interval) -> str:
 
 
 def _is_repeated(study: Study, stop: Stop) -> bool:
-    return study.repeated(stop.variant.dataset) > 1
+    return study.repeat_count(stop.variant.dataset) > 1
 
 
 def cost(amount: float, unit: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from stages.common import tables
 from stages.results.history import MEASURES
-from stages.study import two_way, variants
+from stages.study import evidence, two_way, variants
 from stages.study.evidence import Study
 from stages.study.variants import Variant
 
@@ -25,10 +25,15 @@ def table(study: Study) -> pd.DataFrame:
 def summary(title: str, study: Study) -> dict[str, Any]:
     """What metrics/summary.json holds: final and best validation results, by data set and schedule.
 
-    The trial stands beside the data sets and not in one, so that a diff still compares it when its data set changes.
+    `seeds` and the number of `repeats` are by data set. The trial stands beside the data sets and not in one, so that a
+    diff still compares it when its data set changes.
     """
-    seeds = study.variants[0].metrics["seeds"]
-    content: dict[str, Any] = {"source": title, "seeds": seeds, "repeats": len(study.repeats)}
+    grouped = variants.of_datasets(study.variants)
+    content: dict[str, Any] = {
+        "source": title,
+        "seeds": {dataset: members[0].metrics["seeds"] for dataset, members in grouped.items()},
+        "repeats": {dataset: study.repeat_count(dataset) for dataset in grouped},
+    }
     for variant in study.variants:
         results = with_intervals(study, variant, "val")
         if variant.kind == "trial":
@@ -57,11 +62,11 @@ def with_intervals(study: Study, variant: Variant, part: str) -> dict[str, dict[
 
 def curves(study: Study) -> pd.DataFrame:
     """Validation accuracy and loss, means over the repeats: one row for each variant and epoch."""
-    tables = [
+    parts = [
         variant.history[["epoch", "val_accuracy", "val_loss"]].assign(variant=variant.name, dataset=variant.dataset)
         for variant in study.variants
     ]
-    return pd.concat(tables)[["variant", "dataset", "epoch", "val_accuracy", "val_loss"]]
+    return pd.concat(parts)[["variant", "dataset", "epoch", "val_accuracy", "val_loss"]]
 
 
 def final(study: Study) -> pd.DataFrame:
@@ -83,9 +88,8 @@ def _interval(study: Study, variant: Variant, part: str, measure: str, epoch: in
     if part == "val":
         return study.level(variant, measure, epoch)[1:]
     own = variant.by_repeat(measure).loc[epoch].to_numpy()
-    largest = 1 if measure == "accuracy" else float("inf")
     interval = study.over_repeats(variant.dataset, own).interval(study.statistics.confidence)
-    return two_way.possible(interval, own, 0, largest)
+    return two_way.possible(interval, own, 0, evidence.LARGEST[measure])
 
 
 def _row(study: Study, variant: Variant) -> dict[str, Any]:
@@ -97,7 +101,7 @@ def _row(study: Study, variant: Variant) -> dict[str, Any]:
         "fine_share": variant.fine_share,
         "epochs": variant.epochs,
         "repeats": len(variant.repeats),
-        "differs": json.dumps(variant.differs, sort_keys=True),
+        "differs": json.dumps(variant.own_keys, sort_keys=True),
     }
     for part, prefix in (("train", ""), ("val", "val_")):
         for when, values in with_intervals(study, variant, part).items():

@@ -1,8 +1,8 @@
 """A finished variant, read from its json, its csv and the epochs of every repeat.
 
-A variant is a schedule that params.yaml names. Its kind follows from the keys that it has of its own: without any it
-belongs to the thesis's arm; with keys of the head alone it belongs to another arm; any other key makes it a style, a
-variation of fine-tuning. An arm is a set of schedules that differ in their epochs alone.
+A variant is a schedule that params.yaml names. Its kind follows from its own keys: without any it is a default schedule
+and belongs to the thesis's arm; with keys of the head alone it belongs to another arm; any other key makes it a style,
+a variation of fine-tuning. An arm is a set of schedules that differ in their epochs alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,13 +78,13 @@ class Variant:
         return [int(repeat) for repeat in self.runs["repeat"].unique()]
 
     @property
-    def differs(self) -> Mapping[str, Any]:
+    def own_keys(self) -> Mapping[str, Any]:
         """The schedule's own keys, with the values that replace those of the params."""
         return self.metrics["differs"]
 
     @property
     def kind(self) -> Kind:
-        """`grid` without keys of its own, as in the thesis; `tuned` with keys of the head alone; else `style`.
+        """`grid` without own keys, as in the thesis; `tuned` with keys of the head alone; else `style`.
 
         `adaptive`: a schedule with `transfer: auto`, whose repeats may thaw after different epochs. `trial`: the
         schedule under trial, whatever its keys.
@@ -93,7 +93,7 @@ class Variant:
             return "trial"
         if "switch" in self.metrics:
             return "adaptive"
-        if not self.differs:
+        if not self.own_keys:
             return "grid"
         return "style" if self._of_style else "tuned"
 
@@ -105,7 +105,7 @@ class Variant:
     @property
     def arm(self) -> str:
         """Name of its arm: `paper`, or the head's own keys, such as `head_rate 0.001`."""
-        return _in_words({key: value for key, value in self.differs.items() if key not in self._of_style}) or PAPER_ARM
+        return _in_words({key: value for key, value in self.own_keys.items() if key not in self._of_style}) or PAPER_ARM
 
     @property
     def style(self) -> str:
@@ -129,7 +129,7 @@ class Variant:
         return self.runs.pivot(index="epoch", columns="repeat", values=column)
 
     def is_style_of(self, other: "Variant") -> bool:
-        """Whether `other` has the same data set, epochs and head, and no style."""
+        """Whether `other` is its plain schedule: with the same data set, epochs and head, and without a style."""
         return (
             self.kind == "style"
             and other.kind in ("grid", "tuned")
@@ -139,15 +139,12 @@ class Variant:
 
     @property
     def _of_style(self) -> dict[str, Any]:
-        return {key: value for key, value in self.differs.items() if not key.startswith(_OF_THE_HEAD)}
+        return {key: value for key, value in self.own_keys.items() if not key.startswith(_OF_THE_HEAD)}
 
 
-def _in_words(differs: Mapping[str, Any]) -> str:
-    """Keys with their values, such as `head adam 0.001, layer_decay 0.5`."""
-    return ", ".join(
-        f"{key} {' '.join(map(str, value.values())) if isinstance(value, Mapping) else value}"
-        for key, value in sorted(differs.items())
-    )
+def _in_words(own_keys: Mapping[str, Any]) -> str:
+    """Keys with their values, such as `head_rate 0.001, layer_decay 0.5`."""
+    return ", ".join(f"{key} {value}" for key, value in sorted(own_keys.items()))
 
 
 def read_all(names: Sequence[str], metrics: Path, histories: Path, results: Path, source: Path) -> list[Variant]:

@@ -20,8 +20,8 @@ from stages.study.variants import Variant
 
 HOLDS, DOES_NOT = "holds", "does not"
 ONE_REPEAT = "one repeat; for three: dvc exp run -S 'seeds=[1,2,3]'"
-NO_CLEAN_FIGURES = "no clean training metrics; set clean_training: true in params.yaml"
-NO_TWIN = "no schedule with both phases also ran with moving statistics"
+NO_CLEAN_METRICS = "no clean training metrics; set clean_training: true in params.yaml"
+NO_MOVING_STYLE = "no schedule with both phases also ran with moving statistics"
 
 Pair = tuple[Variant, Variant]
 
@@ -39,7 +39,7 @@ class Detail:
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer to a claim on one data set.
+    """The result of checking a claim on one data set.
 
     `contrast` is None if nothing was measured; `others` are further contrasts that the verdict needs. `interval`
     replaces the contrast's if that contains impossible values.
@@ -61,10 +61,10 @@ class Finding:
         return open_ones[0] if self.verdict == CANNOT_TELL and open_ones else ""
 
 
-def sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
-    """Claim 1: the earlier fine-tuning starts, the fewer epochs to the target of stages/study/costs.py.
+def check_sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Check claim 1: the earlier fine-tuning starts, the fewer epochs to the target of stages/study/costs.py.
 
-    A monotone claim: `_monotone` has its verdict.
+    The claim is monotone: `_monotone` gives its verdict.
     """
     late_first = sorted(grid, key=lambda variant: -variant.transfer)
     latest, earliest = late_first[0], late_first[-1]
@@ -92,8 +92,8 @@ def sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     )
 
 
-def share(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
-    """Claim 2: the larger fine-tuning's share, the lower the final validation loss. A monotone claim."""
+def check_share(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Check claim 2: the larger fine-tuning's share, the lower the final validation loss. The claim is monotone."""
     smallest, largest = grid[0], grid[-1]
     pairs = [(larger, smaller) for smaller, larger in combinations(grid, 2)]
     samples = [study.at(larger, "loss") - study.at(smaller, "loss") for larger, smaller in pairs]
@@ -110,12 +110,12 @@ def share(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     )
 
 
-def the_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | None:
-    """Claim 3: where fine-tuning starts, training metrics get abruptly worse and validation metrics do not.
+def check_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | None:
+    """Check claim 3: where fine-tuning starts, training metrics get abruptly worse and validation metrics do not.
 
-    Holds if training loss rises and training accuracy falls significantly, and validation loss and accuracy are
-    non-inferior. Does not if a training metric gets better or stays within the margin, or if a validation metric gets
-    worse significantly and perhaps by more than the margin. None if no schedule has both phases.
+    It holds if training loss rises and training accuracy falls significantly, and validation loss and accuracy are
+    non-inferior. It does not if a training metric gets better or stays within the margin, or if a validation metric
+    gets worse significantly and perhaps by more than the margin. Returns None if no schedule has both phases.
     """
     both = [variant for variant in grid if dip.has_border(variant)]
     if not both:
@@ -142,16 +142,16 @@ def the_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | No
     )
 
 
-def reason(study: Study, grid: Sequence[Variant], part: str) -> Finding:
-    """Whether a `part` of the dip, by its name in `dip.PARTS`, makes training loss worse.
+def check_part_of_dip(study: Study, grid: Sequence[Variant], part: str) -> Finding:
+    """Check a cause of the dip: its `part`, by its name in `dip.PARTS`, makes training loss worse.
 
-    Does not if it makes training loss better, or is shown to be smaller than the margin.
+    The claim does not hold if the part makes training loss better, or is shown to be smaller than the margin.
     """
     dataset = grid[0].dataset
     what = f"change of training loss where fine-tuning starts, part due to {dip.PARTS[part]}"
     parts = dip.explained(study, "loss").get(dataset)
     if parts is None:
-        return Finding(what, None, CANNOT_TELL, note=NO_TWIN)
+        return Finding(what, None, CANNOT_TELL, note=NO_MOVING_STYLE)
     contrast = study.contrast(dataset, parts[part], "loss")
     return Finding(
         what,
@@ -167,8 +167,8 @@ def reason(study: Study, grid: Sequence[Variant], part: str) -> Finding:
     )
 
 
-def gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
-    """Claim 4: with many fine epochs, training and validation diverge.
+def check_gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Check claim 4: with many fine epochs, training and validation diverge.
 
     The gap is final validation loss minus clean training loss. `train` keeps the latter as one number for each repeat,
     so that the interval does not cover the sampling of training pictures that all repeats share.
@@ -176,7 +176,7 @@ def gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     smallest, largest = grid[0], grid[-1]
     what = f"final validation loss minus clean training loss: {_minus(largest, smallest)}"
     if "train_clean_loss" not in largest.runs or "train_clean_loss" not in smallest.runs:
-        return Finding(what, None, CANNOT_TELL, note=NO_CLEAN_FIGURES)
+        return Finding(what, None, CANNOT_TELL, note=NO_CLEAN_METRICS)
     gaps = {variant.label: _gap(study, variant) for variant in (largest, smallest)}
     contrast = study.contrast(largest.dataset, (gaps[largest.label] - gaps[smallest.label]).estimate(), "loss")
     return Finding(
@@ -194,13 +194,14 @@ def gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     )
 
 
-def harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
-    """Whether many fine epochs make validation worse: the largest share's last epoch minus its best (halves.py).
+def check_harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Check the harm of the gap: many fine epochs make validation worse.
 
-    Loss decides. Accuracy, and loss after temperature scaling, show whether decisions or only confidences get worse.
+    The contrast is the largest share's last epoch minus its best (halves.py). Loss decides. Accuracy, and loss after
+    temperature scaling, show whether decisions or only confidences get worse.
     """
     largest = grid[-1]
-    changes = [halves.from_best_to_last(run) for run in study.says[largest.name].values()]
+    changes = [halves.from_best_to_last(run) for run in study.validations[largest.name].values()]
 
     def contrast(name: str, measure: str, factor: int) -> Contrast:
         sample = study.sample(largest.dataset, [change[name] for change in changes])
@@ -212,7 +213,7 @@ def harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
         what=f"validation loss {step}",
         contrast=primary,
         verdict=AS_GOOD
-        if primary.is_as_good and not primary.differs
+        if primary.is_as_good and not primary.is_significant
         else _verdict(primary.is_worse, primary.is_better),
         details=[
             _detail(f"validation accuracy {step}", contrast("accuracy", "accuracy", 2)),
@@ -221,13 +222,14 @@ def harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     )
 
 
-def advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
-    """Claim 5: start fine-tuning early and keep it short.
+def check_advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
+    """Check claim 5: start fine-tuning early and keep it short.
 
-    The earliest schedule, stopped after the fewest fine epochs that are shown to be non-inferior to the best final
-    loss, against that final loss. Both are chosen on one half of the pictures and measured on the other. Holds if the
-    stopped schedule is non-inferior and at least one half stops it before its last epoch. Does not if it is
-    significantly worse, perhaps by more than the margin, or if both halves choose the last epoch.
+    The contrast is the earliest schedule, stopped after the fewest fine epochs that are shown to be non-inferior to the
+    best final loss, minus that final loss. Both are chosen on one half of the pictures and measured on the other. The
+    claim holds if the stopped schedule is non-inferior and at least one half stops it before its last epoch. It does
+    not if the schedule is significantly worse, perhaps by more than the margin, or if both halves choose the last
+    epoch.
     """
     earliest, dataset = min(grid, key=lambda variant: variant.transfer), grid[0].dataset
     curves = {variant.name: study.losses(variant) for variant in grid}
@@ -301,8 +303,8 @@ def _family(
 def _monotone(primary: Contrast, others: Sequence[tuple[Pair, Contrast]]) -> str:
     """The verdict on a claim that every difference is on the better side.
 
-    Does not if any is significantly worse, perhaps by more than the margin. Else it holds if the primary contrast is
-    significantly better, and is as good within the margin if that is shown to be smaller than the margin.
+    The claim does not hold if any is significantly worse, perhaps by more than the margin. Else it holds if the primary
+    contrast is significantly better, and is as good within the margin if that is shown to be smaller than the margin.
     """
     if any(_speaks_against(contrast) for contrast in (primary, *(contrast for _, contrast in others))):
         return DOES_NOT
@@ -319,13 +321,13 @@ def _verdict(holds: bool, does_not: bool) -> str:
     return HOLDS if holds else CANNOT_TELL
 
 
-def _until(study: Study, aim: Target, variant: Variant, measure: str) -> Sample:
-    return costs.spent_until(study, aim, variant, costs.of_epoch(variant, measure))
+def _until(study: Study, aim: Target, variant: Variant, unit: str) -> Sample:
+    return costs.spent_until(study, aim, variant, costs.of_epoch(variant, unit))
 
 
 def _whole(study: Study, variant: Variant) -> float:
     """The rounding error of a mean difference of two whole numbers of epochs."""
-    return float(np.sqrt(2 / 12 / study.repeated(variant.dataset)))
+    return float(np.sqrt(2 / 12 / study.repeat_count(variant.dataset)))
 
 
 def _epochs(study: Study, aim: Target, variant: Variant) -> Detail:
