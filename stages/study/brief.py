@@ -21,7 +21,8 @@ def _which(study: Study, choice: Choice) -> str:
     if study.repeat_count(chosen.variant.dataset) == 1:
         return (
             f"{lowest.label} has the lowest validation loss of {len(choice.ends)} schedules. Each ran once, so this is "
-            "not evidence that it is the best. To compare them, set seeds: [1, 2, 3] in params.yaml and run again."
+            "not evidence that it is the best. To find out which is better, set seeds: [1, 2, 3] and repeats: null in "
+            "params.yaml, and run dvc repro again."
         )
     non_inferior = f"non-inferior to every other (margin: {study.margin(chosen.variant.dataset).loss:g} in loss)"
     if chosen is not lowest:

@@ -19,7 +19,7 @@ from stages.study.two_way import Interval, Sample
 from stages.study.variants import Variant
 
 HOLDS, DOES_NOT = "holds", "does not"
-ONE_REPEAT = "one repeat; for three: dvc exp run -S 'seeds=[1,2,3]'"
+ONE_REPEAT = "one repeat; for three, set seeds: [1, 2, 3] and repeats: null in params.yaml"
 NO_CLEAN_METRICS = "no clean training metrics; set clean_training: true in params.yaml"
 NO_MOVING_STYLE = "no schedule with both phases also ran with moving statistics"
 
