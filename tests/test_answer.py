@@ -142,7 +142,8 @@ def test_one_repeat_says_that_the_noise_of_training_is_unknown():
     which, reached, sure = sentences([0.5], [0.4])
     assert which == (
         "0 + 3 has the lowest validation loss of 2 schedules. Each ran once, so this is not evidence that it is the "
-        "best. To find out which is better, set seeds: [1, 2, 3] and repeats: null in params.yaml, and run dvc repro again."
+        "best. To find out which is better, set seeds: [1, 2, 3] and repeats: null in params.yaml, and run dvc repro "
+        "again."
     )
     assert reached.startswith("0 + 3 (fine-tuning from the first epoch): validation loss 0.400")
     assert reached.endswith(". It takes 3 epochs, about 20 seconds on the machine of this run and 9,000 multiply-adds.")
