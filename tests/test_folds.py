@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.common import params
 from stages.results import repeats
 
 FOLDS = Path(__file__).parent.parent / "docs/folds"
 SECTIONS = re.split(r"^## ", (FOLDS / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
 NAMES = {"Roses and tulips": ("roses_tulips", "0-51"), "Cats and dogs": ("cats_dogs", "0-31")}
+
+
+def test_the_params_are_of_these_schedules():
+    settings = params.load(FOLDS / "params.yaml")
+    ran = {folder.name for folder in (FOLDS / "results").iterdir() if not folder.name.endswith("-converged")}
+    assert ran == set(settings.variants)
+    assert settings.repeats == {"cats_dogs": 3, "roses_tulips": 5}
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.partition("\n")[0])
