@@ -48,3 +48,20 @@ def test_every_number_follows_from_the_logits(section):
         mean, error = difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))
         low, high = mean - 1.96 * error, mean + 1.96 * error
         assert cells[len(epochs) + 1] == f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def test_the_answer_of_the_readme_follows_from_the_logits():
+    readme = (FOLDS.parent.parent / "README.md").read_text(encoding="utf-8")
+    names = ("0-51", "3-48-tuned", "6-45-tuned")
+    at_once, three, six = (
+        [repeats.read_logits(FOLDS / "results" / f"roses_tulips-{name}")[fold].losses().mean(axis=1) for fold in (1, 2)]
+        for name in names
+    )
+    for own in (three, six):
+        assert all((ours < theirs).all() for ours, theirs in zip(own, at_once, strict=True))
+    after_ten, last = (
+        [f"{np.mean(losses, axis=0)[place]:.2f}" for losses in (three, six, at_once)] for place in (9, -1)
+    )
+    assert f"on average {after_ten[0]} and {after_ten[1]} instead of {after_ten[2]} after 10 epochs" in readme
+    assert last[0] == last[1]
+    assert f"{last[0]} instead of {last[2]} at the end" in readme
