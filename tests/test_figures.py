@@ -242,6 +242,17 @@ def test_each_arm_of_a_data_set_has_a_row_of_its_own(repeated, source):
     assert legend(figure) == ["2 + 1", "0 + 3", "fine-tuning starts"]
 
 
+def test_an_arm_without_a_schedule_that_starts_fine_tuning_shows_the_thesis_s_on_the_same_axes(repeated, source):
+    study, *_ = repeated
+    animals = [variant for variant in study.variants if variant.dataset == "animals"]
+    members = [variant for variant in animals if variant.transfer or variant.in_grid]
+    figure = figures.draw_dataset(study, "animals", members, manifest.load(source))
+    default, tuned = figure.axes[1], figure.axes[3]
+    assert len(curves(tuned)) == 2
+    assert curves(tuned)["0 + 3"] == curves(default)["0 + 3"]
+    assert tuned.get_ylim() == default.get_ylim()
+
+
 def test_costs_grow_from_epoch_to_epoch_and_the_frontier_is_the_lowest(repeated, source):
     study, _, spent = repeated
     figure = cost_figure.draw(study.variants, spent, manifest.load(source), 0.95)

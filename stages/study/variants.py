@@ -209,10 +209,16 @@ def arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
 
 
 def drawn_arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
-    """The arms, and in each the thesis's schedules without transfer epochs, in which no key of the head matters."""
+    """The arms, and the thesis's schedules without transfer epochs in each arm that has none of its own.
+
+    In such schedules the keys of the head make no difference.
+    """
     found = arms(variants)
     at_once = [variant for variant in found.get(PAPER_ARM, []) if not variant.transfer]
-    return {arm: members if arm == PAPER_ARM else [*members, *at_once] for arm, members in found.items()}
+    return {
+        arm: members if any(not variant.transfer for variant in members) else [*members, *at_once]
+        for arm, members in found.items()
+    }
 
 
 def arm_in_words(arm: str) -> str:
