@@ -16,6 +16,8 @@ from fault_table import FaultTable, name_of
 ROOT = Path(__file__).parent.parent
 FAULTS = pytest.StashKey[FaultTable]()
 OF_SHORT_STUDY = ("test_study.py", "test_distribute.py")
+LONGEST = (*OF_SHORT_STUDY, "test_interrupts.py", "test_reference.py", "test_graph.py", "test_disk.py", "test_adopt.py")
+"""The files that take longest. They start first, so that the processes end at about the same time."""
 
 SMALL_MANIFEST = """
 title: small things
@@ -75,7 +77,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in OF_SHORT_STUDY)  # the longest first
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 @pytest.hookimpl(optionalhook=True)
