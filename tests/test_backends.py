@@ -94,6 +94,17 @@ def test_a_backend_that_is_not_there_gives_one_line(tmp_path, backend, message, 
     fault("surroundings", f"KERAS_BACKEND={backend}, which is not there", 1, f"error: KERAS_BACKEND: {message}")
 
 
+def test_a_start_imports_no_package_that_only_keras_would_use_and_later_imports_find_it():
+    program = (
+        "import sys, stages.train\n"
+        "hidden = ['jax', 'matplotlib', 'sklearn']\n"
+        "print([name for name in hidden if name in sys.modules])\n"
+        "import sklearn, matplotlib.pyplot\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
 @pytest.mark.parametrize(
     ("features", "fine", "key"), [("xnnpack", "keras", "features.engine"), ("keras", "fused", "fine.engine")]
 )
