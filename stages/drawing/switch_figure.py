@@ -1,7 +1,6 @@
 """The figure of the switch: final validation results over the number of transfer epochs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import cycle
 
 from matplotlib.axes import Axes
@@ -31,7 +30,7 @@ def draw(study: Study, source: Manifest) -> Figure:
         for axes, measure in zip(row, MEASURE_LABELS, strict=True):
             for arm, members in found.items():
                 _draw_arm(axes, study, members, measure, looks[arm], variants.arm_in_words(arm))
-            _draw_converged(axes, study, grouped[dataset][0], measure)
+            _draw_converged(axes, study, dataset, measure)
             axes.set_xlabel("transfer epochs before fine-tuning")
             axes.set_title(drawing.title_of(dataset, source), size=10, loc="left")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
@@ -51,10 +50,9 @@ def _draw_arm(axes: Axes, study: Study, members: Sequence[Variant], measure: str
         axes.fill_between(switches, low, high, color=colour, alpha=drawing.BAND, lw=0)
 
 
-def _draw_converged(axes: Axes, study: Study, first: Variant, measure: str) -> None:
+def _draw_converged(axes: Axes, study: Study, dataset: str, measure: str) -> None:
     """Draw the level of the converged head, if one was trained."""
-    if first.dataset not in study.converged:
+    if dataset not in study.converged:
         return
-    validations = {first.name: study.converged[first.dataset]}  # as if it were a schedule of the same repeats
-    value, *_ = replace(study, variants=[first], validations=validations).level(first, measure)
+    value, *_ = study.converged_level(dataset, measure)
     axes.axhline(value, label="converged head", **CONVERGED)

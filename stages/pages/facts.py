@@ -5,7 +5,6 @@ with each other. Only the level of the converged head, which none of them has, c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -103,7 +102,7 @@ def _dataset(run: FinishedRun, name: str, members: list[Variant]) -> dict[str, A
         "margin": run.study.margin(name).model_dump(),
         "of_paper": any(variant.name in run.paper.variants for variant in members),
         "target": aim.what if (aim := costs.target(run.study, name)) else None,
-        "converged": _converged(run, first),
+        "converged": _converged(run, name),
     }
 
 
@@ -127,14 +126,13 @@ def _targets(datasets: Iterable[Mapping[str, Any]]) -> str:
     return " ".join(f"The target on {title} is {target}." for title, target in targets.items())
 
 
-def _converged(run: FinishedRun, first: Variant) -> dict[str, dict[str, float | None]] | None:
+def _converged(run: FinishedRun, dataset: str) -> dict[str, dict[str, float | None]] | None:
     """Validation accuracy and loss of the data set's converged head; None if none was trained."""
-    if first.dataset not in run.study.converged:
+    if dataset not in run.study.converged:
         return None
-    validations = {first.name: run.study.converged[first.dataset]}  # as if it were a schedule of the same repeats
-    head = replace(run.study, variants=[first], validations=validations)
     return {
-        measure: dict(zip(("value", "low", "high"), head.level(first, measure), strict=True)) for measure in MEASURES
+        measure: dict(zip(("value", "low", "high"), run.study.converged_level(dataset, measure), strict=True))
+        for measure in MEASURES
     }
 
 

@@ -1,7 +1,7 @@
 """A finished study: its variants, their logits of every validation picture, and how to compare them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -107,6 +107,12 @@ class Study:
         estimate, own = sample.estimate(), [values.mean() for values in sample.values]
         interval = estimate.interval(self.statistics.confidence)
         return estimate.value, *two_way.possible(interval, own, 0, LARGEST[measure])
+
+    def converged_level(self, dataset: str, measure: str) -> tuple[float, float | None, float | None]:
+        """The `level` of the converged head of `dataset`, which is in `converged`: as if it were a schedule."""
+        first = next(variant for variant in self.variants if variant.dataset == dataset)
+        head = replace(self, variants=[first], validations={first.name: self.converged[dataset]})
+        return head.level(first, measure)
 
     @cached_property
     def _repeats_by_pictures(self) -> dict[str, list[list[int]]]:
