@@ -6,6 +6,7 @@ seconds, which differ from run to run.
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -24,7 +25,9 @@ def main() -> None:
     arguments = _arguments()
     settings = params.load()
     study, _ = inputs.read(arguments, settings)
-    seconds = {variant.name: read_seconds(variant, arguments.seconds) for variant in study.variants}
+    seconds = of_plain_schedules(
+        study.variants, {variant.name: read_seconds(variant, arguments.seconds) for variant in study.variants}
+    )
     paid = {
         "multiply_adds": recommendation.multiply_adds(study),
         "seconds": recommendation.seconds(study, seconds),
@@ -49,6 +52,24 @@ def read_seconds(variant: Variant, folder: Path) -> pd.DataFrame:
     shared = repeats.read_seconds(folder / f"{variant.dataset}-transfer.csv")
     measured = own[own["seconds"].notna()]
     return pd.concat([shared[shared["epoch"] <= variant.transfer], measured], ignore_index=True)
+
+
+def of_plain_schedules(members: Sequence[Variant], measured: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The seconds by variant, for a plain schedule those of all plain schedules of its data set.
+
+    An epoch of a phase does the same work in all of them. One that ran beside other programs would seem to cost more.
+    """
+    pooled: dict[str, list[pd.DataFrame]] = {}
+    for variant in members:
+        if not variant.has_style:
+            own = measured[variant.name]
+            pooled.setdefault(variant.dataset, []).append(
+                own.assign(repeat=f"{variant.name} " + own["repeat"].astype(str))
+            )
+    return {
+        variant.name: measured[variant.name] if variant.has_style else pd.concat(pooled[variant.dataset])
+        for variant in members
+    }
 
 
 def _arguments() -> argparse.Namespace:

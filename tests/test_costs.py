@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from made_up_study import study, variant
 
+from stages import costs as stage
 from stages.drawing import cost_figure
 from stages.study import comparisons, costs, recommendation
 
@@ -51,6 +52,20 @@ def test_seconds_are_the_quickest_repeat_s_median():
     seconds["seconds"] = [5.0, 9.0, 5.0, 20.0, 4.0, 20.0]  # something else ran beside the second
     assert costs.of_epoch(one, "seconds", seconds)["fine"] == 6.0
     assert math.isnan(costs.of_epoch(one, "seconds", seconds)["transfer"])
+
+
+def test_plain_schedules_cost_what_an_epoch_cost_in_the_fastest_of_them():
+    members = [
+        variant("d-0-2", val_loss=alike([0.9, 0.5])),
+        variant("d-1-1-quick", own_keys={"head_rate": 0.001}, val_loss=alike([0.9, 0.5])),
+        variant("d-0-2-slow", own_keys={"layer_decay": 0.5}, val_loss=alike([0.9, 0.5])),
+    ]
+    measured = made_up_study.seconds(*members)
+    measured["d-0-2"]["seconds"] *= 7  # beside other programs
+    measured["d-0-2-slow"]["seconds"] *= 7
+    pooled = stage.of_plain_schedules(members, measured)
+    fine = [costs.of_epoch(each, "seconds", pooled[each.name])["fine"] for each in members]
+    assert fine == [2 + 1, 2 + 1, 7 * 2 + 1]
 
 
 def test_costs_until_the_target_are_those_of_the_epoch_that_reaches_it(made):

@@ -52,8 +52,8 @@ def read(path: Path) -> pd.DataFrame:
 def of_epoch(variant: Variant, unit: str, seconds: pd.DataFrame | None = None) -> dict[str, float]:
     """The cost of one epoch of each phase in `unit`, one of UNITS; NaN seconds for a phase that did not run.
 
-    Seconds are the median epoch of the fastest repeat, because other work on the machine only adds to them. They
-    include the computation of the frozen activations.
+    Seconds are the median epoch of the fastest repeat in `seconds`, because other work on the machine only adds to
+    them. They include the computation of the frozen activations.
     """
     if unit == "seconds" and seconds is not None:
         whole = seconds["seconds"] + seconds["frozen_seconds"]

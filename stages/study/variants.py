@@ -95,7 +95,7 @@ class Variant:
             return "adaptive"
         if not self.own_keys:
             return "grid"
-        return "style" if self._of_style else "tuned"
+        return "style" if self.has_style else "tuned"
 
     @property
     def in_grid(self) -> bool:
@@ -106,6 +106,11 @@ class Variant:
     def arm(self) -> str:
         """Name of its arm: `paper`, or the head's own keys, such as `head_rate 0.001`."""
         return _in_words({key: value for key, value in self.own_keys.items() if key not in self._of_style}) or PAPER_ARM
+
+    @property
+    def has_style(self) -> bool:
+        """Whether it has a key besides those of the head, whatever its kind."""
+        return bool(self._of_style)
 
     @property
     def style(self) -> str:
