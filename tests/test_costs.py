@@ -209,6 +209,13 @@ def test_the_schedule_to_run_to_its_end_is_the_cheapest_good_enough_or_else_the_
     assert (stop.variant.name, stop.epoch) == (chosen, 3)
 
 
+def test_rivals_of_several_arms_name_each_head_once():
+    names = {"d-0-3": {}, "d-1-2-quick": {"head_rate": 0.001}, "d-2-1": {}, "d-2-1-quick": {"head_rate": 0.001}}
+    members = [variant(name, own_keys=keys, val_loss=alike([0.9, 0.8, 0.4])) for name, keys in names.items()]
+    stops = [recommendation.Stop(each, 2, 0.8, (None, None), 1.0) for each in members]
+    assert recommendation.by_arm(stops) == "0 + 2, 2 + 0; with head learning rate 0.001: 1 + 1, 2 + 0"
+
+
 def test_nothing_is_chosen_that_something_cheaper_beats_or_equals():
     # 2-1 is the cheapest end within the margin; for less than it costs, 0-3 is better after its first epoch.
     cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.405]))

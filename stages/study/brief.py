@@ -79,5 +79,5 @@ def _sure(study: Study, choice: Choice) -> str:
     if len(choice.ends) == 1:
         return sentence
     if choice.rivals:
-        return f"{sentence} Other schedules that may be the best: {', '.join(end.label for end in choice.rivals)}."
+        return f"{sentence} Other schedules that may be the best: {recommendation.by_arm(choice.rivals)}."
     return f"{sentence} Every other schedule is shown to be worse than at least one other."

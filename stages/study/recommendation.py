@@ -47,9 +47,14 @@ class Stop:
     @property
     def label(self) -> str:
         """The schedule of these epochs, such as `10 + 7`, with the head's own keys behind."""
-        transfer = min(self.variant.transfer, self.epoch)
         arm = "" if self.variant.arm == PAPER_ARM else f" ({variants.arm_in_words(self.variant.arm)})"
-        return f"{transfer} + {self.epoch - transfer}{arm}"
+        return f"{self.epochs}{arm}"
+
+    @property
+    def epochs(self) -> str:
+        """The epochs of each phase, such as `10 + 7`."""
+        transfer = min(self.variant.transfer, self.epoch)
+        return f"{transfer} + {self.epoch - transfer}"
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,8 @@ def _lowest(study: Study, ends: Sequence[Stop], best: Stop) -> str:
     sentence = f"{best.label} has the lowest final validation loss, {_loss(best)}"
     if not _is_repeated(study, best):
         return f"{sentence}, in one repeat."
-    rivals = [end.label for end in ends if end is not best and _may_be_best(study, end, ends)]
-    others = f"Not shown to be worse: {_listed(rivals)}." if rivals else "Every other schedule is shown to be worse."
+    rivals = [end for end in ends if end is not best and _may_be_best(study, end, ends)]
+    others = f"Not shown to be worse: {by_arm(rivals)}." if rivals else "Every other schedule is shown to be worse."
     return f"{sentence}, the mean of {study.repeat_count(best.variant.dataset)} repeats. {others}"
 
 
@@ -162,7 +167,7 @@ def _enough(study: Study, enough: Sequence[Stop], best: Stop, unit: str) -> str:
     share = "" if cheapest is best else f", {cheapest.cost / best.cost:.0%} of the cost of {best.label}"
     return (
         f"Shown to be non-inferior to every other (margin: {margin:g}), cheapest first: "
-        f"{_listed(end.label for end in cheapest_first)}. {cheapest.label} takes {cost(cheapest.cost, unit)}{share}."
+        f"{', '.join(end.label for end in cheapest_first)}. {cheapest.label} takes {cost(cheapest.cost, unit)}{share}."
     )
 
 
@@ -193,16 +198,16 @@ def _smaller_budget(
     sentence = f"Within {amount}, the lowest loss is {_loss(stop)}, with {stop.label}."
     others = [variant for variant in members if variant is not stop.variant]
     rivals = _rivals(study, stop, others, paid, budget_of.cost) if _is_repeated(study, stop) else []
-    return f"{sentence} Not shown to be worse: {_listed(rivals)}." if rivals else sentence
+    return f"{sentence} Not shown to be worse: {by_arm(rivals)}." if rivals else sentence
 
 
-def _rivals(study: Study, stop: Stop, others: Sequence[Variant], paid: Paid, amount: float) -> list[str]:
-    """Labels of schedules that, at this cost, are not shown to be worse than `stop`."""
+def _rivals(study: Study, stop: Stop, others: Sequence[Variant], paid: Paid, amount: float) -> list[Stop]:
+    """The schedules that, at this cost, are not shown to be worse than `stop`."""
     last = [_stop(study, variant, epoch, paid) for variant, epoch in _affordable(others, paid, amount).values()]
     samples = [_difference(study, stop, other) for other in last]
     factor = simultaneous.factor(samples, study.statistics)
     contrasts = [study.contrast(stop.variant.dataset, sample.estimate(), "loss", factor) for sample in samples]
-    return [other.label for other, contrast in zip(last, contrasts, strict=True) if not contrast.is_better]
+    return [other for other, contrast in zip(last, contrasts, strict=True) if not contrast.is_better]
 
 
 def _stop(study: Study, variant: Variant, epoch: int, paid: Paid) -> Stop:
@@ -282,5 +287,13 @@ def cost(amount: float, unit: str) -> str:
     return f"{amount:,.0f} {word}{unit}" if amount >= 100 else f"{amount:.3g} {word}{unit}"
 
 
-def _listed(labels: Iterable[str]) -> str:
-    return ", ".join(labels)
+def by_arm(stops: Iterable[Stop]) -> str:
+    """The schedules in a list, each arm's head named once: `10 + 41; with head learning rate 0.001: 3 + 48, 6 + 45`."""
+    arms: dict[str, list[str]] = {}
+    for stop in stops:
+        arms.setdefault(stop.variant.arm, []).append(stop.epochs)
+    parts = [
+        ", ".join(epochs) if arm == PAPER_ARM else f"with {variants.arm_in_words(arm)}: {', '.join(epochs)}"
+        for arm, epochs in arms.items()
+    ]
+    return "; ".join(parts)
