@@ -58,10 +58,13 @@ def _draw_schedules(
 ) -> None:
     drawing.format_loss(axes)
     axes.margins(x=0.1, y=0.08)
-    points = [
-        _draw_schedule(axes, variant, spent.loc[variant.name], unit, colours[variant.name], looks[variant.arm])
-        for variant in shown
-    ]
+    points, named = [], set()
+    for variant in shown:
+        cost = spent.loc[variant.name]
+        points.append(_draw_schedule(axes, variant, cost, unit, colours[variant.name], looks[variant.arm]))
+        if variant.fine_share not in named:  # the same epochs with another head have the same colour
+            _name_end(axes, variant, points[-1][-1], cost)
+            named.add(variant.fine_share)
     if not points:
         return
     axes.plot(*frontier(np.concatenate(points)).T, zorder=4, **FRONTIER)
@@ -77,21 +80,26 @@ def _draw_schedule(axes: Axes, variant: Variant, spent: pd.Series, unit: str, co
     by_phase = {phase: spent[f"{unit}_of_{phase}_epoch"] for phase in history.PHASES}
     paid, loss = costs.cumulative(variant, by_phase), variant.history["val_loss"].to_numpy()
     axes.plot(paid, loss, color=colour, ls=dashes, lw=1.2)
-    low = high = loss[-1]
-    if len(variant.repeats) > 1:  # one repeat's interval does not cover the variation between training runs
-        low, high = spent["final_val_loss_low"], spent["final_val_loss_high"]
-        axes.plot([paid[-1]] * 2, [low, high], color=colour, lw=1.4)
+    axes.plot([paid[-1]] * 2, _ends_of_bar(variant, loss[-1], spent), color=colour, lw=1.4)
     axes.plot(paid[-1], loss[-1], color=colour, marker=marker, ms=MARK, mec="white", zorder=5)
-    _name_end(axes, variant, paid[-1], low, high)
     return np.column_stack([paid, loss])
 
 
-def _name_end(axes: Axes, variant: Variant, cost: float, low: float, high: float) -> None:
-    """Write the schedule above its interval, or below it if it is not of the thesis's arm.
+def _ends_of_bar(variant: Variant, loss: float, spent: pd.Series) -> tuple[float, float]:
+    """The interval of the final loss; with one repeat the loss, since its interval does not cover the training runs."""
+    if len(variant.repeats) == 1:
+        return loss, loss
+    return spent["final_val_loss_low"], spent["final_val_loss_high"]
+
+
+def _name_end(axes: Axes, variant: Variant, end: np.ndarray, spent: pd.Series) -> None:
+    """Write the schedule above its interval, or below it if it is not of the thesis's arm; `end` is cost and loss.
 
     The names are slanted, because ends are close and horizontal names would overlap.
     """
     above = variant.in_grid
+    cost, loss = end
+    low, high = _ends_of_bar(variant, loss, spent)
     axes.annotate(
         f"{variant.transfer} + {variant.fine}",
         (cost, high if above else low),
