@@ -103,7 +103,7 @@ def commit(folder: Path) -> None:
 
 
 def dvc(folder: Path, *arguments: str) -> str:
-    return run(folder, sys.executable, "-m", "dvc", *arguments, scripts=warm_python.folder())
+    return run(folder, "python", "-m", "dvc", *arguments, scripts=warm_python.folder())
 
 
 def run(folder: Path, *command: str, scripts: Path = Path(sys.executable).parent) -> str:

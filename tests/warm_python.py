@@ -1,13 +1,14 @@
-"""A `python` that starts a stage of dvc.yaml at once: a fork of a process that has imported TensorFlow already.
+"""A `python` that starts DVC and the stages of dvc.yaml at once: a fork of a process that has imported them already.
 
     folder()    the folder with that `python`, for the beginning of PATH
 
-The process has run no operation, and has none of the repository's modules: a fork imports those of the folder that it
-runs in. A signal to that `python` does not reach the stage. What interrupts or limits a stage therefore starts a real
-interpreter, and so does whatever is no `python -m stages.…`.
+The process has run no operation of TensorFlow, and has none of the repository's modules: a fork imports those of the
+folder that it runs in. A signal to that `python` does not reach the fork. What interrupts or limits a command therefore
+starts a real interpreter, and so does whatever is no `python -m dvc` or `python -m stages.…`.
 """
 
 import atexit
+import importlib
 import json
 import os
 import runpy
@@ -23,10 +24,10 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parent.parent
 IMPORTED = ("train", "features", "transfer", "split", "download", "answer", "export", "figures", "report")
 """The stages whose packages are imported beforehand."""
-STREAMS = 3  # input, output and errors: the file descriptors that a stage takes over
+STREAMS = 3  # input, output and errors: the file descriptors that a command takes over
 CLIENT = """#!{python} -ISE
 import json, os, socket, sys
-if sys.argv[1:2] != ["-m"] or not sys.argv[2].startswith("stages."):
+if sys.argv[1:2] != ["-m"] or sys.argv[2].partition(".")[0] not in ("dvc", "stages"):
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 request = json.dumps([sys.argv[2:], os.getcwd(), dict(os.environ)]).encode()
 with socket.socket(socket.AF_UNIX) as server:
@@ -35,7 +36,7 @@ with socket.socket(socket.AF_UNIX) as server:
     server.sendall(request)
     server.shutdown(socket.SHUT_WR)
     code = server.recv(1)
-sys.exit(code[0] if code else "the stage was killed")
+sys.exit(code[0] if code else "the command was killed")
 """
 
 
@@ -71,7 +72,7 @@ def _serve(listening: socket.socket) -> None:
 
 
 def _answered(client: socket.socket) -> int:
-    """Run the stage that `client` asks for; returns its exit code."""
+    """Run what `client` asks for; returns its exit code."""
     _, streams, _, _ = socket.recv_fds(client, 1, STREAMS)
     with client.makefile("rb") as file:
         arguments, directory, environment = json.loads(file.read())
@@ -107,10 +108,10 @@ def _ran(arguments: list[str]) -> int:
 
 
 def _import() -> None:
-    """Import what the stages import, and forget their own modules."""
+    """Import DVC and what the stages import, and forget their own modules."""
     sys.path[0] = str(ROOT)
-    for stage in IMPORTED:
-        __import__(f"stages.{stage}")
+    for module in (*(f"stages.{stage}" for stage in IMPORTED), "dvc.repo.open_repo", "dvc.commands.repro"):
+        importlib.import_module(module)
     for name in [name for name in sys.modules if name.partition(".")[0] == "stages"]:
         del sys.modules[name]
 
