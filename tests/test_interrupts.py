@@ -219,7 +219,7 @@ def test_a_record_of_dvc_s_that_ends_early_is_read_or_named_and_can_be_deleted(n
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A workspace in which `split` has run, and the results there."""
-    workspace = small_workspace.make(tmp_path_factory.mktemp("studied") / "workspace", "https://127.0.0.1/unused.h5")
+    workspace = small_workspace.make(tmp_path_factory.mktemp("studied") / "workspace", "https://127.0.0.1/small.keras")
     finished(workspace, dvc("repro", "split@few"))
     return workspace, results(workspace)
 
