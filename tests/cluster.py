@@ -114,6 +114,7 @@ class Worker:
 class Cluster:
     address: str
     workers: list[Worker]
+    log: Path  # of the scheduler
 
 
 @contextmanager
@@ -122,11 +123,12 @@ def cluster(folder: Path, workers: int, **settings: str) -> Iterator[Cluster]:
     folder.mkdir()
     file = folder / "scheduler.json"
     scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    with _dask(scheduler, folder / "scheduler.log", settings):
+    log = folder / "scheduler.log"
+    with _dask(scheduler, log, settings):
         wait_until(file.exists)
         address = json.loads(file.read_text())["address"]
         with _workers(folder, address, workers) as started:
-            yield Cluster(address, started)
+            yield Cluster(address, started, log)
 
 
 @contextmanager

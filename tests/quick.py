@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SLOW = frozenset({"stages/network/keras_quietly.py", "tests/short_study.py", "tests/small_workspace.py"})
+SLOW = frozenset({"stages/network/keras_quietly.py", "tests/warm_python.py"})
 """What starts TensorFlow or runs commands, each of which takes seconds."""
 
 

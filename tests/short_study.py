@@ -1,5 +1,9 @@
-"""The study on the embedded drawings with short schedules, in a folder of its own, run by the real commands."""
+"""The study on few of the embedded drawings, in a folder of its own, run by the real commands.
 
+It has short schedules and a network of few layers: the network of the drawings runs in test_adopt.py.
+"""
+
+import hashlib
 import os
 import re
 import shutil
@@ -7,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import warm_python
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -24,17 +29,25 @@ PARAMS = {
     "seeds": [1],
     "repeats": None,
 }
+PICTURES = 40
+"""How many of each class the archives keep of each part: two batches of 32 pictures, the second one short."""
 
 
 def write(folder: Path) -> None:
-    """The files as they are here, without results, their schedules shortened, committed."""
+    """The files of `copy`, the schedules shortened, the drawings few, the network small, committed."""
+    copy(folder)
+    shorten(folder)
+    shrink(folder / "data/embedded.yaml")
+    commit(folder)
+
+
+def copy(folder: Path) -> None:
+    """The files as they are here, without results, in a repository, not committed."""
     for name in run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
         if (ROOT / name).exists() and not name.startswith(("metrics/", "plots/", "dvc.lock")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    shorten(folder)
     run(folder, "git", "init", "--quiet")
-    commit(folder)
 
 
 def shorten(folder: Path) -> None:
@@ -43,7 +56,45 @@ def shorten(folder: Path) -> None:
     for name, short in SHORT.items():
         transfer, fine = map(int, short.split("-")[1:3])
         variants[short] = params["variants"][name] | {"transfer": transfer, "fine": fine}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params | PARAMS | {"variants": variants}, sort_keys=False))
+    changed = {"variants": variants, "fine": params["fine"] | {"from_layer": 0.5}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params | PARAMS | changed, sort_keys=False))
+
+
+def shrink(source: Path) -> None:
+    """Leave `PICTURES` of each class and part, and a network of few layers, in the manifest `source`."""
+    import small_network  # starts TensorFlow, which takes seconds
+
+    content = yaml.safe_load(source.read_text())
+    for name, dataset in content["datasets"].items():
+        archive = source.parent / content["downloads"][name]["copies"][0]["path"]
+        _pack_few(archive)
+        content["downloads"][name] = _download(archive)
+        dataset["images"] = _few(dataset["images"])
+    network = shutil.copy(small_network.path(), source.parent / "embedded")
+    content["downloads"]["weights"] = _download(Path(network))
+    content["backbone"] = small_network.BACKBONE
+    source.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _download(file: Path) -> dict:
+    found = {"path": f"embedded/{file.name}", "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    return {"copies": [found]}
+
+
+def _pack_few(archive: Path) -> None:
+    form, options = ("zip", {}) if archive.suffix == ".zip" else ("gztar", {"filter": "data"})
+    unpacked = archive.with_suffix("")
+    shutil.unpack_archive(archive, unpacked, **options)
+    for at, _, names in os.walk(unpacked):
+        for name in sorted(names)[PICTURES:]:
+            Path(at, name).unlink()
+    (top,) = unpacked.iterdir()
+    Path(shutil.make_archive(str(unpacked), form, unpacked, top.name)).replace(archive)
+    shutil.rmtree(unpacked)
+
+
+def _few(counts: dict) -> dict:
+    return {key: min(value, PICTURES) if isinstance(value, int) else _few(value) for key, value in counts.items()}
 
 
 def commit(folder: Path) -> None:
@@ -52,13 +103,12 @@ def commit(folder: Path) -> None:
 
 
 def dvc(folder: Path, *arguments: str) -> str:
-    return run(folder, sys.executable, "-m", "dvc", *arguments)
+    return run(folder, "python", "-m", "dvc", *arguments, scripts=warm_python.folder())
 
 
-def run(folder: Path, *command: str) -> str:
-    """What `command` prints, run in `folder` by this interpreter's `python`, with no way into the network."""
+def run(folder: Path, *command: str, scripts: Path = Path(sys.executable).parent) -> str:
+    """What `command` prints, run in `folder`, its `python` that of `scripts`, with no way into the network."""
     closed = "http://127.0.0.1:9"  # the discard port, where nobody listens
-    scripts = Path(sys.executable).parent
     environment = os.environ | {
         "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
         "HTTP_PROXY": closed,

@@ -1,7 +1,9 @@
 """A pipeline of the study's form whose stages take no time: it copies texts, and says in metrics how long they are."""
 
 import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import short_study as short
 import yaml
@@ -17,6 +19,7 @@ if "broken" in text:
 Path(output).parent.mkdir(parents=True, exist_ok=True)
 Path(output).write_text(json.dumps({"length": len(text)}) if output.endswith("json") else text.strip() + "\\n")
 """
+_folder = TemporaryDirectory()  # until the process ends
 PIPELINE = {
     "stages": {
         "split": {
@@ -51,6 +54,17 @@ PIPELINE = {
 
 def write(folder: Path, remote: Path | None) -> Path:
     """The pipeline in a repository of its own, committed, with the stages' code and a remote in a folder."""
+    shutil.copytree(_without_remote(), folder)
+    if remote:
+        with (folder / ".dvc/config").open("a") as config:
+            config.write(f"[core]\n    remote = store\n['remote \"store\"']\n    url = {remote}\n")
+        short.commit(folder)
+    return folder
+
+
+@cache
+def _without_remote() -> Path:
+    folder = Path(_folder.name) / "small"
     folder.mkdir()
     shutil.copytree(short.ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(short.ROOT / "params.yaml", folder)
@@ -62,7 +76,5 @@ def write(folder: Path, remote: Path | None) -> Path:
         (folder / f"texts/{name}.txt").write_text(name)
     short.run(folder, "git", "init", "--quiet")
     short.dvc(folder, "init", "--quiet")
-    if remote:
-        short.dvc(folder, "remote", "add", "--quiet", "--default", "store", str(remote))
     short.commit(folder)
     return folder

@@ -10,12 +10,13 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
+import small_network
+import warm_python
 import yaml
 from dvc.repo import Repo
 
 ROOT = Path(__file__).parent.parent
 EMBEDDED = ROOT / "data/embedded"
-WEIGHTS = EMBEDDED / "mobilenet_v2_drawn_0.35_96_no_top.h5"
 COUNTS = {"train": 16, "validation": 6}  # pictures of each class
 CLASSES = {"cats": "cat", "dogs": "dog"}  # name and folder: what its pictures' names start with
 VARIANTS = {
@@ -44,8 +45,8 @@ def make(folder: Path, address: str) -> Path:
 
 
 def dvc(*arguments: str) -> list[str]:
-    """The command line of dvc, run by this interpreter."""
-    return [sys.executable, "-m", "dvc", *arguments]
+    """The command line of dvc."""
+    return ["python", "-m", "dvc", *arguments]
 
 
 def commands(folder: Path) -> dict[str, list[str]]:
@@ -62,17 +63,21 @@ def stage_of(name: str) -> str:
 
 def start(folder: Path, command: list[str], **changes: str) -> subprocess.Popen:
     """Start `command` in a process group of its own, with `changes` to its environment."""
-    scripts = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"} | changes
+    environment = os.environ | path_from(Path(sys.executable).parent) | changes
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
     )
 
 
-def finished(folder: Path, command: list[str], **changes: str) -> subprocess.CompletedProcess:
-    """Run `command` to its end, which must be a good one."""
-    process = start(folder, command, **changes)
+def path_from(scripts: Path) -> dict[str, str]:
+    """The PATH that begins with `scripts`."""
+    return {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+
+
+def finished(folder: Path, command: list[str], python: Path | None = None) -> subprocess.CompletedProcess:
+    """Run `command` to its end, which must be a good one; with the folder of a `python`, or else the warm one's."""
+    process = start(folder, command, **path_from(python or warm_python.folder()))
     out, err = process.communicate()
     assert process.returncode == 0, out + err
     return subprocess.CompletedProcess(command, process.returncode, out, err)
@@ -116,7 +121,7 @@ def _pack(path: Path) -> None:
 
 
 def _manifest(address: str) -> dict:
-    weights = {"address": address, "sha256": hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()}
+    weights = {"address": address, "sha256": hashlib.sha256(small_network.path().read_bytes()).hexdigest()}
     counts = {part: dict.fromkeys(CLASSES, count) for part, count in COUNTS.items()}
     dataset = {
         "title": "a few cats and dogs",
@@ -128,7 +133,7 @@ def _manifest(address: str) -> dict:
         "title": "a few drawings",
         "downloads": {"few": {"copies": [{"path": "few.zip"}]}, "weights": {"copies": [weights]}},
         "datasets": {"few": dataset},
-        "backbone": yaml.safe_load((ROOT / "data/embedded.yaml").read_text())["backbone"],
+        "backbone": small_network.BACKBONE,
     }
 
 
@@ -145,6 +150,7 @@ def _params() -> dict:
         "seeds": [1],
         "repeats": None,
         "batch_size": 8,
+        "fine": params["fine"] | {"from_layer": small_network.FROM_LAYER},
     }
 
 

@@ -394,7 +394,8 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     study, fruit = folder / "study", folder / "my fruit"
     study.mkdir()
-    short.write(study)
+    short.copy(study)
+    short.commit(study)
     for name, shade in (("rot", 200), ("grün", 60)):
         (fruit / name).mkdir(parents=True)
         for number in range(8):

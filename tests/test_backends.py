@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small_network
 import tiny_study
 
 from stages.common.command import ThawError
@@ -21,6 +22,7 @@ TRAIN = """
 import json, sys
 from pathlib import Path
 
+import small_network
 import tiny_study
 
 from stages.network.keras_quietly import keras
@@ -28,8 +30,8 @@ from stages.common.params import Schedule
 
 keras.initializers.GlorotUniform = lambda seed: keras.initializers.Constant(0.01)
 folder = Path(sys.argv[1])
-tiny_study.weights_content = (folder / "drawn.h5").read_bytes
-study = tiny_study.inputs(folder, tiny_study.params(**json.loads(sys.argv[2])))
+small_network.path = lambda: Path(sys.argv[3])
+study = tiny_study.small_inputs(folder, tiny_study.params(**json.loads(sys.argv[2])))
 tiny_study.train_head(study, 1, folder / "transfer")
 run, _ = tiny_study.trained(study, Schedule(dataset="tiny", transfer=1, fine=1), folder / "transfer", folder / "work")
 print(json.dumps([[row[name] for name in ("loss", "val_loss")] for row in run.rows]))
@@ -47,9 +49,8 @@ ENVIRONMENT = {"KERAS_MAX_EPOCHS": "0", "KERAS_MAX_STEPS_PER_EPOCH": "1", "KERAS
 def losses(folder: Path, **changes: str) -> np.ndarray:
     """Training and validation loss of each epoch, by a process of its own: a backend is chosen at import."""
     folder.mkdir()
-    (folder / "drawn.h5").write_bytes(tiny_study.weights_content())
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([".", "tests"])} | changes
-    command = [sys.executable, "-c", TRAIN, str(folder), json.dumps(PORTABLE)]
+    command = [sys.executable, "-c", TRAIN, str(folder), json.dumps(PORTABLE), str(small_network.path())]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return np.array(json.loads(done.stdout.splitlines()[-1]))

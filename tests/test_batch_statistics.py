@@ -32,7 +32,7 @@ def test_the_switches_are_those_of_the_plain_head_s_schedules_with_both_phases()
 def test_each_form_is_what_keras_says_of_the_same_pictures(tmp_path):
     settings = tiny_study.params(head={"dropout": 0.0}, features={"engine": "keras", "dtype": "float32"})
     settings = settings.model_copy(update={"variants": {"tiny-2-1": schedule()}})
-    study = tiny_study.inputs(tmp_path, settings)
+    study = tiny_study.small_inputs(tmp_path, settings)
     tiny_study.train_head(study, SWITCH, tmp_path / "transfer")
     rows = batch_statistics.rows_of(
         study, "tiny", tiny_study.fingerprint(study), tiny_study.ON_SPLIT, tmp_path / "transfer"
@@ -42,8 +42,8 @@ def test_each_form_is_what_keras_says_of_the_same_pictures(tmp_path):
     data, backbone = tiny_study.data(study), study.backbone()
     stored = transfer_phase.path_in(tmp_path / "transfer", settings.transfer, 1)
     head = transfer_phase.read(stored).head_after(SWITCH, data, settings)
-    top = backbones.top_part(backbone, backbones.cut_layer(backbone, settings.fine.from_layer))
-    for layer in backbone.layers[backbones.layer_index(backbone, settings.fine.from_layer) :]:
+    top = backbones.top_part(backbone, backbones.cut_layer(backbone, study.params.fine.from_layer))
+    for layer in backbone.layers[backbones.layer_index(backbone, study.params.fine.from_layer) :]:
         layer.trainable = True  # one that is not normalises by moving statistics whatever it is called with
     batches = list(data.training(SWITCH + 1, lambda entry: entry.activations))
     for (*_, loss, accuracy), by_batch in zip(rows, (False, True), strict=True):

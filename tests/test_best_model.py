@@ -13,7 +13,7 @@ from stages.pictures.parts import decoded
 @pytest.fixture
 def study(tmp_path):
     """Fine-tuned at a rate at which it soon gets worse."""
-    return tiny_study.inputs(tmp_path, tiny_study.params(fine={"learning_rate": 0.01}))
+    return tiny_study.small_inputs(tmp_path, tiny_study.params(fine={"learning_rate": 0.01}))
 
 
 def losses(read, network) -> float:

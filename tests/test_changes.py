@@ -7,6 +7,7 @@ from pathlib import Path
 
 import https_server
 import pytest
+import small_network
 import small_workspace
 import yaml
 from small_workspace import dvc, finished, start
@@ -18,7 +19,7 @@ READ = ["local@few", TARGET]
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """A workspace whose data set is an archive on this machine, of unknown size and checksum, split once."""
-    folder = small_workspace.make(tmp_path / "workspace", small_workspace.WEIGHTS.as_uri())
+    folder = small_workspace.make(tmp_path / "workspace", small_network.path().as_uri())
     assert repro(folder) == READ
     assert repro(folder) == []
     return folder
@@ -127,7 +128,7 @@ def server(tmp_path_factory: pytest.TempPathFactory):
     """A server of the archive, which the commands of this module trust."""
     folder = tmp_path_factory.mktemp("certificate")
     certificate = https_server.make_certificate(folder)
-    small_workspace.make(folder / "other", small_workspace.WEIGHTS.as_uri())
+    small_workspace.make(folder / "other", small_network.path().as_uri())
     content = (folder / "other/data/few.zip").read_bytes()
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -140,7 +141,7 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_a_transfer_of_unknown_size_that_breaks_off_is_asked_for_again(server, tmp_path, fault):
-    folder = small_workspace.make(tmp_path / "workspace", small_workspace.WEIGHTS.as_uri())
+    folder = small_workspace.make(tmp_path / "workspace", small_network.path().as_uri())
     manifest = yaml.safe_load((folder / "data/few.yaml").read_text())
     manifest["downloads"]["few"] = {"copies": [{"address": server.address("few.zip")}]}
     (folder / "data/few.yaml").write_text(yaml.safe_dump(manifest))

@@ -3,6 +3,7 @@
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import small_network
 import small_workspace
 from small_workspace import commands, finished, stand_ins, start
 
@@ -52,7 +54,7 @@ DISKS = [
 LIMITS = [
     Limit("download@weights", 500_000, "data/raw/weights"),
     Limit("split@few", 1_000, "data/images/few"),
-    Limit("features@few", 700_000, "data/features/few/*/*"),
+    Limit("features@few", 300_000, "data/features/few/*/*"),
     Limit("train@few-3-6", 700_000, "work/few-3-6/*.npz"),
 ]
 OUTCOME = "one line, exit code 1, nothing half-written left; the next run, with room, succeeded"
@@ -61,7 +63,7 @@ OUTCOME = "one line, exit code 1, nothing half-written left; the next run, with 
 @pytest.fixture(scope="module")
 def workspaces(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A workspace in which all stages before the given one have run."""
-    folder = small_workspace.make(tmp_path_factory.mktemp("disk") / "0", small_workspace.WEIGHTS.as_uri())
+    folder = small_workspace.make(tmp_path_factory.mktemp("disk") / "0", small_network.path().as_uri())
     ran: list[str] = []
 
     def before(stage: str) -> Path:
@@ -131,7 +133,8 @@ def test_a_full_disk_is_told_in_a_line_and_the_next_run_recovers(workspace_befor
     command = commands(workspace)[disk.stage]
     shutil.rmtree(workspace / disk.place, ignore_errors=True)
     (workspace / disk.place).mkdir(parents=True)
-    finished(workspace, [*UNSHARED, SMALL_DISK, "sh", disk.place, str(disk.size), *command])
+    on_small_disk = [*UNSHARED, SMALL_DISK, "sh", disk.place, str(disk.size), *command]
+    finished(workspace, on_small_disk, Path(sys.executable).parent)  # only what starts within has that disk
     assert (workspace / "code").read_text() == "1\n"
     assert_told((workspace / "message").read_text(), disk.named, "No space left on device")
     assert (workspace / "half_written").read_text() == ""

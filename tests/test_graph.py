@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import dummy_study
 import pytest
 import short_study as short
+import warm_python
 import yaml
 from dummy_study import params, write_params
 from dvc.repo import Repo
@@ -60,9 +60,10 @@ def make(folder: Path, target: str, code: int = 0, **variables: str) -> str:
     """What make prints of `target`, in an environment that is this one."""
     scripts = folder / ".venv/bin"
     scripts.mkdir(parents=True, exist_ok=True)
+    python = warm_python.folder() / "python"
     for name, options in (("python", ""), ("dvc", "-m dvc")):
         # The second line is for the Makefile, which looks whether the environment was made where it lies.
-        script = f'#!/bin/sh\n# {scripts / "python"}\nexec {sys.executable} {options} "$@"\n'
+        script = f'#!/bin/sh\n# {scripts / "python"}\nexec {python} {options} "$@"\n'
         (scripts / name).write_text(script)
         (scripts / name).chmod(0o755)
     (folder / ".venv/ready").touch()
@@ -74,14 +75,14 @@ def make(folder: Path, target: str, code: int = 0, **variables: str) -> str:
 
 def refused(folder: Path, *arguments: str) -> list[str]:
     """What `dvc` prints, which must fail."""
-    command = [sys.executable, "-m", "dvc", *arguments]
+    command = ["python", "-m", "dvc", *arguments]
     ended = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
     assert ended.returncode != 0, ended.stdout + ended.stderr
     return (ended.stdout + ended.stderr).splitlines()
 
 
 def environment() -> dict[str, str]:
-    scripts = Path(sys.executable).parent
+    scripts = warm_python.folder()
     return os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true"}
 
 
@@ -188,7 +189,7 @@ def test_variants_train_side_by_side(study):
     names = FEW
     for name in names:
         shutil.rmtree(study / "models" / name)
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item"]
+    command = ["python", "-m", "dvc", "--wait-for-lock", "repro", "--single-item"]
     running = [
         subprocess.Popen([*command, f"train@{name}"], cwd=study, env=environment(), stdout=subprocess.PIPE, text=True)
         for name in names

@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 import https_server
 import pytest
+import small_network
 import small_workspace
+import warm_python
 from dvc.dvcfile import LOCK_FILE, Lockfile
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from small_workspace import changes, dvc, finished, results, stand_ins, start
+from small_workspace import changes, dvc, finished, path_from, results, stand_ins, start
 
 SEED = 6
 PAUSE = 0.03  # seconds between two pieces of 16 KB from the server: the weights take two seconds
@@ -67,7 +69,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[https_server.Se
     certificate = https_server.make_certificate(tmp_path_factory.mktemp("certificate"))
     with (
         pytest.MonkeyPatch.context() as patch,
-        https_server.serving(small_workspace.WEIGHTS.read_bytes(), certificate) as server,
+        https_server.serving(small_network.path().read_bytes(), certificate) as server,
     ):
         patch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
         patch.setenv("NO_PROXY", "127.0.0.1")
@@ -78,9 +80,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[https_server.Se
 
 @pytest.mark.parametrize("targets", STUDIES, ids=" ".join)
 def test_whatever_is_interrupted_whenever_the_results_are_an_uninterrupted_run_s(targets, server, tmp_path, fault):
-    address = server.address("weights.h5")
+    address = server.address("small.keras")
     whole = small_workspace.make(tmp_path / "whole", address)
-    uninterrupted = start(whole, dvc("repro", *targets))  # beside the interrupted one, to save time
+    warm = path_from(warm_python.folder())
+    uninterrupted = start(whole, dvc("repro", *targets), **warm)  # beside the interrupted one, to save time
     workspace = small_workspace.make(tmp_path / "interrupted", address)
     all_moments = STUDIES[targets]
     appeared = []
@@ -170,18 +173,18 @@ def shell_code(process: subprocess.Popen) -> int:
 
 def wait_for(count: int, workspace: Path, process: subprocess.Popen) -> None:
     """Wait until the workspace has been seen to change `count` times, or the process ends."""
-    last = changes(workspace)
+    last = before = changes(workspace)
     while count > 0 and process.poll() is None:
-        time.sleep(0.002)
+        time.sleep(0.01 if last == before else 0.002)  # imports take seconds, and all that follows an instant
         now = changes(workspace)
         count -= now != last
         last = now
 
 
 def test_what_arrived_of_a_download_that_was_killed_is_not_fetched_again(server, tmp_path):
-    workspace = small_workspace.make(tmp_path / "workspace", server.address("weights.h5"))
+    workspace = small_workspace.make(tmp_path / "workspace", server.address("small.keras"))
     command = small_workspace.commands(workspace)["download@weights"]
-    part = workspace / "work/download/weights.h5.part"
+    part = workspace / "work/download/small.keras.part"
     process = start(workspace, command)
     while not (part.exists() and part.stat().st_size):
         time.sleep(0.002)
@@ -216,19 +219,19 @@ def test_a_record_of_dvc_s_that_ends_early_is_read_or_named_and_can_be_deleted(n
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A workspace in which `split` has run, and the results there."""
-    workspace = small_workspace.make(tmp_path_factory.mktemp("studied") / "workspace", "https://127.0.0.1/unused.h5")
+    workspace = small_workspace.make(tmp_path_factory.mktemp("studied") / "workspace", "https://127.0.0.1/small.keras")
     finished(workspace, dvc("repro", "split@few"))
     return workspace, results(workspace)
 
 
 def test_of_two_dvc_repro_in_one_workspace_one_runs_and_the_other_is_refused(server, tmp_path, fault):
-    workspace = small_workspace.make(tmp_path / "workspace", server.address("weights.h5"))
+    workspace = small_workspace.make(tmp_path / "workspace", server.address("small.keras"))
     both = [start(workspace, dvc("repro", "download@weights")) for _ in range(2)]
     ended = {process.communicate()[1]: process.returncode for process in both}
     refused = [message for message, code in ended.items() if code]
     assert sorted(ended.values()) == [0, 255]
     assert "is busy, it is being blocked by" in refused[0]
-    assert (workspace / "data/raw/weights/weights.h5").read_bytes() == small_workspace.WEIGHTS.read_bytes()
+    assert (workspace / "data/raw/weights/small.keras").read_bytes() == small_network.path().read_bytes()
     assert stand_ins(workspace) == []
     fault(
         "concurrent runs",

@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 def trained(
     folder: Path, work: Path, engine: str, precision: str, fine: int = FINE
 ) -> tuple[train.Run, train.Networks]:
-    study = tiny_study.inputs(folder, tiny_study.params(fine={"engine": engine, "precision": precision}))
+    study = tiny_study.small_inputs(folder, tiny_study.params(fine={"engine": engine, "precision": precision}))
     tiny_study.train_head(study, 0, work / "transfer")
     return tiny_study.trained(study, Schedule(dataset="tiny", transfer=0, fine=fine), work / "transfer", work / "work")
 
@@ -50,7 +50,7 @@ def test_losses_differ_by_what_rounding_explains(folder, tmp_path, engine, preci
 
 def test_the_saved_model_computes_in_float32(folder, tmp_path):
     _, networks = trained(folder, tmp_path, "fused", "mixed_bfloat16")
-    study = tiny_study.inputs(folder, tiny_study.params())
+    study = tiny_study.small_inputs(folder, tiny_study.params())
     saved = train.whole_model(study, networks.last)
     assert {layer.compute_dtype for layer in saved._flatten_layers()} == {"float32"}
 

@@ -14,7 +14,6 @@ from stages.pictures import augmentation, randomness
 from stages.pictures import parts as pictures
 from stages.training import models
 
-FROM_LAYER = 100
 COLUMNS = ("accuracy", "loss", "val_accuracy", "val_loss", "train_clean_accuracy", "train_clean_loss")
 ACCURACIES, LOSSES = [0, 2, 4], [1, 3, 5]
 
@@ -53,7 +52,7 @@ def plain_history(study: Inputs, schedule: Schedule) -> list[dict[str, float]]:
             plain_compile(model, keras.optimizers.Adam(params.transfer.learning_rate))
         if epoch == schedule.transfer + 1:
             backbone.trainable = True
-            for layer in backbone.layers[:FROM_LAYER]:
+            for layer in backbone.layers[: params.fine.from_layer]:
                 layer.trainable = False
             plain_compile(model, keras.optimizers.RMSprop(params.fine.learning_rate))
         models.reset_dropout(model, tiny_study.SEED, epoch)
@@ -105,24 +104,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("reference")
 
 
-@pytest.mark.parametrize("batch_norm", ["batch", "moving"])
-def test_picture_by_picture_the_staged_history_is_the_plain_way_s_to_the_last_bit(folder, tmp_path, batch_norm):
+@pytest.mark.parametrize(
+    ("batch_norm", "epochs", "inputs"),
+    [("batch", 1, tiny_study.inputs), ("batch", 2, tiny_study.small_inputs), ("moving", 2, tiny_study.small_inputs)],
+)
+def test_picture_by_picture_the_staged_history_is_the_plain_way_s_to_the_last_bit(
+    folder, tmp_path, batch_norm, epochs, inputs
+):
     # On some CPUs the kernels round a picture's activations by its place in the batch: in batches of one all have one.
     params = params_of(batch_norm, engine="keras", dtype="float32", batch_size=1)
-    study = tiny_study.inputs(folder, params)
-    schedule = Schedule(dataset="tiny", transfer=2, fine=2)
+    study = inputs(folder, params)
+    schedule = Schedule(dataset="tiny", transfer=epochs, fine=epochs)
     np.testing.assert_array_equal(
         values(staged(study, schedule, tmp_path)[0].rows), values(plain_history(study, schedule))
     )
 
 
 @pytest.mark.parametrize(
-    ("transfer", "fine", "batch_norm"), [(0, 3, "batch"), (3, 0, "batch"), (2, 2, "batch"), (2, 2, "moving")]
+    ("transfer", "fine", "batch_norm", "inputs"),
+    [
+        (0, 3, "batch", tiny_study.small_inputs),
+        (3, 0, "batch", tiny_study.small_inputs),
+        (2, 2, "batch", tiny_study.inputs),
+        (2, 2, "moving", tiny_study.small_inputs),
+    ],
 )
-def test_staged_history_is_the_plain_way_s(folder, tmp_path, transfer, fine, batch_norm):
+def test_staged_history_is_the_plain_way_s(folder, tmp_path, transfer, fine, batch_norm, inputs):
     schedule = Schedule(dataset="tiny", transfer=transfer, fine=fine)
-    exact = tiny_study.inputs(folder, params_of(batch_norm, engine="keras", dtype="float32"))
-    stored = tiny_study.inputs(folder, params_of(batch_norm, engine="xnnpack", dtype="float16"))
+    exact = inputs(folder, params_of(batch_norm, engine="keras", dtype="float32"))
+    stored = inputs(folder, params_of(batch_norm, engine="xnnpack", dtype="float16"))
     expected = values(plain_history(exact, schedule))
 
     # Keras's own kernels and float32 on disk lose nothing but what rounding by the place in a batch does, in the last
@@ -141,7 +151,7 @@ def test_staged_history_is_the_plain_way_s(folder, tmp_path, transfer, fine, bat
 
 
 def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
-    study = tiny_study.inputs(folder, params_of("batch", engine="xnnpack", dtype="float16"))
+    study = tiny_study.small_inputs(folder, params_of("batch", engine="xnnpack", dtype="float16"))
     schedule = Schedule(dataset="tiny", transfer=1, fine=2)
     first, of_first = staged(study, schedule, tmp_path / "first")
     second, of_second = staged(study, schedule, tmp_path / "second")
@@ -158,14 +168,14 @@ def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine
     recompute = params.model_copy(update={"features": params.features.model_copy(update={"storage": "recompute"})})
     schedule = Schedule(dataset="tiny", transfer=1, fine=2)
     on_disk, computed = (
-        staged(tiny_study.inputs(folder, changed), schedule, tmp_path / changed.features.storage)[0].rows
+        staged(tiny_study.small_inputs(folder, changed), schedule, tmp_path / changed.features.storage)[0].rows
         for changed in (params, recompute)
     )
     np.testing.assert_array_equal(values(computed), values(on_disk))
 
 
 def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_path):
-    study = tiny_study.inputs(folder, params_of("batch", engine="keras", dtype="float32"))
+    study = tiny_study.small_inputs(folder, params_of("batch", engine="keras", dtype="float32"))
     run, networks = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
     train.whole_model(study, networks.last).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

@@ -3,10 +3,10 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm_python
 
 ROOT = Path(__file__).parent.parent
 REFUSED = [
@@ -44,11 +44,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("params", "message"), REFUSED)
 def test_an_experiment_is_refused_before_any_work(repository, params, message, fault):
-    scripts = Path(sys.executable).parent
+    scripts = warm_python.folder()
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "true"}
     subprocess.run(["git", "checkout", "--quiet", "params.yaml"], cwd=repository, check=True)
     options = [option for param in params for option in ("--set-param", param)]
-    command = [sys.executable, "-m", "dvc", "exp", "run", *options]
+    command = ["python", "-m", "dvc", "exp", "run", *options]
     ended = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
     assert f"error: {message}" in (ended.stdout + ended.stderr).splitlines()

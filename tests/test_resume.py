@@ -21,13 +21,13 @@ TRANSFER = 1
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study whose transfer phase is trained to epoch TRANSFER."""
     folder = tmp_path_factory.mktemp("resume")
-    tiny_study.train_head(tiny_study.inputs(folder, tiny_study.params()), TRANSFER, folder / "transfer")
+    tiny_study.train_head(tiny_study.small_inputs(folder, tiny_study.params()), TRANSFER, folder / "transfer")
     return folder
 
 
 def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.ndarray], list[dict]]:
     """Weights and history of the schedule (TRANSFER, fine_epochs)."""
-    study = tiny_study.inputs(folder, tiny_study.params(**changes))
+    study = tiny_study.small_inputs(folder, tiny_study.params(**changes))
     schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
     run, networks = tiny_study.trained(study, schedule, folder / "transfer", work)
     return train.whole_model(study, networks.last).get_weights(), run.rows
@@ -94,7 +94,7 @@ def test_a_damaged_checkpoint_is_passed_over(folder, tmp_path):
 
 
 def test_each_fold_trains_and_validates_by_itself(folder, tmp_path):
-    study = tiny_study.inputs(folder, tiny_study.params(clean_training=False))
+    study = tiny_study.small_inputs(folder, tiny_study.params(clean_training=False))
     table = pd.read_csv(study.table)
     for fold in (1, 2):
         repeat = Repeat(number=fold, seed=fold, fold=fold, draw=fold)
@@ -110,7 +110,7 @@ def test_each_fold_trains_and_validates_by_itself(folder, tmp_path):
 
 
 def test_a_transfer_phase_extends_itself_beyond_what_is_held(folder, tmp_path):
-    study = tiny_study.inputs(folder, tiny_study.params())
+    study = tiny_study.small_inputs(folder, tiny_study.params())
     data = tiny_study.data(study)
     at_once = TransferPhase()
     at_once.extend(3, data, study.params, tmp_path / "at_once.npz")
@@ -123,7 +123,7 @@ def test_a_transfer_phase_extends_itself_beyond_what_is_held(folder, tmp_path):
 
 
 def test_an_interrupted_transfer_phase_goes_on_from_its_last_epoch(folder, tmp_path, monkeypatch):
-    study = tiny_study.inputs(folder, tiny_study.params())
+    study = tiny_study.small_inputs(folder, tiny_study.params())
     data = tiny_study.data(study)
     checkpoint = transfer_phase.checkpoint_path(tmp_path, tiny_study.fingerprint(study), data, study.params)
     TransferPhase().extend(2, data, study.params, checkpoint)

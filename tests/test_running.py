@@ -19,7 +19,7 @@ def row(epoch: int, loss: float) -> dict[str, object]:
 
 
 def test_the_file_holds_every_epoch_so_far_and_changes_no_result(tmp_path):
-    study = tiny_study.inputs(tmp_path, tiny_study.params())
+    study = tiny_study.small_inputs(tmp_path, tiny_study.params())
     tiny_study.train_head(study, TRANSFER, tmp_path / "transfer")
     schedule, path, seen = Schedule(dataset="tiny", transfer=TRANSFER, fine=FINE), tmp_path / "run.csv", []
 

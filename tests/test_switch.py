@@ -34,7 +34,7 @@ def test_the_head_thaws_after_the_first_epoch_that_gains_too_little(losses, most
 @pytest.fixture
 def study(tmp_path):
     """A study whose transfer phase, trained over the budget of 4 epochs, has hand-made losses."""
-    study = tiny_study.inputs(tmp_path, tiny_study.params(clean_training=False, switch={"relative_gain": GAIN}))
+    study = tiny_study.small_inputs(tmp_path, tiny_study.params(clean_training=False, switch={"relative_gain": GAIN}))
     tiny_study.train_head(study, tiny_study.BUDGET, tmp_path / "transfer")
     path = transfer_phase.path_in(tmp_path / "transfer", study.params.transfer, 1)
     phase = transfer_phase.read(path)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import small_network
 import small_workspace
 
 ABSENT = "import sys; sys.modules['fcntl'] = None\n"
@@ -64,13 +65,13 @@ def test_who_waits_says_so_once(writer, tmp_path):
 
 
 def test_download_and_split_run_without_fcntl(tmp_path):
-    workspace = small_workspace.make(tmp_path / "workspace", small_workspace.WEIGHTS.as_uri())
+    workspace = small_workspace.make(tmp_path / "workspace", small_network.path().as_uri())
     commands = small_workspace.commands(workspace)
     for name in ("local@few", "split@few"):
         interpreter, flag, *stage = commands[name]
         assert (Path(interpreter).name, flag) == ("python", "-m")
         small_workspace.finished(workspace, [sys.executable, "-c", ABSENT + STAGE, *stage])
-    other = small_workspace.make(tmp_path / "other", small_workspace.WEIGHTS.as_uri())
+    other = small_workspace.make(tmp_path / "other", small_network.path().as_uri())
     for name in ("local@few", "split@few"):
         small_workspace.finished(other, commands[name])
     assert small_workspace.results(workspace) == small_workspace.results(other)

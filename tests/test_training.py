@@ -135,13 +135,13 @@ def test_an_evaluation_that_is_no_number_is_named():
 def test_the_training_set_is_measured_clean_only_where_params_say_so(tmp_path):
     measured = {}
     for clean in (True, False):
-        study = tiny_study.inputs(tmp_path, tiny_study.params(clean_training=clean))
+        study = tiny_study.small_inputs(tmp_path, tiny_study.params(clean_training=clean))
         measured[clean] = list(tiny_study.data(study).evaluations(POOLED))
     assert measured == {True: ["val_", "train_clean_"], False: ["val_"]}
 
 
 def test_seeds_share_images_and_differ_in_order_and_head(tmp_path):
-    study = tiny_study.inputs(tmp_path, tiny_study.params())
+    study = tiny_study.small_inputs(tmp_path, tiny_study.params())
     runs = [tiny_study.data(study, tiny_study.ON_SPLIT._replace(seed=seed)) for seed in (1, 2)]
     first, second = ([inputs for inputs, _ in run.training(1, POOLED)] for run in runs)
     assert not np.array_equal(first[0], second[0])

@@ -13,7 +13,7 @@ EPOCHS = 2
 
 
 def test_a_phase_trained_twice_is_kept_as_the_same_bytes(tmp_path):
-    study = tiny_study.inputs(tmp_path, tiny_study.params(clean_training=False))
+    study = tiny_study.small_inputs(tmp_path, tiny_study.params(clean_training=False))
     phases = []
     for name in ("once", "again"):
         phase = TransferPhase()
@@ -55,7 +55,7 @@ def test_each_distinct_head_of_a_data_set_s_variants_is_trained_once_the_plain_o
 
 def test_the_sweep_measures_each_rate_after_each_epoch_on_a_quarter_of_the_training_pictures(tmp_path):
     sweep = {"optimizers": ["adam", "sgd"], "rates": [0.01, 0.1], "epochs": 2}
-    study = tiny_study.inputs(tmp_path, tiny_study.params(sweep=sweep))
+    study = tiny_study.small_inputs(tmp_path, tiny_study.params(sweep=sweep))
     rows = head_rates._rows(study, "tiny", tiny_study.fingerprint(study), tiny_study.ON_SPLIT)
     tried = [(optimizer, rate, epoch) for optimizer in ("adam", "sgd") for rate in (0.01, 0.1) for epoch in (1, 2)]
     assert [row[:5] for row in rows] == [("tiny", 1, *each) for each in tried]

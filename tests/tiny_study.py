@@ -1,4 +1,4 @@
-"""A study small enough for tests: drawn noise in two classes, and a backbone with weights of its own."""
+"""A study small enough for tests: drawn noise in two classes, and a MobileNetV2 with weights of its own, or less."""
 
 from argparse import Namespace
 from functools import cache
@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import small_network
 import yaml
 from PIL import Image
 
@@ -23,21 +24,32 @@ from stages.training import transfer_phase
 from stages.training.data import Data
 from stages.training.transfer_phase import TransferPhase
 
-IMAGE_SIZE = 64
+IMAGE_SIZE = small_network.IMAGE_SIZE
 COUNTS = {"training": 20, "validation": 7}  # of each class; neither divides into whole batches
 SEED = 3
 FOLDS = 3
 BUDGET = 4
+MOBILENET = {"name": "MobileNetV2", "arguments": {"alpha": 0.35}, "image_size": IMAGE_SIZE}
 PARAMS = {"batch_size": 8, "seeds": [SEED], "budget": {"tiny": BUDGET}}
 ON_SPLIT = Repeat(number=1, seed=SEED, fold=None, draw=1)
 
 
 def inputs(folder: Path, params: Params) -> Inputs:
     """A data set, a manifest and weights below `folder`, as the stages would find them."""
-    source = _manifest(folder)
-    table = _pictures(folder / "images")
     weights = folder / "weights.h5"
     weights.write_bytes(weights_content())
+    return _inputs(folder, params, MOBILENET, weights)
+
+
+def small_inputs(folder: Path, params: Params) -> Inputs:
+    """The same with a network of few layers, where what is tested is not the network."""
+    fine = params.fine.model_copy(update={"from_layer": small_network.FROM_LAYER})
+    return _inputs(folder, params.model_copy(update={"fine": fine}), small_network.BACKBONE, small_network.path())
+
+
+def _inputs(folder: Path, params: Params, backbone: dict, weights: Path) -> Inputs:
+    source = _manifest(folder, backbone, weights.name)
+    table = _pictures(folder / "images")
     return Inputs(
         manifest=manifest.load(source),
         table=table,
@@ -91,11 +103,14 @@ def params(**changes: object) -> Params:
     return Params.model_validate(content)
 
 
-def _manifest(folder: Path) -> Path:
+def _manifest(folder: Path, backbone: dict, weights: str) -> Path:
     counts = {part: {"dull": count, "bright": count} for part, count in COUNTS.items()}
     content = {
         "title": "test pictures",
-        "downloads": {name: {"copies": [{"name": f"{name}.bin", "sha256": "0" * 64}]} for name in ("tiny", "weights")},
+        "downloads": {
+            name: {"copies": [{"name": file, "sha256": "0" * 64}]}
+            for name, file in (("tiny", "tiny.zip"), ("weights", weights))
+        },
         "datasets": {
             "tiny": {
                 "title": "dull and bright",
@@ -104,7 +119,7 @@ def _manifest(folder: Path) -> Path:
                 "images": counts,
             }
         },
-        "backbone": {"name": "MobileNetV2", "arguments": {"alpha": 0.35}, "image_size": IMAGE_SIZE},
+        "backbone": backbone,
     }
     path = folder / "manifest.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
