@@ -10,7 +10,7 @@ JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESS
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup anew git extra leftovers repro adopt test test-quick lint bench bench-full bench-growth reproducibility faults record requirements clean-features
+.PHONY: help setup anew git extra leftovers repro adopt test test-quick lint bench bench-full bench-growth reproducibility faults record elsewhere requirements clean-features
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -103,6 +103,11 @@ faults: extra  ## bring about every fault again and write docs/faults.md
 record: setup  ## write the finished run on the photographs into docs/paper
 	python -m stages.record --source data/photos.yaml --paper data/paper.yaml --metrics metrics --plots plots \
 		--results results --params params.yaml --raw data/raw --out docs/paper
+
+elsewhere: setup  ## write the finished run on data/suite.yaml into docs/elsewhere: make elsewhere NETWORK=name
+	python -m stages.elsewhere --source data/suite.yaml --paper data/paper.yaml --metrics metrics --histories plots \
+		--results results --params params.yaml --costs plots/costs/costs.csv --network $(or $(NETWORK),$(error name the network)) \
+		--leave-out "seedlings=the number on a tray's edge goes with the class, and a network can read it" --out docs/elsewhere
 
 PIN = uv pip compile --universal --python-version 3.11 --generate-hashes --no-header
 

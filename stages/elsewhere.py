@@ -1,0 +1,209 @@
+"""Record a finished run of a suite of data sets, and compare rules for when to thaw over all recorded networks.
+
+Reads the run and the networks recorded before. Writes <out>/<network>/, the tables of the run with its params, manifest
+and figure; and from all networks <out>/README.md, rules.csv, switches.csv and rules.png.
+"""
+
+import argparse
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from stages.common import files, manifest, params, tables
+from stages.common.command import ThawError, run
+from stages.common.params import Statistics
+from stages.drawing import drawing
+from stages.pages.render import render
+from stages.study import costs, inputs
+from stages.study.two_way import Estimate
+from stages.suite import figures, networks, rules, switches
+from stages.suite.networks import Network
+from stages.suite.rules import Rule
+from stages.suite.switches import Grid
+
+UNITS = ("epochs", "multiply_adds", "seconds")
+HALF = 0.5  # at equal cost, schedules may cost what the one costs that thaws after half of the epochs
+
+
+def main() -> None:
+    arguments = _arguments()
+    settings = params.load(arguments.params)
+    with plt.rc_context(drawing.STYLE):
+        record(arguments, settings)
+        found = [networks.read(path.parent) for path in sorted(arguments.out.glob("*/epochs.csv"))]
+        write_page(found, settings.statistics, dict(arguments.leave_out), arguments.out)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    inputs.add_arguments(parser)
+    parser.add_argument("--params", type=Path, required=True, help="params.yaml of the run")
+    parser.add_argument("--costs", type=Path, required=True, help="csv of each variant's cost")
+    parser.add_argument("--network", required=True, help="the network's name, and that of its folder")
+    parser.add_argument(
+        "--leave-out",
+        type=_with_reason,
+        action="append",
+        default=[],
+        metavar="SET=REASON",
+        help="a data set that is no evidence for a rule, and why",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of all networks, and of the page")
+    return parser.parse_args()
+
+
+def _with_reason(text: str) -> tuple[str, str]:
+    name, _, reason = text.partition("=")
+    if not reason:
+        raise argparse.ArgumentTypeError(f"{text}: has no reason; write SET=REASON")
+    return name, reason
+
+
+def record(arguments: argparse.Namespace, settings: params.Params) -> None:
+    """Write the run's folder; raises ThawError if its repeats are no folds, or a converged head is missing."""
+    source = manifest.load(arguments.source)
+    study, _ = inputs.read(arguments, settings)
+    if settings.repeats is None:
+        raise ThawError(f"{arguments.params}: has seeds; a rule is compared over folds, set `repeats`")
+    with files.folder_written_whole(arguments.out / arguments.network) as folder:
+        networks.write(study, source, costs.read(arguments.costs), folder)
+        shutil.copyfile(arguments.params, folder / "params.yaml")
+        shutil.copyfile(arguments.source, folder / arguments.source.name)
+    figure = figures.draw_switches(networks.read(arguments.out / arguments.network), settings.statistics)
+    drawing.save(figure, arguments.out / arguments.network / "switches.png")
+
+
+def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mapping[str, str], out: Path) -> None:
+    """Write what all networks say together."""
+    of_sets = pd.DataFrame([row for network in found for row in set_rows(network, statistics)])
+    of_rules = pd.DataFrame([row for network in found for row in rule_rows(network, statistics, left_out)])
+    tables.write_table(of_sets.round(tables.DECIMALS), out / "switches.csv")
+    tables.write_table(of_rules.round(tables.DECIMALS), out / "rules.csv")
+    drawing.save(figures.draw_regrets(of_rules[of_rules["unit"] == "epochs"], statistics.confidence), out / "rules.png")
+    facts = {
+        "networks": [network.name for network in found],
+        "sets": of_sets.to_dict("records"),
+        "rules": of_rules.to_dict("records"),
+        "left_out": left_out,
+        "titles": {name: network.of_set(name)["title"].iloc[0] for network in found for name in network.datasets},
+        "confidence": f"{statistics.confidence:.0%}",
+        "margin": statistics.margin.loss,
+    }
+    tables.write_text(render("elsewhere.md.jinja", facts), out / "README.md")
+
+
+def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
+    """A row for each data set and head: the best switch, those not worse, and what thawing gains over a frozen network.
+
+    `gain` is the loss of the converged head minus that of the best schedule. `dip` is the rise of the training loss in
+    the first epoch after thawing, in the schedule that thaws after half of the epochs.
+    """
+    rows = []
+    for grid in switches.grids(network):
+        of_set, final = network.of_set(grid.dataset), grid.final
+        best = int(final.mean().idxmin())
+        gain = switches.over_folds(of_set["converged_loss"] - final[best])
+        rows.append(
+            {
+                "network": network.name,
+                "dataset": grid.dataset,
+                "arm": grid.arm,
+                "pictures": int(of_set["pictures"].iloc[0]),
+                "classes": int(of_set["classes"].iloc[0]),
+                "converged_loss": of_set["converged_loss"].mean(),
+                "best": best,
+                "not_worse": " ".join(map(str, switches.not_worse_than_best(final, statistics))),
+                **_interval("loss", switches.over_folds(final[best]), statistics),
+                "accuracy": grid.final_accuracy[best].mean(),
+                "loss_at_once": final[0].mean(),
+                **_interval("gain", gain, statistics),
+                "dip": _dip(grid),
+            }
+        )
+    return rows
+
+
+def rule_rows(network: Network, statistics: Statistics, left_out: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A row for each head, unit of cost and rule: the mean regret over the data sets, and the largest."""
+    by_arm: dict[str, list[Grid]] = {}
+    for grid in switches.grids(network):
+        if grid.dataset not in left_out:
+            by_arm.setdefault(grid.arm, []).append(grid)
+    rows = []
+    for unit in UNITS:
+        losses = {(arm, grid.dataset): _losses(network, grid, unit) for arm, own in by_arm.items() for grid in own}
+        every = {
+            grid.dataset: pd.concat([losses[arm, grid.dataset] for arm in by_arm], axis=1, keys=by_arm)
+            for grid in next(iter(by_arm.values()))
+        }
+        for arm, own in by_arm.items():
+            for name, regrets in _regrets(own, {grid.dataset: losses[arm, grid.dataset] for grid in own}, every):
+                largest = max(regrets, key=lambda dataset: regrets[dataset])
+                rows.append(
+                    {
+                        "network": network.name,
+                        "arm": arm,
+                        "unit": unit,
+                        "rule": name,
+                        "sets": len(regrets),
+                        **_interval("regret", rules.over_sets(list(regrets.values())), statistics),
+                        "largest": regrets[largest],
+                        "largest_on": largest,
+                    }
+                )
+    return rows
+
+
+def _regrets(
+    own: Sequence[Grid], losses: Mapping[str, pd.DataFrame], every: Mapping[str, pd.DataFrame]
+) -> list[tuple[str, dict[str, float]]]:
+    """The regret of each rule by data set; also of the fixed and of the adaptive one that the other sets choose."""
+    families: dict[str, list[Rule]] = {
+        "best fixed of the other sets": [rules.fixed(switch) for switch in own[0].final.columns],
+        "best gain of the other sets": [rules.adaptive(gain) for gain in rules.GAINS],
+    }
+    found = []
+    for name, members in families.items():
+        regrets = {
+            rule.name: {
+                grid.dataset: rules.regret(rule, grid, losses[grid.dataset], every[grid.dataset]) for grid in own
+            }
+            for rule in members
+        }
+        found += list(regrets.items())
+        if len(own) > 1:
+            chosen = rules.best_elsewhere(regrets)
+            found.append((name, {dataset: value for dataset, (_, value) in chosen.items()}))
+    return found
+
+
+def _losses(network: Network, grid: Grid, unit: str) -> pd.DataFrame:
+    """The validation losses of the grid's schedules: after the budget of epochs, or at the same cost in `unit`."""
+    if unit == "epochs":
+        return grid.final
+    each = network.epoch_costs(grid.dataset, unit)
+    budget = int(grid.runs["epoch"].max())
+    transfer = int(HALF * budget)
+    return grid.within(each, transfer * each["transfer"] + (budget - transfer) * each["fine"])
+
+
+def _dip(grid: Grid) -> float:
+    """The mean change of the training loss where the schedule thaws that has half of the epochs before."""
+    half = grid.runs[(grid.runs["transfer"] == HALF * grid.runs["epoch"].max())]
+    loss = half.pivot(index="repeat", columns="epoch", values="loss")
+    transfer = int(half["transfer"].iloc[0]) if len(half) else 0
+    return float((loss[transfer + 1] - loss[transfer]).mean()) if len(half) else np.nan
+
+
+def _interval(name: str, estimate: Estimate, statistics: Statistics) -> dict[str, float | None]:
+    low, high = estimate.interval(statistics.confidence)
+    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
+
+
+if __name__ == "__main__":
+    run(main)

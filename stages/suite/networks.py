@@ -1,0 +1,108 @@
+"""The results of a suite of data sets with one network, as a folder of csv files: written, and read again.
+
+<folder>/epochs.csv   one row for each schedule, repeat and epoch
+<folder>/sets.csv     one row for each data set and repeat, with the results of the converged head
+<folder>/costs.csv    one row for each data set and phase: the cost of an epoch
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common import tables
+from stages.common.manifest import Manifest
+from stages.results import history
+from stages.study import variants
+from stages.study.evidence import Study
+
+EPOCHS = ("dataset", "arm", "transfer", "fine", "repeat", "epoch", "phase", "loss", "val_loss", "val_accuracy")
+SETS = ("dataset", "title", "classes", "pictures", "repeat", "converged_loss", "converged_accuracy")
+COSTS = ("dataset", "phase", "multiply_adds", "seconds")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The results with one network: its name, and the tables of its folder with the columns EPOCHS, SETS and COSTS.
+
+    `loss` is the training loss that Keras reports; multiply-adds and seconds are those of one epoch of the phase.
+    """
+
+    name: str
+    epochs: pd.DataFrame
+    sets: pd.DataFrame
+    costs: pd.DataFrame
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets, in the order of the tables."""
+        return list(self.sets["dataset"].unique())
+
+    def of_set(self, dataset: str) -> pd.DataFrame:
+        """The rows of `sets` of one data set, indexed by repeat."""
+        return self.sets[self.sets["dataset"] == dataset].set_index("repeat")
+
+    def epoch_costs(self, dataset: str, unit: str) -> Mapping[str, float]:
+        """What an epoch of each phase costs, in `multiply_adds` or `seconds`."""
+        rows = self.costs[self.costs["dataset"] == dataset]
+        return dict(zip(rows["phase"], rows[unit], strict=True))
+
+
+def write(study: Study, source: Manifest, spent: pd.DataFrame, folder: Path) -> None:
+    """Write the tables of a finished run; `spent` is plots/costs/costs.csv, indexed by variant."""
+    plain = [variant for variant in study.variants if variant.kind in ("grid", "tuned")]
+    tables.write_table(_epochs(plain), folder / "epochs.csv")
+    tables.write_table(_sets(study, source, list(variants.of_datasets(plain))), folder / "sets.csv")
+    tables.write_table(_costs(spent.loc[[variant.name for variant in plain]]), folder / "costs.csv")
+
+
+def read(folder: Path) -> Network:
+    """Read the tables of a folder; raises ThawError that names the file."""
+    epochs, sets, costs = (
+        tables.read_table(folder / f"{name}.csv", columns)
+        for name, columns in (("epochs", EPOCHS), ("sets", SETS), ("costs", COSTS))
+    )
+    return Network(folder.name, epochs, sets, costs)
+
+
+def _epochs(members: list[variants.Variant]) -> pd.DataFrame:
+    of_variants = [
+        variant.runs.assign(
+            dataset=variant.dataset, arm=variant.arm, transfer=variant.transfer, fine=variant.fine
+        ).reindex(columns=list(EPOCHS))
+        for variant in members
+    ]
+    return pd.concat(of_variants, ignore_index=True)
+
+
+def _sets(study: Study, source: Manifest, datasets: list[str]) -> pd.DataFrame:
+    rows = []
+    for name in datasets:
+        converged = study.converged[name]
+        found = source.dataset(name)
+        pictures = len(set().union(*(each.images for each in converged.values())))
+        rows += [
+            {
+                "dataset": name,
+                "title": found.title,
+                "classes": len(found.classes),
+                "pictures": pictures,
+                "repeat": repeat,
+                "converged_loss": each.losses()[-1].mean(),
+                "converged_accuracy": each.correct()[-1].mean(),
+            }
+            for repeat, each in converged.items()
+        ]
+    return pd.DataFrame(rows, columns=list(SETS)).round(tables.DECIMALS)
+
+
+def _costs(spent: pd.DataFrame) -> pd.DataFrame:
+    """The medians over the schedules, because seconds are measured in each."""
+    rows = [
+        {"dataset": name, "phase": phase}
+        | {unit: of_set[f"{unit}_of_{phase}_epoch"].median() for unit in ("multiply_adds", "seconds")}
+        for name, of_set in spent.groupby("dataset", sort=False)
+        for phase in history.PHASES
+    ]
+    return pd.DataFrame(rows, columns=list(COSTS)).round(tables.DECIMALS)
