@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stages.common import files, tables
 from stages.common.command import ThawError, run
 from stages.common.manifest import Manifest
@@ -97,11 +99,15 @@ def _input(folder: Path, source: Manifest) -> dict[str, Any]:
 
 
 def write(out: Path, copies: dict[Path, Path], page: str) -> None:
-    """Write the record's folder as a whole: the run's files, and the page as README.md."""
+    """Write the record's folder as a whole: the run's files, the logits compressed, and the page as README.md."""
     with files.folder_written_whole(out) as beside:
         for place, path in copies.items():
             (beside / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, beside / place)
+            if place.name == LOGITS_FILE:  # the names of the pictures take most of it, and stand in each variant
+                with np.load(path, allow_pickle=False) as arrays:
+                    np.savez_compressed(beside / place, **arrays)
+            else:
+                shutil.copyfile(path, beside / place)
         tables.write_text(page, beside / "README.md")
 
 
