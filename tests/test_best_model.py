@@ -13,7 +13,7 @@ from stages.pictures.parts import decoded
 @pytest.fixture
 def study(tmp_path):
     """Fine-tuned at a rate at which it soon gets worse."""
-    return tiny_study.small_inputs(tmp_path, tiny_study.params(fine={"learning_rate": 0.01}))
+    return tiny_study.small_inputs(tmp_path, tiny_study.params(fine={"learning_rate": 0.03}))
 
 
 def losses(read, network) -> float:
@@ -40,7 +40,7 @@ def test_the_best_epoch_is_kept_and_the_last_stays_what_it_is(study, tmp_path, t
 
 def test_a_resumed_run_knows_its_best_epoch(study, tmp_path):
     tiny_study.train_head(study, BUDGET, tmp_path / "transfer")
-    schedule = Schedule(dataset="tiny", transfer=0, fine=BUDGET)
+    schedule = Schedule(dataset="tiny", transfer=1, fine=BUDGET - 1)
     (whole, first), (resumed, second) = (
         tiny_study.trained(study, schedule, tmp_path / "transfer", tmp_path / "work") for _ in range(2)
     )

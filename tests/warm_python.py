@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -53,7 +54,7 @@ def folder() -> Path:
     listening.bind(address)
     listening.listen()
     command = [sys.executable, __file__, str(listening.fileno())]
-    process = subprocess.Popen(command, cwd=ROOT, pass_fds=[listening.fileno()], stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, pass_fds=[listening.fileno()], stdin=subprocess.PIPE)
     listening.close()
     atexit.register(made.cleanup)
     atexit.register(process.terminate)
@@ -62,7 +63,7 @@ def folder() -> Path:
 
 def _serve(listening: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks for their exit codes
-    while True:
+    while listening in select.select([listening, sys.stdin], [], [])[0]:  # the input ends with who started this
         client, _ = listening.accept()
         if os.fork() == 0:
             listening.close()
