@@ -57,21 +57,41 @@ def with_interval(differences: np.ndarray) -> str:
     return f"{differences.mean():.3f} ({low:.3f} to {high:.3f})".replace("-", "\N{MINUS SIGN}")
 
 
-def test_the_answer_follows_from_the_recorded_logits():
-    at_once, three = losses_by_fold("roses_tulips-0-51"), losses_by_fold("roses_tulips-3-48-tuned")
+def test_the_answer_for_roses_and_tulips_follows_from_the_recorded_logits():
+    at_once, three, six, ten, twenty, fifty = (
+        losses_by_fold(f"roses_tulips-{name}")
+        for name in ("0-51", "3-48-tuned", "6-45-tuned", "10-41-tuned", "20-31-tuned", "50-1-tuned")
+    )
     assert at_once.shape == (5, 51)
     behind = (three >= at_once).any(axis=0)
     assert f"after each of the first {behind.argmax()} epochs, on each of five folds" in README
     means = {epoch: (three[:, epoch - 1].mean(), at_once[:, epoch - 1].mean()) for epoch in (5, 10, 51)}
-    assert "{:.2f} instead of {:.2f} after 5 epochs".format(*means[5]) in README
-    assert "{:.2f} instead of {:.2f} after 10".format(*means[10]) in README
+    assert "{:.2f} instead of {:.2f} after 5 epochs, and".format(*means[5]) in README
+    assert "{:.2f} instead of {:.2f} after 10.".format(*means[10]) in README
     assert "After 51 epochs the two are close, at {:.3f} and {:.3f}.".format(*means[51]) in README
-    assert f"50 + 1 ends at {losses_by_fold('roses_tulips-50-1-tuned')[:, -1].mean():.3f}" in README
-    assert with_interval(three[:, -1] - at_once[:, -1]) in README
-    early = with_interval(three[:, 4] - at_once[:, 4]).replace(
-        " (", " after 5 epochs, with a 95 % confidence interval of "
-    )
-    assert early.rstrip(")") in README
+    ends = tuple(losses[:, -1].mean() for losses in (ten, twenty, fifty))
+    assert "10 + 41 ends at {:.3f}, 20 + 31 at {:.3f}, and 50 + 1 at {:.3f}".format(*ends) in README
+    early, later, last = (with_interval((three - at_once)[:, epoch - 1]) for epoch in (5, 10, 51))
+    early = early.replace(" (", " after 5 epochs, with a 95 % confidence interval of ").rstrip(")")
+    assert f"{early}; {later} after 10; and {last} after 51." in README
+    assert stats.ttest_1samp(three[:, -1] - at_once[:, -1], 0.01, alternative="less").pvalue < 0.05
+    for losses in (three, six, ten):
+        assert (losses.mean(axis=0) < at_once.mean(axis=0)).all()  # the text of the figure
+    slow = [losses_by_fold(f"roses_tulips-{50 - fine}-{fine + 1}").mean(axis=0) for fine in (0, 10, 20, 30, 40)]
+    assert (np.min(slow, axis=0) <= at_once.mean(axis=0)).argmax() == 45
+    alone, converged = slow[0][49], losses_by_fold("roses_tulips-converged").mean()
+    assert f"its loss is {alone:.3f} after 50 epochs, and {converged:.3f} once it has converged" in README
+
+
+def test_the_answer_for_cats_and_dogs_follows_from_the_recorded_logits():
+    at_once, three = losses_by_fold("cats_dogs-0-31"), losses_by_fold("cats_dogs-3-28-tuned")
+    assert at_once.shape == (3, 31)
+    ours, theirs = three.mean(axis=0), at_once.mean(axis=0)
+    assert f"3 + 28 has {ours[2]:.3f} after 3 epochs, where 0 + 31 has {theirs[2]:.3f}" in README
+    assert list(ours < theirs) == [True] * 6 + [False] * 25
+    assert f"they end at {ours[-1]:.3f} and {theirs[-1]:.3f}" in README
+    early, last = (with_interval((three - at_once)[:, epoch - 1]) for epoch in (3, 31))
+    assert f"{early} after 3 epochs and {last} after 31." in README
 
 
 def anchors(page: str) -> set[str]:
