@@ -85,12 +85,13 @@ def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mappi
     tables.write_table(of_sets.round(tables.DECIMALS), out / "switches.csv")
     tables.write_table(of_rules.round(tables.DECIMALS), out / "rules.csv")
     drawing.save(figures.draw_regrets(of_rules[of_rules["unit"] == "epochs"], statistics.confidence), out / "rules.png")
+    titles = {name: network.of_set(name)["title"].iloc[0] for network in found for name in network.datasets}
     facts = {
         "networks": [network.name for network in found],
         "sets": of_sets.to_dict("records"),
         "rules": of_rules.to_dict("records"),
-        "left_out": left_out,
-        "titles": {name: network.of_set(name)["title"].iloc[0] for network in found for name in network.datasets},
+        "left_out": {name: reason for name, reason in left_out.items() if name in titles},
+        "titles": titles,
         "confidence": f"{statistics.confidence:.0%}",
         "margin": statistics.margin.loss,
     }

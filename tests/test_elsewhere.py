@@ -126,7 +126,7 @@ def test_rules_are_compared_with_the_best_of_both_heads_and_without_the_sets_lef
 
 def test_the_page_has_every_network_and_what_is_left_out(tmp_path):
     found = [network("small"), network("large")]
-    elsewhere.write_page(found, SETTINGS, {"leaves": "a label shows"}, tmp_path)
+    elsewhere.write_page(found, SETTINGS, {"leaves": "a label shows", "not here": "another"}, tmp_path)
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| small | many ants | 2 | 30 | 0.001 | 0.450 | 2 | 2 | 0.300 (0.0516 to 0.548) |" in page
     assert "\\* many leaves: left out of the rules below. A label shows." in page
