@@ -44,7 +44,7 @@ def draw_switches(network: Network, statistics: Statistics) -> Figure:
         axes.set_title(of_set["title"].iloc[0], size=10, loc="left")
         drawing.format_loss(axes)
         axes.set_xlabel("transfer epochs")
-    drawing.add_legend(figure, panels.flat[0].get_lines())
+    figure.legend(handles=panels.flat[0].get_lines(), loc="outside lower center", ncols=len(looks) + 1)
     return figure
 
 
