@@ -19,7 +19,7 @@ from stages.common.command import ThawError, run
 from stages.common.params import Statistics
 from stages.drawing import drawing
 from stages.pages.render import render
-from stages.study import costs, inputs
+from stages.study import costs, inputs, two_way
 from stages.study.two_way import Estimate
 from stages.suite import figures, networks, rules, switches
 from stages.suite.networks import Network
@@ -65,11 +65,11 @@ def _with_reason(text: str) -> tuple[str, str]:
 
 
 def record(arguments: argparse.Namespace, settings: params.Params) -> None:
-    """Write the run's folder; raises ThawError if its repeats are no folds, or a converged head is missing."""
-    source = manifest.load(arguments.source)
-    study, _ = inputs.read(arguments, settings)
+    """Write the run's folder; raises ThawError if its repeats are no folds."""
     if settings.repeats is None:
         raise ThawError(f"{arguments.params}: has seeds; a rule is compared over folds, set `repeats`")
+    source = manifest.load(arguments.source)
+    study, _ = inputs.read(arguments, settings)
     with files.folder_written_whole(arguments.out / arguments.network) as folder:
         networks.write(study, source, costs.read(arguments.costs), folder)
         shutil.copyfile(arguments.params, folder / "params.yaml")
@@ -108,7 +108,7 @@ def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
     for grid in switches.grids(network):
         of_set, final = network.of_set(grid.dataset), grid.final
         best = int(final.mean().idxmin())
-        gain = switches.over_folds(of_set["converged_loss"] - final[best])
+        gain = two_way.over_repeats(of_set["converged_loss"] - final[best])
         rows.append(
             {
                 "network": network.name,
@@ -119,7 +119,7 @@ def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
                 "converged_loss": of_set["converged_loss"].mean(),
                 "best": best,
                 "not_worse": " ".join(map(str, switches.not_worse_than_best(final, statistics))),
-                **_interval("loss", switches.over_folds(final[best]), statistics),
+                **_interval("loss", two_way.over_repeats(final[best]), statistics),
                 "accuracy": grid.final_accuracy[best].mean(),
                 "loss_at_once": final[0].mean(),
                 **_interval("gain", gain, statistics),
@@ -152,7 +152,7 @@ def rule_rows(network: Network, statistics: Statistics, left_out: Mapping[str, s
                         "unit": unit,
                         "rule": name,
                         "sets": len(regrets),
-                        **_interval("regret", rules.over_sets(list(regrets.values())), statistics),
+                        **_interval("regret", two_way.over_repeats(list(regrets.values())), statistics),
                         "largest": regrets[largest],
                         "largest_on": largest,
                     }
@@ -194,11 +194,13 @@ def _losses(network: Network, grid: Grid, unit: str) -> pd.DataFrame:
 
 
 def _dip(grid: Grid) -> float:
-    """The mean change of the training loss where the schedule thaws that has half of the epochs before."""
-    half = grid.runs[(grid.runs["transfer"] == HALF * grid.runs["epoch"].max())]
+    """The mean change of the training loss where the schedule thaws that has half of the epochs before; NaN if none."""
+    transfer = int(HALF * grid.runs["epoch"].max())
+    half = grid.runs[grid.runs["transfer"] == transfer]
+    if half.empty:
+        return np.nan
     loss = half.pivot(index="repeat", columns="epoch", values="loss")
-    transfer = int(half["transfer"].iloc[0]) if len(half) else 0
-    return float((loss[transfer + 1] - loss[transfer]).mean()) if len(half) else np.nan
+    return float((loss[transfer + 1] - loss[transfer]).mean())
 
 
 def _interval(name: str, estimate: Estimate, statistics: Statistics) -> dict[str, float | None]:

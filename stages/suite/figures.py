@@ -59,7 +59,7 @@ def _draw_grid(axes: Axes, grid: Grid, look: drawing.Look, confidence: float) ->
 
 
 def _interval(values: pd.Series, confidence: float) -> two_way.Interval:
-    return two_way.possible(switches.over_folds(values).interval(confidence), values.to_numpy(), 0, np.inf)
+    return two_way.possible(two_way.over_repeats(values).interval(confidence), values.to_numpy(), 0, np.inf)
 
 
 def draw_regrets(rows: pd.DataFrame, confidence: float) -> Figure:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stages.study import two_way
-from stages.study.two_way import Estimate
 from stages.suite.switches import Grid
 from stages.training.switch import choose_thaw
 
@@ -68,8 +66,3 @@ def best_elsewhere(regrets: Mapping[str, Mapping[str, float]]) -> dict[str, tupl
     table = pd.DataFrame(regrets)  # a row for each data set, a column for each rule
     chosen = {dataset: str(table.drop(index=dataset).mean().idxmin()) for dataset in table.index}
     return {dataset: (name, float(table.loc[dataset, name])) for dataset, name in chosen.items()}
-
-
-def over_sets(regrets: Sequence[float]) -> Estimate:
-    """The mean regret over data sets, with Student's t: it asks about further sets of such kinds."""
-    return two_way.over_repeats(regrets)

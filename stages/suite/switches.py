@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from stages.common.params import Statistics
 from stages.study import two_way
 from stages.study.equivalence import Contrast
-from stages.study.two_way import Estimate
 from stages.study.variants import PAPER_ARM
 from stages.suite.networks import Network
 
@@ -22,7 +20,6 @@ class Grid:
     `runs` has the columns of networks.EPOCHS. All schedules have the same budget of epochs.
     """
 
-    network: str
     dataset: str
     arm: str
     runs: pd.DataFrame
@@ -68,13 +65,8 @@ def grids(network: Network) -> list[Grid]:
         at_once = runs[(runs["arm"] == PAPER_ARM) & (runs["transfer"] == 0)]
         for arm in runs["arm"].unique():
             own = runs[runs["arm"] == arm]
-            found.append(Grid(network.name, dataset, arm, own if arm == PAPER_ARM else pd.concat([at_once, own])))
+            found.append(Grid(dataset, arm, own if arm == PAPER_ARM else pd.concat([at_once, own])))
     return found
-
-
-def over_folds(values: pd.Series | np.ndarray) -> Estimate:
-    """The mean of one value a fold, with Student's t over the folds."""
-    return two_way.over_repeats(np.asarray(values, dtype=float))
 
 
 def not_worse_than_best(final: pd.DataFrame, statistics: Statistics) -> list[int]:
@@ -88,6 +80,6 @@ def not_worse_than_best(final: pd.DataFrame, statistics: Statistics) -> list[int
         for switch in final
         if switch == best
         or Contrast(
-            over_folds(final[switch] - final[best]), statistics.margin.loss, statistics.confidence, len(final)
+            two_way.over_repeats(final[switch] - final[best]), statistics.margin.loss, statistics.confidence, len(final)
         ).is_not_worse
     ]
