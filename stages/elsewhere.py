@@ -109,6 +109,7 @@ def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
         of_set, final = network.of_set(grid.dataset), grid.final
         best = int(final.mean().idxmin())
         gain = two_way.over_repeats(of_set["converged_loss"] - final[best])
+        low, high = switches.interval_of(final[best], statistics.confidence)
         rows.append(
             {
                 "network": network.name,
@@ -119,7 +120,9 @@ def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
                 "converged_loss": of_set["converged_loss"].mean(),
                 "best": best,
                 "not_worse": " ".join(map(str, switches.not_worse_than_best(final, statistics))),
-                **_interval("loss", two_way.over_repeats(final[best]), statistics),
+                "loss": final[best].mean(),
+                "loss_low": low,
+                "loss_high": high,
                 "accuracy": grid.final_accuracy[best].mean(),
                 "loss_at_once": final[0].mean(),
                 **_interval("gain", gain, statistics),

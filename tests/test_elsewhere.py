@@ -110,6 +110,18 @@ def test_a_row_of_a_set_says_what_thawing_gains_and_how_large_the_dip_is():
     assert row["loss_high"] == pytest.approx(0.3 + 4.303 * 0.1 / np.sqrt(3), abs=1e-4)
 
 
+def test_no_interval_of_a_loss_goes_below_0(monkeypatch):
+    monkeypatch.setitem(FINAL, ("leaves", "paper"), {0: (0.02, 0.2, 0.02), 2: (0.3, 0.3, 0.3)})
+    row = next(row for row in elsewhere.set_rows(network(), SETTINGS) if row["dataset"] == "leaves")
+    # Student's t reaches to -0.18; the folds themselves lie between 0.02 and 0.2, as the figure's band has it.
+    assert (row["loss"], row["loss_low"], row["loss_high"]) == pytest.approx((0.08, 0.02, 0.2))
+
+
+@pytest.mark.parametrize(("switch", "name"), [(0, "after 0 epochs"), (1, "after 1 epoch"), (2, "after 2 epochs")])
+def test_a_rule_of_one_epoch_says_epoch(switch, name):
+    assert rules.fixed(switch).name == name
+
+
 def test_rules_are_compared_with_the_best_of_both_heads_and_without_the_sets_left_out():
     rows = pd.DataFrame(elsewhere.rule_rows(network(), SETTINGS, {}))
     at_once = rows[(rows["rule"] == "after 0 epochs") & (rows["unit"] == "epochs")].set_index("arm")

@@ -46,7 +46,7 @@ def _reached(study: Study, stop: Stop, spent: pd.DataFrame) -> str:
         f"{stop.variant.transfer} + {stop.variant.fine} ({_description(stop)}): "
         f"validation loss {recommendation.level(stop.loss, stop.interval)}, "
         f"accuracy {recommendation.level(accuracy, tuple(interval))}. "
-        f"It takes {_epochs(cost['epochs'])}, about {seconds:,g} seconds on the machine of this run and "
+        f"It takes {epochs(cost['epochs'])}, about {seconds:,g} seconds on the machine of this run and "
         f"{recommendation.cost(cost['multiply_adds'], 'multiply_adds')}."
     )
 
@@ -59,11 +59,12 @@ def _description(stop: Stop) -> str:
     elif not transfer:
         phases = "fine-tuning from the first epoch"
     else:
-        phases = f"{_epochs(transfer)} of the head alone, then {fine} of fine-tuning"
+        phases = f"{epochs(transfer)} of the head alone, then {fine} of fine-tuning"
     return phases if arm == PAPER_ARM else f"{phases}; {arm_in_words(arm)}"
 
 
-def _epochs(count: float) -> str:
+def epochs(count: float) -> str:
+    """A number of epochs in words."""
     return "1 epoch" if count == 1 else f"{count:.0f} epochs"
 
 

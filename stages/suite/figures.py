@@ -13,7 +13,7 @@ from stages.common.params import Statistics
 from stages.drawing import drawing
 from stages.drawing.drawing import GREY, LOOKS
 from stages.drawing.switch_figure import CONVERGED
-from stages.study import two_way, variants
+from stages.study import variants
 from stages.suite import switches
 from stages.suite.networks import Network
 from stages.suite.switches import Grid
@@ -53,13 +53,9 @@ def _draw_grid(axes: Axes, grid: Grid, look: drawing.Look, confidence: float) ->
     colour, marker, dashes = look
     places = np.arange(len(grid.final.columns))
     axes.plot(places, grid.final.mean(), color=colour, marker=marker, ls=dashes, label=variants.arm_in_words(grid.arm))
-    low, high = zip(*(_interval(grid.final[switch], confidence) for switch in grid.final), strict=True)
+    low, high = zip(*(switches.interval_of(grid.final[switch], confidence) for switch in grid.final), strict=True)
     axes.fill_between(places, low, high, color=colour, alpha=drawing.BAND, lw=0)
     axes.set_xticks(places, list(map(str, grid.final.columns)))
-
-
-def _interval(values: pd.Series, confidence: float) -> two_way.Interval:
-    return two_way.possible(two_way.over_repeats(values).interval(confidence), values.to_numpy(), 0, np.inf)
 
 
 def draw_regrets(rows: pd.DataFrame, confidence: float) -> Figure:

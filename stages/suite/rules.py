@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from stages.study import brief
 from stages.suite.switches import Grid
 from stages.training.switch import choose_thaw
 
@@ -27,7 +28,7 @@ class Rule:
 
 def fixed(switch: int) -> Rule:
     """Thaw after the same number of epochs everywhere."""
-    return Rule(f"after {switch} epochs", lambda grid, repeat: switch)
+    return Rule(f"after {brief.epochs(switch)}", lambda grid, repeat: switch)
 
 
 def adaptive(gain: float) -> Rule:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from stages.common.params import Statistics
@@ -67,6 +68,11 @@ def grids(network: Network) -> list[Grid]:
             own = runs[runs["arm"] == arm]
             found.append(Grid(dataset, arm, own if arm == PAPER_ARM else pd.concat([at_once, own])))
     return found
+
+
+def interval_of(losses: pd.Series, confidence: float) -> two_way.Interval:
+    """The interval of the mean of `losses`, one of each repeat, without impossible values (`two_way.possible`)."""
+    return two_way.possible(two_way.over_repeats(losses).interval(confidence), losses.to_numpy(), 0, np.inf)
 
 
 def not_worse_than_best(final: pd.DataFrame, statistics: Statistics) -> list[int]:
