@@ -9,7 +9,7 @@ from made_up_study import study, variant
 
 from stages.common.params import Margins
 from stages.results.repeats import Validation
-from stages.study import claim_checks, claims, comparisons, halves, paper, variants
+from stages.study import claim_checks, claims, comparisons, dip, halves, paper, variants
 from stages.study.evidence import Study
 
 PAPER = paper.load(Path("data/paper.yaml"))
@@ -40,7 +40,7 @@ SLOW = alike([0.9, 0.8, 0.7, 0.6, 0.5])
         (alike([0.9, 0.5, 0.5, 0.5, 0.5]), "holds"),  # 2 in place of 5 epochs
         ([[0.5] * 5, [0.9, 0.8, 0.7, 0.6, 0.5], [0.9, 0.8, 0.7, 0.6, 0.5]], "cannot tell"),  # 4, 0 and 0 fewer
         (alike([0.9, 0.8, 0.7, 0.6, 0.7]), "cannot tell"),  # never: 6 epochs at least, whole numbers known to a half
-        (SLOW, "as good within the margin"),  # as many epochs; the margin is one
+        (SLOW, "no difference beyond the margin"),  # as many epochs; the margin is one
     ],
 )
 def test_sooner(early, expected):
@@ -53,7 +53,7 @@ def test_sooner_may_turn_out_later_or_equal_within_the_margin():
     early = variant("d-0-5", val_loss=alike([0.9, 0.8, 0.7, 0.6, 0.5], 10))
     assert verdict("sooner", late, early) == "does not"
     same = variant("d-0-5", val_loss=alike([0.9, 0.5, 0.5, 0.5, 0.5], 10))
-    assert verdict("sooner", late, same) == "as good within the margin"  # of one epoch
+    assert verdict("sooner", late, same) == "no difference beyond the margin"  # of one epoch
 
 
 def test_sooner_tells_the_target_and_each_schedule_s_own_epochs():
@@ -71,6 +71,24 @@ def test_sooner_tells_the_target_and_each_schedule_s_own_epochs():
     adds = told["details"][2]
     assert adds["what"] == "multiply-adds to the target, 0 + 5 minus 4 + 1"
     assert adds["value"] == (2 + 3 + 2) / 3 * 3000 - (4 * 1000 + 3000)
+
+
+def test_sooner_shows_no_number_for_epochs_that_were_not_enough():
+    never, sometimes = alike([0.9, 0.8, 0.7, 0.6, 0.55]), [[0.9, 0.8, 0.7, 0.6, 0.5], [0.9] * 5, [0.9] * 5]
+    grid = variant("d-4-1", val_loss=never), variant("d-2-3", val_loss=sometimes), variant("d-0-5", val_loss=SLOW)
+    told = check(*grid)["sooner"]["datasets"]["d"]
+    late, middle, early, *differences = told["details"]
+    assert (late["what"], late["value"]) == ("epochs to the target, 4 + 1", None)
+    assert (late["high"], late["note"]) == (None, "> 5")
+    assert (middle["value"], middle["note"]) == (None, "1 of 3 repeats reach it")
+    assert (early["value"], early["note"]) == (5, "")
+    counted = [f"where {label} takes more than 5 epochs, it counts as 6" for label in ("4 + 1", "2 + 3")]
+    assert told["note"] == counted[0]
+    assert {each["what"].partition(", ")[2]: each["note"] for each in differences} == {
+        "0 + 5 minus 4 + 1": counted[0],
+        "2 + 3 minus 4 + 1": "; ".join(counted),
+        "0 + 5 minus 2 + 3": counted[1],
+    }
 
 
 def test_no_interval_of_epochs_goes_beyond_the_schedule():
@@ -108,8 +126,8 @@ def test_a_schedule_in_between_may_speak_against_a_claim_that_the_extremes_suppo
         ([0.5, 0.5, 0.5], 0, "does not"),
         ([0.3, 0.5, 0.39], 0, "cannot tell"),  # the repeats disagree
         ([0.3, 0.3, 0.3], 0.29, "cannot tell"),  # half the images lose what the other half gains
-        ([0.4, 0.4, 0.4], 0, "as good within the margin"),
-        ([0.402, 0.403, 0.402], 0, "as good within the margin"),  # worse, by less than the margin
+        ([0.4, 0.4, 0.4], 0, "no difference beyond the margin"),
+        ([0.402, 0.403, 0.402], 0, "no difference beyond the margin"),  # worse, by less than the margin
         ([0.398, 0.397, 0.398], 0, "holds"),  # better, by less than the margin
     ],
 )
@@ -176,11 +194,22 @@ def test_dip(loss, accuracy, val_loss, val_accuracy, expected):
     assert verdict("dip", both, variant("d-0-2", loss=alike([1, 1]))) == expected
 
 
+def test_a_dip_of_the_loss_alone_says_that_the_fall_of_the_accuracy_is_not_shown():
+    curves = {"loss": [[0.5, 0.9]] * 3, "accuracy": [[0.5, 0.5], [0.5, 0.2], [0.5, 0.4]], "val_loss": [[0.5, 0.4]] * 3}
+    told = check(variant("d-1-1", **curves), variant("d-0-2", loss=alike([1, 1])))["dip"]["datasets"]["d"]
+    assert (told["verdict"], told["note"]) == ("cannot tell", "it is not shown that training accuracy falls")
+    held = check(variant("d-1-1", **curves | {"accuracy": [[0.5, 0.4]] * 3}), variant("d-0-2", loss=alike([1, 1])))
+    assert (held["dip"]["verdict"], held["dip"]["datasets"]["d"]["note"]) == ("holds", "")
+
+
 def test_validation_that_may_have_turned_worse_is_not_called_spared():
     # Not worse beyond the noise, and not shown to be within the margin either.
     steps = {"loss": [[0.5, 0.9]] * 3, "accuracy": [[0.5, 0.4]] * 3, "val_loss": [[0.5, 0.5], [0.5, 0.6], [0.5, 0.52]]}
     told = check(variant("d-1-1", **steps), variant("d-0-2", loss=alike([1, 1])))["dip"]["datasets"]["d"]
-    assert told["verdict"] == "cannot tell"
+    assert (told["verdict"], told["note"]) == (
+        "cannot tell",
+        "it is not shown that validation loss is not worse by the margin",
+    )
     assert told["settle"]
 
 
@@ -228,6 +257,17 @@ def test_the_parts_of_the_dip_add_up():
     assert (parts["total"]["low"], parts["total"]["high"]) == pytest.approx((0.3 - 0.248414, 0.3 + 0.248414))
 
 
+def test_of_several_schedules_with_moving_statistics_the_first_is_taken_apart_and_shown():
+    plain, at_once, moving = with_moving(0.3, 0.2, -0.1)
+    later = [
+        variant("d-2-1", loss=alike([0.5, 0.5, 0.9]), train_clean_loss=alike([0.4, 0.4, 0.4])),
+        variant("d-2-1-moving", own_keys=MOVING, loss=alike([0.5, 0.5, 0.6])),
+    ]
+    made = study(plain, at_once, moving, *later)
+    assert claims.parts_of_the_dip(made)["d"]["loss"]["batch_statistics"]["value"] == 0.2
+    assert [each.name for each in dip.shown(made)["d"]] == ["d-1-1", "d-1-1-moving"]
+
+
 def overfitted(clean, val_loss, name="d"):
     """A data set's extremes; the smaller share ends with a gap of 0.1."""
     smaller = variant(f"{name}-1-1", val_loss=alike([0.6, 0.5]), train_clean_loss=alike([0.5, 0.4]))
@@ -241,7 +281,7 @@ def overfitted(clean, val_loss, name="d"):
         (0.1, alike([0.4, 0.5]), "holds", "holds"),  # a gap of 0.4, and a rise of 0.1
         (0.45, alike([0.4, 0.5]), "does not", "holds"),  # a gap of 0.05
         (0.4, alike([0.4, 0.5]), "does not", "holds"),  # as wide a gap
-        (0.1, alike([0.5, 0.4]), "holds", "as good within the margin"),  # best at its end
+        (0.1, alike([0.5, 0.4]), "holds", "no difference beyond the margin"),  # best at its end
         (0.1, [[0.4, 0.5], [0.5, 0.4], [0.4, 0.6]], "holds", "cannot tell"),  # the repeats disagree about the rise
     ],
 )
@@ -335,7 +375,7 @@ def test_a_claim_holds_where_it_holds_on_every_data_set():
     unclear = [variant("e-1-1", val_loss=alike([1, 0.4])), variant("e-0-2", val_loss=[[1, 0.3], [1, 0.5], [1, 0.4]])]
     assert verdict("share", *good) == "holds"
     assert verdict("share", *good, *tie) == "holds"
-    assert verdict("share", *tie) == "as good within the margin"
+    assert verdict("share", *tie) == "no difference beyond the margin"
     assert verdict("share", *good, *unclear) == "cannot tell"
     assert verdict("share", *good, *unclear, *bad) == "does not"
 
@@ -414,7 +454,7 @@ def test_like_is_compared_with_like(name, part, measure, ours):
         ([0.3] * 3, "better"),
         ([0.5] * 3, "worse"),
         ([0.3, 0.5, 0.4], "cannot tell"),
-        ([0.4] * 3, "as good within the margin"),
+        ([0.4] * 3, "no difference beyond the margin"),
     ],
 )
 def test_a_style_is_laid_beside_the_plain_schedule(ends, expected):

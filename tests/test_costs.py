@@ -121,7 +121,7 @@ def test_pairs_are_compared_once(made):
     assert rows.iloc[0][["accuracy", "accuracy_p_value", "accuracy_verdict"]].to_list() == [
         0,
         1,
-        "as good within the margin",
+        "no difference beyond the margin",
     ]
 
 

@@ -19,12 +19,12 @@ def contrast(value, error, *, margin=0.01, degrees=20.0, repeats=5, **options):
     [
         (-0.05, 0.01, "better", ""),
         (0.05, 0.01, "worse", ""),
-        (0.001, 0.002, "as good within the margin", ""),
+        (0.001, 0.002, "no difference beyond the margin", ""),
         (0.008, 0.002, "worse", ""),  # beyond the noise, and perhaps by more than the margin
         (0.004, 0.001, "worse", "worse by less than the margin of 0.01"),
         (-0.004, 0.001, "better", "better by less than the margin of 0.01"),
         (0.001, 0.02, "cannot tell", ""),  # not significant, and not equal either
-        (0.0, 0.0, "as good within the margin", ""),
+        (0.0, 0.0, "no difference beyond the margin", ""),
         (0.02, None, "cannot tell", ""),
     ],
 )
@@ -60,7 +60,7 @@ def test_equivalence_is_two_one_sided_tests():
         stats.ttest_1samp(values, -0.005, alternative="greater").pvalue,
     )
     for confidence, expected in ((1 - p_value - 1e-6, True), (1 - p_value + 1e-6, False)):
-        assert Contrast(sample.estimate(), 0.005, confidence, 30).is_as_good == expected
+        assert Contrast(sample.estimate(), 0.005, confidence, 30).is_equivalent == expected
 
 
 def test_intervals_and_p_values_of_a_family_are_adjusted_alike():

@@ -12,7 +12,7 @@ import numpy as np
 
 from stages.study import costs, dip, halves, simultaneous, two_way
 from stages.study.costs import Target
-from stages.study.equivalence import AS_GOOD, CANNOT_TELL, Contrast
+from stages.study.equivalence import CANNOT_TELL, EQUIVALENT, Contrast
 from stages.study.evidence import Study
 from stages.study.paper import Paper, PaperVariant
 from stages.study.two_way import Interval, Sample
@@ -28,13 +28,17 @@ Pair = tuple[Variant, Variant]
 
 @dataclass(frozen=True)
 class Detail:
-    """A further number with its interval, and with a verdict if it is a contrast."""
+    """A further number with its interval, and with a verdict if it is a contrast.
+
+    `note` qualifies the number; where `value` is None, it says what is known instead.
+    """
 
     what: str
-    value: float
+    value: float | None
     low: float | None
     high: float | None
     verdict: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ class Finding:
     details: list[Detail] = field(default_factory=list)
     interval: Interval | None = None
     others: Sequence[Contrast] = ()
+
+    @property
+    def qualified(self) -> str:
+        """The note, and that a significant difference is smaller than the margin."""
+        return "; ".join(text for text in (self.note, self.contrast.remark if self.contrast else "") if text)
 
     @property
     def settle(self) -> str:
@@ -79,14 +88,19 @@ def check_sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding
         contrast=primary,
         verdict=_monotone(primary, others),
         paper=_settled(paper, earliest, latest),
+        note=_stand_ins(study, aim, (earliest, latest)),
         details=[
             *(_epochs(study, aim, variant) for variant in late_first),
             Detail(
                 f"multiply-adds to the target, {_minus(earliest, latest)}",
                 adds.value,
                 *adds.interval(study.statistics.confidence),
+                note=_stand_ins(study, aim, (earliest, latest)),
             ),
-            *(_detail(f"epochs to the target, {_minus(*pair)}", contrast) for pair, contrast in others),
+            *(
+                _detail(f"epochs to the target, {_minus(*pair)}", contrast, _stand_ins(study, aim, pair))
+                for pair, contrast in others
+            ),
         ],
         interval=two_way.possible(primary.interval, own, -latest.epochs, earliest.epochs),
     )
@@ -115,7 +129,8 @@ def check_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | 
 
     It holds if training loss rises and training accuracy falls significantly, and validation loss and accuracy are
     non-inferior. It does not if a training metric gets better or stays within the margin, or if a validation metric
-    gets worse significantly and perhaps by more than the margin. Returns None if no schedule has both phases.
+    gets worse significantly and perhaps by more than the margin. If it is open, the note says which of the four is not
+    shown, because the primary contrast may be. Returns None if no schedule has both phases.
     """
     both = [variant for variant in grid if dip.has_border(variant)]
     if not both:
@@ -131,12 +146,20 @@ def check_dip(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding | 
         study.contrast(dataset, estimate, title.split()[1], factor=len(estimates))  # Bonferroni's
         for title, estimate in estimates.items()
     ]
-    holds = primary.is_worse and accuracy.is_worse and all(contrast.is_not_worse for contrast in validation)
-    milder = any(contrast.is_better or contrast.is_as_good for contrast in (primary, accuracy))
+    are_shown = {
+        "training loss rises": primary.is_worse,
+        "training accuracy falls": accuracy.is_worse,
+        "validation loss is not worse by the margin": validation[0].is_not_worse,
+        "validation accuracy is not worse by the margin": validation[1].is_not_worse,
+    }
+    milder = any(contrast.is_better or contrast.is_equivalent for contrast in (primary, accuracy))
+    verdict = _verdict(all(are_shown.values()), milder or any(_speaks_against(contrast) for contrast in validation))
+    missing = ", nor that ".join(what for what, is_shown in are_shown.items() if not is_shown)
     return Finding(
         what=f"training loss, {step}, mean of the schedules with both phases",
         contrast=primary,
-        verdict=_verdict(holds, milder or any(_speaks_against(contrast) for contrast in validation)),
+        verdict=verdict,
+        note=f"it is not shown that {missing}" if verdict == CANNOT_TELL else "",
         details=[_detail(f"{title}, {step}", contrast) for title, contrast in zip(estimates, others, strict=True)],
         others=others,
     )
@@ -156,7 +179,7 @@ def check_part_of_dip(study: Study, grid: Sequence[Variant], part: str) -> Findi
     return Finding(
         what,
         contrast,
-        _verdict(contrast.is_worse and contrast.matters, contrast.is_better or contrast.is_as_good),
+        _verdict(contrast.is_worse and contrast.matters, contrast.is_better or contrast.is_equivalent),
         details=[
             Detail(
                 f"change of training loss, {dip.PARTS[name]}", each.value, *each.interval(study.statistics.confidence)
@@ -182,7 +205,7 @@ def check_gap(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     return Finding(
         what,
         contrast,
-        _verdict(contrast.is_worse, contrast.is_better or contrast.is_as_good),
+        _verdict(contrast.is_worse, contrast.is_better or contrast.is_equivalent),
         details=[
             Detail(
                 f"final validation loss minus clean training loss: {label}",
@@ -212,8 +235,8 @@ def check_harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     return Finding(
         what=f"validation loss {step}",
         contrast=primary,
-        verdict=AS_GOOD
-        if primary.is_as_good and not primary.is_significant
+        verdict=EQUIVALENT
+        if primary.is_equivalent and not primary.is_significant
         else _verdict(primary.is_worse, primary.is_better),
         details=[
             _detail(f"validation accuracy {step}", contrast("accuracy", "accuracy", 2)),
@@ -304,11 +327,11 @@ def _monotone(primary: Contrast, others: Sequence[tuple[Pair, Contrast]]) -> str
     """The verdict on a claim that every difference is on the better side.
 
     The claim does not hold if any is significantly worse, perhaps by more than the margin. Else it holds if the primary
-    contrast is significantly better, and is as good within the margin if that is shown to be smaller than the margin.
+    contrast is significantly better, and there is no difference if that is shown to be smaller than the margin.
     """
     if any(_speaks_against(contrast) for contrast in (primary, *(contrast for _, contrast in others))):
         return DOES_NOT
-    return AS_GOOD if primary.is_as_good and not primary.is_better else _verdict(primary.is_better, False)
+    return EQUIVALENT if primary.is_equivalent and not primary.is_better else _verdict(primary.is_better, False)
 
 
 def _speaks_against(contrast: Contrast) -> bool:
@@ -331,11 +354,22 @@ def _whole(study: Study, variant: Variant) -> float:
 
 
 def _epochs(study: Study, aim: Target, variant: Variant) -> Detail:
-    first = costs.epochs_to(study, aim, variant)
+    """The mean over repeats, with minimum and maximum; without a number if a repeat does not reach the target."""
+    first, what = costs.epochs_to(study, aim, variant), f"epochs to the target, {variant.label}"
+    reached = int((first <= variant.epochs).sum())
+    if reached < len(first):
+        return Detail(what, None, None, None, note=costs.reaching(reached, len(first), variant.epochs))
     range_ = " (minimum to maximum over repeats)" if len(first) > 1 else ""
-    never = "; a repeat that never reaches it counts as its epochs plus one" if (first > variant.epochs).any() else ""
-    what = f"epochs to the target, {variant.label}{range_}{never}"
-    return Detail(what, float(first.mean()), float(first.min()), float(first.max()))
+    return Detail(what + range_, float(first.mean()), float(first.min()), float(first.max()))
+
+
+def _stand_ins(study: Study, aim: Target, pair: Pair) -> str:
+    """Which of two schedules have a repeat that does not reach the target, and what the difference takes instead."""
+    return "; ".join(
+        f"where {variant.label} takes more than {variant.epochs} epochs, it counts as {variant.epochs + 1}"
+        for variant in sorted(pair, key=lambda variant: -variant.transfer)
+        if (costs.epochs_to(study, aim, variant) > variant.epochs).any()
+    )
 
 
 def _gap(study: Study, variant: Variant) -> Sample:
@@ -344,8 +378,8 @@ def _gap(study: Study, variant: Variant) -> Sample:
     return study.sample(variant.dataset, [curve[-1] - loss for curve, loss in losses])
 
 
-def _detail(what: str, contrast: Contrast) -> Detail:
-    return Detail(what, contrast.estimate.value, *contrast.interval, contrast.remark or contrast.word)
+def _detail(what: str, contrast: Contrast, note: str = "") -> Detail:
+    return Detail(what, contrast.estimate.value, *contrast.interval, contrast.remark or contrast.word, note)
 
 
 def _minus(variant: Variant, other: Variant) -> str:

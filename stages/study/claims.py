@@ -6,18 +6,18 @@
     confidence    of every interval
     claims        by name (sooner, share, dip, running_mean, batch_statistics, gap, harm, advice):
         text, rests_on, primary    from data/paper.yaml
-        verdict           holds, does not, as good within the margin, cannot tell: over all data sets
+        verdict           holds, does not, no difference beyond the margin, cannot tell: over all data sets
         datasets          by name:
             what, value, low, high    the primary contrast, in words, and its interval (null if there is none)
             p_value, margin           unadjusted; the equivalence margin
-            verdict, note             of this data set; a qualification or the reason of `cannot tell`, or empty
+            verdict, note             of this data set; qualifications or the reason of `cannot tell`, or empty
             settle                    what would settle the verdict `cannot tell`; else empty
             paper                     the thesis's own number for it, in words, or null
-            details                   list of {what, value, low, high, verdict}: the further numbers of the verdict
+            details                   list of {what, value, low, high, verdict, note}: its further numbers
     dip_parts     by data set, by measure (loss, accuracy): total, batch_statistics, running_mean, real, each
                   {value, low, high}: the change of the training metric where fine-tuning starts, and its parts
     styles        by variant: dataset, style, plain, what, value, low, high, p_value, note, settle,
-                  verdict (better, worse, as good within the margin, cannot tell)
+                  verdict (better, worse, no difference beyond the margin, cannot tell)
     recommendation    by data set: sentences for budgets of multiply-adds, over all arms
     recommendation_by_arm    by data set and arm, if there are several arms
 
@@ -34,7 +34,7 @@ from stages.common import tables
 from stages.study import claim_checks, dip, recommendation, variants
 from stages.study.claim_checks import DOES_NOT, HOLDS, ONE_REPEAT, Finding
 from stages.study.comparisons import Comparisons
-from stages.study.equivalence import AS_GOOD, CANNOT_TELL
+from stages.study.equivalence import CANNOT_TELL, EQUIVALENT
 from stages.study.evidence import Study
 from stages.study.paper import Paper
 from stages.study.two_way import Estimate
@@ -140,12 +140,12 @@ def _claim(study: Study, paper: Paper, name: str) -> dict[str, Any]:
 
 
 def _over_all(verdicts: Sequence[str]) -> str:
-    """`does not` if any is; else `cannot tell` if any is; else `holds` if any is; else `as good within the margin`."""
+    """`does not` if any is; else `cannot tell` if any is; else `holds` if any is; else that there is no difference."""
     if DOES_NOT in verdicts:
         return DOES_NOT
     if not verdicts or CANNOT_TELL in verdicts:
         return CANNOT_TELL
-    return HOLDS if HOLDS in verdicts else AS_GOOD
+    return HOLDS if HOLDS in verdicts else EQUIVALENT
 
 
 def _harder(study: Study) -> str:
@@ -166,9 +166,14 @@ def _as_json(study: Study, finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict,
         "settle": finding.settle,
         "paper": finding.paper,
-        "note": (finding.note or (contrast.remark if contrast else "")) if is_repeated else ONE_REPEAT,
+        "note": finding.qualified if is_repeated else ONE_REPEAT,
         "details": [
-            {"what": detail.what, **_with_interval(detail.value, detail.low, detail.high), "verdict": detail.verdict}
+            {
+                "what": detail.what,
+                **_with_interval(detail.value, detail.low, detail.high),
+                "verdict": detail.verdict,
+                "note": detail.note,
+            }
             for detail in finding.details
         ],
     }

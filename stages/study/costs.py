@@ -92,6 +92,11 @@ def epochs_to(study: Study, aim: Target, variant: Variant) -> np.ndarray:
     return np.array([_first(losses, least, np.arange(len(least))) for losses, least in curves])
 
 
+def reaching(reached: int, repeats: int, epochs: int) -> str:
+    """What is known of the epochs to the target if `reached` of the repeats reach it, and not all of them."""
+    return f"{reached} of {repeats} repeats reach it" if reached else f"> {epochs}"
+
+
 def spent_until(study: Study, aim: Target, variant: Variant, by_phase: Mapping[str, float]) -> Sample:
     """The cost up to the target, as pseudo-values of groups of pictures (stages/study/two_way.py).
 

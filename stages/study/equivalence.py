@@ -1,6 +1,6 @@
 """The verdict on a difference, with an equivalence margin fixed beforehand, and what would settle an open one.
 
-Two schedules are equivalent, `as good within the margin`, if two one-sided tests (Schuirmann, 1987) show it: the
+Two schedules are equivalent, `no difference beyond the margin`, if two one-sided tests (Schuirmann, 1987) show it: the
 interval of confidence 1 - 2 alpha lies inside the margin. A difference that is merely not significant is inconclusive,
 `cannot tell` (docs/method.md).
 """
@@ -13,11 +13,11 @@ import scipy  # its part `stats`, a second to import, comes with its first use
 
 from stages.study.two_way import Estimate, Noise
 
-BETTER, WORSE, AS_GOOD, CANNOT_TELL = "better", "worse", "as good within the margin", "cannot tell"
+BETTER, WORSE, EQUIVALENT, CANNOT_TELL = "better", "worse", "no difference beyond the margin", "cannot tell"
 POWER = 0.8  # probability that a larger run settles a difference; customary (Cohen, 1988)
 FEASIBLE = 100  # how many times the repeats or pictures a larger run may have: nobody would run more
 
-Word = Literal["better", "worse", "as good within the margin", "cannot tell"]
+Word = Literal["better", "worse", "no difference beyond the margin", "cannot tell"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Contrast:
         return (high if self.lower_is_better else -low) < self.margin
 
     @property
-    def is_as_good(self) -> bool:
+    def is_equivalent(self) -> bool:
         """Equivalent: neither better nor worse by the margin, in two one-sided tests."""
         low, high = self.estimate.interval(1 - 2 * self.alpha)
         return self.repeats > 1 and low is not None and high is not None and -self.margin < low <= high < self.margin
@@ -86,17 +86,17 @@ class Contrast:
             return BETTER
         if self.is_worse:
             return WORSE
-        return AS_GOOD if self.is_as_good else CANNOT_TELL
+        return EQUIVALENT if self.is_equivalent else CANNOT_TELL
 
     @property
     def matters(self) -> bool:
         """Whether the difference is significant and not shown to be smaller than the margin."""
-        return self.is_significant and not self.is_as_good
+        return self.is_significant and not self.is_equivalent
 
     @property
     def remark(self) -> str:
         """The remark that a significant difference is smaller than the margin; else empty."""
-        if self.is_significant and self.is_as_good:
+        if self.is_significant and self.is_equivalent:
             return f"{self.word} by less than the margin of {self.margin:g}"
         return ""
 

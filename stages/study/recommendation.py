@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from stages.study import costs, simultaneous, variants
-from stages.study.equivalence import AS_GOOD, BETTER, CANNOT_TELL, WORSE, Contrast
+from stages.study.equivalence import BETTER, CANNOT_TELL, EQUIVALENT, WORSE, Contrast
 from stages.study.evidence import Study
 from stages.study.two_way import Interval, Sample
 from stages.study.variants import PAPER_ARM, Variant
@@ -22,7 +22,7 @@ from stages.study.variants import PAPER_ARM, Variant
 COMPARED = {
     BETTER: "it is shown to be better",
     WORSE: "it is shown to be worse",
-    AS_GOOD: "the two are shown to be as good within the margin",
+    EQUIVALENT: "the two are shown to differ by less than the margin",
     CANNOT_TELL: "which of the two is better is not settled",
 }
 COLUMNS = ("dataset", "budget", "sentence", "arm")
@@ -281,10 +281,15 @@ def _is_repeated(study: Study, stop: Stop) -> bool:
 
 def cost(amount: float, unit: str) -> str:
     """A cost in `unit`, multiply_adds or seconds, in words and with three digits."""
-    unit = unit.replace("_", "-")
-    size, word = next(((size, f"{word} ") for size, word in _LARGE if amount >= size), (1, ""))
+    size, word = scale(amount)
     amount /= size
-    return f"{amount:,.0f} {word}{unit}" if amount >= 100 else f"{amount:.3g} {word}{unit}"
+    words = " ".join([word, unit.replace("_", "-")]).strip()
+    return f"{amount:,.0f} {words}" if amount >= 100 else f"{amount:.3g} {words}"
+
+
+def scale(amount: float) -> tuple[float, str]:
+    """In what to count so that `amount` reads well, such as 1e12 and `trillion`; 1 and no word below a million."""
+    return next(((size, word) for size, word in _LARGE if abs(amount) >= size), (1, ""))
 
 
 def by_arm(stops: Iterable[Stop]) -> str:
