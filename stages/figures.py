@@ -2,7 +2,7 @@
 
 Reads the table of variants, the claims, and the variants' epochs and logits. Writes a PNG for each variant and for each
 data set; and one each of the final results over the transfer epochs, the final results over the share of fine-tuning,
-the dip where fine-tuning starts, and the styles of fine-tuning.
+the dip where fine-tuning starts, and the styles of fine-tuning. The last two are left out if nothing of the kind ran.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from stages.common.manifest import Manifest
 from stages.common.params import Params
 from stages.drawing import dip_figure, drawing, style_figure, switch_figure
 from stages.drawing.drawing import GREY, LOOKS, MARK, MEASURE_LABELS, PART_LOOKS, STYLE, TRIAL, Colour, Look
-from stages.study import evidence, variants
+from stages.study import dip, evidence, notes, variants
 from stages.study.evidence import Study
 from stages.study.variants import PAPER_ARM, Variant
 
@@ -41,8 +41,10 @@ def main() -> None:
             drawing.save(draw_dataset(study, dataset, members, source), folder / f"{dataset}.png")
         drawing.save(switch_figure.draw(study, source), folder / "switch.png")
         drawing.save(draw_fine_share(study, source), folder / "fine_share.png")
-        drawing.save(dip_figure.draw(study, claims["dip_parts"], source), folder / "dip.png")
-        drawing.save(style_figure.draw(study, claims["styles"], source), folder / "styles.png")
+        if dip.shown(study):
+            drawing.save(dip_figure.draw(study, claims["dip_parts"], source), folder / "dip.png")
+        if study.styles_with_plain():
+            drawing.save(style_figure.draw(study, claims["styles"], source), folder / "styles.png")
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,7 +76,7 @@ def read_study(settings: Params, table: Path, histories: Path, results: Path) ->
 def draw_variant(study: Study, variant: Variant, source: Manifest) -> Figure:
     """Training and validation over the epochs, as in the thesis's figures 5.1 to 5.6."""
     title = f"{drawing.title_of(variant.dataset, source)}: {_schedule(variant)}"
-    figure, panels = _new_figure(study, title, source, [variant], drawing.OVER_EACH)
+    figure, panels = _new_figure(study, title, source, [variant], notes.OVER_EACH)
     for axes, measure in zip(panels, MEASURE_LABELS, strict=True):
         for label, (prefix, colour, marker) in PART_LOOKS.items():
             values = variant.history[f"{prefix}{measure}"]
@@ -91,14 +93,15 @@ def draw_dataset(study: Study, dataset: str, members: list[Variant], source: Man
 
     All rows have the same axes, and the thesis's schedules without transfer epochs, so that they can be compared. The
     start of fine-tuning is marked on each line. The intervals are in the variants' own figures, because overlapping
-    bands would hide the lines.
+    bands would hide the lines. So would a trial that repeats the epochs of another schedule.
     """
-    trials = [variant for variant in members if variant.kind == "trial"]
+    others = [variant for variant in members if variant.kind != "trial"]
+    trials = [trial for trial in members if trial.kind == "trial" and not any(map(trial.is_start_of, others))]
     arms = variants.drawn_arms(members) or {PAPER_ARM: []}
     rows = {arm: [*shown, *(trials if place == 0 else [])] for place, (arm, shown) in enumerate(arms.items())}
     every = list({variant.name: variant for shown in rows.values() for variant in shown}.values())
     title = f"{drawing.title_of(dataset, source)}: validation results of every schedule"
-    note = drawing.repeats_note(every, study.statistics.confidence)
+    note = notes.of_repeats(every, study.statistics.confidence)
     figure, panels = drawing.new_rows(title, source, len(rows), note)
     for column in panels.T:
         for axes in column[1:]:
@@ -121,7 +124,7 @@ def draw_dataset(study: Study, dataset: str, members: list[Variant], source: Man
 def draw_fine_share(study: Study, source: Manifest) -> Figure:
     """Final validation results over fine-tuning's share of the epochs, a line for each data set."""
     title = "Final validation results over fine-tuning's share of the epochs"
-    figure, panels = _new_figure(study, title, source, study.variants, drawing.OVER_BOTH)
+    figure, panels = _new_figure(study, title, source, study.variants, notes.OVER_BOTH)
     for axes, measure in zip(panels, MEASURE_LABELS, strict=True):
         for (dataset, members), look in zip(variants.of_datasets(study.variants).items(), cycle(LOOKS), strict=False):
             _draw_final(axes, study, members, measure, look, drawing.title_of(dataset, source))
@@ -135,7 +138,7 @@ def _new_figure(
     study: Study, title: str, source: Manifest, shown: list[Variant], over: str
 ) -> tuple[Figure, list[Axes]]:
     """A figure with its source and number of repeats, and its two empty panels, accuracy and loss."""
-    note = drawing.repeats_note(shown, study.statistics.confidence, "bands", over)
+    note = notes.of_repeats(shown, study.statistics.confidence, "bands", over)
     figure, panels = drawing.new_rows(title, source, 1, note)
     drawing.prepare(panels[0])
     return figure, list(panels[0])
@@ -185,7 +188,8 @@ def _draw_final(axes: Axes, study: Study, members: list[Variant], measure: str, 
         low, high = zip(*(study.level(variant, measure)[1:] for variant in grid), strict=True)
         axes.fill_between([share for share, _ in points], low, high, color=colour, alpha=drawing.BAND, lw=0)
     for variant in members:
-        if variant.kind == "trial":
+        is_drawn = any(variant.is_start_of(each) and each.is_start_of(variant) for each in grid)
+        if variant.kind == "trial" and not is_drawn:
             final = variant.history[column].iloc[-1]
             label = f"{title}, {drawing.label_of(variant)}"
             axes.plot(variant.fine_share, final, color=colour, mec=TRIAL, marker="*", ms=14, ls="", label=label)

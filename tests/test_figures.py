@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import finished_run
+import made_up_study
 import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
@@ -263,7 +264,7 @@ def test_costs_grow_from_epoch_to_epoch_and_the_frontier_is_the_lowest(repeated,
     frontier = [(1000, 0.63), (2000, 0.43), (4000, 0.28)]  # of the other arm, whose losses are the lower
     assert [line for line in (slow, fast) if line not in lines] == []
     assert np.array(lines[-1]) == pytest.approx(np.array(frontier))
-    assert [text.get_text() for text in adds.texts] == ["2 + 1", "0 + 3"]  # each once, for both arms
+    assert sorted(text.get_text() for text in adds.texts) == ["0 + 3", "2 + 1"]  # each once, for both arms
     assert (6, 0.4) in [tuple(line.get_xydata()[-1]) for line in seconds.get_lines()]
 
 
@@ -298,9 +299,9 @@ def test_the_dip_is_shown_with_its_parts(repeated, source):
 def test_a_data_set_without_moving_statistics_shows_the_dip_alone(repeated, source):
     study, *_ = repeated
     figure = dip_figure.draw(replace(study, variants=study.variants[2:3]), {}, manifest.load(source))
-    border, parts = figure.axes
+    (border,) = figure.axes
     assert "training, moving statistics" not in curves(border)
-    assert [text.get_text() for text in parts.texts] == ["no style with moving statistics"]
+    assert texts(figure)[0] == "Loss where fine-tuning starts"
 
 
 def test_styles_are_shown_beside_the_plain_schedule(repeated, source):
@@ -315,11 +316,64 @@ def test_styles_are_shown_beside_the_plain_schedule(repeated, source):
     assert differences.get_lines()[1].get_xdata()[0] == pytest.approx(-0.02, abs=1e-4)  # half precision
 
 
-@pytest.mark.parametrize(
-    ("draw", "reason"),
-    [(dip_figure.draw, "no schedule has both phases"), (style_figure.draw, "no variation of a plain schedule ran")],
-)
-def test_a_picture_with_nothing_to_show_says_why(repeated, source, draw, reason):
-    study, *_ = repeated
-    figure = draw(replace(study, variants=study.variants[1:2]), {}, manifest.load(source))
-    assert [text.get_text() for axes in figure.axes for text in axes.texts] == [reason]
+def test_a_data_set_with_and_one_without_moving_statistics_leave_no_panel_empty(repeated, source):
+    study, claims, _ = repeated
+    figure = dip_figure.draw(study, claims["dip_parts"], manifest.load(source))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["Cats and dogs, 2 + 1", "", "Roses and tulips, 1 + 1"]
+    assert all(axes.has_data() for axes in figure.axes)
+
+
+def test_a_picture_with_nothing_to_show_is_not_drawn(tmp_path, source, monkeypatch):
+    for name in [name for name in finished_run.SCHEDULES if name not in ("animals-0-3", "trial")]:
+        monkeypatch.delitem(finished_run.SCHEDULES, name)
+    finished_run.finish(tmp_path, source, monkeypatch, seeds=(1, 2, 3))
+    drawn = sorted(path.stem for path in (tmp_path / "plots/figures").iterdir())
+    assert drawn == ["animals", "animals-0-3", "fine_share", "flowers", "switch", "trial"]
+
+
+def test_a_style_of_one_repeat_has_no_interval(study, source, run):
+    claims = tables.read_json(run / "metrics" / "claims.json")
+    _, differences = style_figure.draw(study, claims["styles"], manifest.load(source)).axes
+    assert [len(line.get_xdata()) for line in differences.get_lines()[:-1]] == [1]
+
+
+@pytest.mark.parametrize(("epochs", "fine"), [(3, 3), (2, 2)], ids=["the same", "stopped early"])
+def test_a_trial_that_repeats_a_schedule_is_not_drawn_over_it(tmp_path, source, monkeypatch, epochs, fine):
+    monkeypatch.setitem(finished_run.EPOCHS, "trial", finished_run.EPOCHS["animals-0-3"][:epochs])
+    monkeypatch.setitem(finished_run.SCHEDULES, "trial", {"dataset": "animals", "transfer": 0, "fine": fine})
+    finished_run.write(tmp_path, source)
+    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
+    study = read(tmp_path)
+    members = [variant for variant in study.variants if variant.dataset == "animals"]
+    figure = figures.draw_dataset(study, "animals", members, manifest.load(source))
+    assert list(curves(figure.axes[1])) == ["2 + 1", "0 + 3"]
+    shares = curves(figures.draw_fine_share(study, manifest.load(source)).axes[1])
+    assert ("Cats and dogs, schedule under trial: 0 + 2" in shares) == (epochs == 2)
+    assert "Cats and dogs, schedule under trial: 0 + 3" not in shares
+    plt.close("all")
+
+
+@pytest.mark.parametrize("own_keys", [{}, {"head_rate": 0.001}], ids=["above", "below"])
+def test_the_names_of_schedules_that_cost_about_the_same_do_not_overlap(source, own_keys):
+    losses = [[0.5 - epoch / 100 for epoch in range(40)]]
+    members = [
+        made_up_study.variant(f"animals-{transfer}-{40 - transfer}", own_keys=own_keys, val_loss=losses * 3)
+        for transfer in (0, 1, 2, 3, 20)
+    ]
+    spent = costs.table(made_up_study.study(*members), made_up_study.seconds(*members)).set_index("variant")
+    figure = cost_figure.draw(members, spent, manifest.load(source), 0.95)
+    for axes in figure.axes:
+        inked = [ink(figure, text) for text in axes.texts]
+        assert len(inked) == 5
+        assert all(each.any() for each in inked)
+        assert sum(each.astype(int) for each in inked).max() == 1
+    plt.close(figure)
+
+
+def ink(figure, text):
+    """Where the text alone leaves ink: a boolean for each pixel of the figure."""
+    for artist in figure.findobj():
+        artist.set_visible(artist in (figure, figure.patch, text.axes, text))
+    figure.canvas.draw()
+    return (np.asarray(figure.canvas.buffer_rgba())[..., :3] < 200).any(axis=-1)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from stages.common.manifest import Manifest
 from stages.drawing import drawing
 from stages.drawing.drawing import GREY, Colour
-from stages.study import dip, variants
+from stages.study import dip, notes
 from stages.study.evidence import Study
 from stages.study.variants import Variant
 
@@ -25,39 +25,32 @@ COLOURS = ("#5F6368", "#56B4E9", "#CC79A7", "#009E73")  # of the bars, one for e
 
 
 def draw(study: Study, parts: Mapping[str, Any], source: Manifest) -> Figure:
-    """A row for each data set: on the left the loss around the start of fine-tuning, on the right its change by parts.
+    """For each data set the loss around the start of fine-tuning, and beside it its change by parts, if they are known.
 
-    `parts` is `dip_parts` of metrics/claims.json.
+    `parts` is `dip_parts` of metrics/claims.json. At least one data set has something to show (`dip.shown`).
     """
-    pairs = {name: _pair(members) for name, members in variants.of_datasets(study.variants).items()}
-    shown = {name: pair for name, pair in pairs.items() if pair}
-    title = "Loss where fine-tuning starts, and the parts of the change of training loss"
-    note = drawing.repeats_note(study.variants, study.statistics.confidence, "bands and bars", drawing.OVER_EACH)
-    figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
-    for (left, right), (dataset, (plain, moving)) in zip(panels, shown.items(), strict=False):
-        _draw_border(left, study, plain, moving)
-        left.set_title(f"{drawing.title_of(dataset, source)}, {drawing.label_of(plain)}", size=10, loc="left")
-        _draw_parts(right, parts.get(dataset, {}).get("loss"))
-    if shown:
-        handles = {line.get_label(): line for row in panels for line in row[0].get_lines()}
-        drawing.add_legend(figure, [handles[label] for label in LINES if label in handles])
-    else:
-        drawing.say_nothing(panels[0], "no schedule has both phases")
+    shown = dip.shown(study)
+    title = "Loss where fine-tuning starts" + ", and the parts of the change of training loss" * bool(parts)
+    bands = "bands and bars" if parts else "bands"
+    note = notes.of_repeats(study.variants, study.statistics.confidence, bands, notes.OVER_EACH)
+    columns = 2 if parts else min(len(shown), 2)
+    rows = len(shown) if parts else -(-len(shown) // columns)
+    gap = drawing.WIDE_GAP if parts else drawing.GAP
+    figure, panels = drawing.new_rows(title, source, rows, note, gap, columns)
+    for place, (dataset, (plain, moving)) in enumerate(shown.items()):
+        axes = panels[place, 0] if parts else panels.flat[place]
+        _draw_border(axes, study, plain, moving)
+        axes.set_title(f"{drawing.title_of(dataset, source)}, {drawing.label_of(plain)}", size=10, loc="left")
+        if dataset in parts:
+            _draw_parts(panels[place, 1], parts[dataset]["loss"])
+        elif parts:
+            axes.set_subplotspec(axes.get_gridspec()[place, :])  # the width of the row
+    for axes in panels.flat:
+        if not axes.has_data():
+            axes.remove()
+    handles = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    drawing.add_legend(figure, [handles[label] for label in LINES if label in handles])
     return figure
-
-
-def _pair(members: list[Variant]) -> tuple[Variant, Variant | None] | None:
-    """The plain schedule to show, which has both phases, and its style with moving statistics, if any has one."""
-    with_moving = [
-        (plain, style)
-        for style in members
-        for plain in members
-        if style.is_style_of(plain) and style.own_keys == {"batch_norm": "moving"} and dip.has_border(plain)
-    ]
-    if with_moving:
-        return with_moving[0]
-    both = [variant for variant in members if variant.in_grid and dip.has_border(variant)]
-    return (max(both, key=lambda variant: min(variant.transfer, variant.fine)), None) if both else None
 
 
 def _draw_border(axes: Axes, study: Study, plain: Variant, moving: Variant | None) -> None:
@@ -76,11 +69,8 @@ def _draw_border(axes: Axes, study: Study, plain: Variant, moving: Variant | Non
     axes.set_ylabel("loss (log scale)")
 
 
-def _draw_parts(axes: Axes, parts: Mapping[str, Mapping[str, float | None]] | None) -> None:
-    """Draw bars of the parts with their intervals; a note if no style has moving statistics, which the parts need."""
-    if parts is None:
-        drawing.say_nothing([axes], "no style with moving statistics")
-        return
+def _draw_parts(axes: Axes, parts: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Draw bars of the parts with their intervals."""
     for place, ((name, label), colour) in enumerate(zip(dip.PARTS.items(), COLOURS, strict=True)):
         value, low, high = (parts[name][key] for key in ("value", "low", "high"))
         axes.barh(place, value, color=colour, label=label)

@@ -63,12 +63,10 @@ STYLE = {
 ROW = 2.4  # inches, the height of a row of panels
 HEADER, FOOTER = 1.06, 0.99  # inches, the height of titles and of legends
 EVERY = slice(None)  # all epochs
-WIDE_GAP = 0.62  # between panels, where the right one has named rows
+GAP, WIDE_GAP = 0.22, 0.62  # between panels; wide where the right one has named rows
 IN_A_ROW = 7  # entries of a legend: more would be wider than the figure
 BAND = 0.16  # opacity of a band
 MEASURE_LABELS = {"accuracy": "accuracy", "loss": "loss (log scale)"}
-OVER_BOTH = "over repeats and pictures"
-OVER_EACH = "over repeats, for validation also over pictures"  # no value of a single training picture is kept
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -78,14 +76,16 @@ def save(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def new_rows(title: str, source: Manifest, rows: int, note: str, gap: float = 0.22) -> tuple[Figure, np.ndarray]:
-    """A figure with its title, source and note, and its empty panels, (rows, 2).
+def new_rows(
+    title: str, source: Manifest, rows: int, note: str, gap: float = GAP, columns: int = 2
+) -> tuple[Figure, np.ndarray]:
+    """A figure with its title, source and note, and its empty panels, (rows, columns).
 
     `gap` is the space between the panels of a row, as a share of a panel's width.
     """
     width = STYLE["figure.figsize"][0]
     height = rows * ROW + HEADER + FOOTER
-    figure, panels = plt.subplots(rows, 2, squeeze=False, figsize=(width, height))
+    figure, panels = plt.subplots(rows, columns, squeeze=False, figsize=(width, height))
     figure.subplots_adjust(
         left=0.075, right=0.985, top=1 - HEADER / height, bottom=FOOTER / height, wspace=gap, hspace=0.42
     )
@@ -139,13 +139,6 @@ def _interval(study: Study, variant: Variant, column: str, epoch: int, values: p
     return two_way.possible(interval, own, 0, evidence.LARGEST[column.rpartition("_")[2]])
 
 
-def say_nothing(panels: Sequence[Axes], reason: str) -> None:
-    """Leave `panels` empty, with the reason in the first."""
-    for axes in panels:
-        axes.set_axis_off()
-    panels[0].text(0.02, 0.5, reason, transform=panels[0].transAxes, color=GREY)
-
-
 def colours_by_share(members: Sequence[Variant]) -> dict[str, Colour]:
     """From light to dark as fine-tuning's share grows, which grey print keeps; the trial is black."""
     shares = sorted({variant.fine_share for variant in members if variant.kind != "trial"})
@@ -162,15 +155,6 @@ def add_legend(figure: Figure, handles: Sequence[Artist], title: str | None = No
         columnspacing=1.4,
         handlelength=1.8,
     )
-
-
-def repeats_note(members: Sequence[Variant], confidence: float, shown: str = "", over: str = OVER_BOTH) -> str:
-    """The number of repeats, and the meaning of what is `shown`, such as bands: intervals `over` a source of noise."""
-    counts = sorted({len(variant.repeats) for variant in members})
-    if counts == [1]:
-        return "one repeat"
-    note = f"means of {' or '.join(map(str, counts))} repeats"
-    return f"{note}\n{shown}: {confidence:.0%} intervals {over}" if shown else note
 
 
 def title_of(dataset: str, source: Manifest) -> str:

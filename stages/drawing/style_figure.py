@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from stages.common.manifest import Manifest
 from stages.drawing import drawing
 from stages.drawing.drawing import GREY, LOOKS, Look
-from stages.study import variants
+from stages.study import notes, variants
 from stages.study.evidence import Study
 from stages.study.variants import Variant
 
@@ -21,31 +21,28 @@ PLAIN = ("#000000", "o", "-")
 def draw(study: Study, styles: Mapping[str, Any], source: Manifest) -> Figure:
     """A row for each data set: on the left validation loss over the epochs, on the right its difference from plain.
 
-    `styles` is `styles` of metrics/claims.json.
+    `styles` is `styles` of metrics/claims.json. At least one style has a plain schedule.
     """
-    grouped = {name: _styled(members) for name, members in variants.of_datasets(study.variants).items()}
-    shown = {name: members for name, members in grouped.items() if members}
-    note = drawing.repeats_note(study.variants, study.statistics.confidence, "bars")
+    shown = {name: _styled(members, styles) for name, members in variants.of_datasets(study.variants).items()}
+    shown = {name: members for name, members in shown.items() if members}
+    note = notes.of_repeats(study.variants, study.statistics.confidence, "bars")
     title = "Variations of fine-tuning against the plain schedule"
-    figure, panels = drawing.new_rows(title, source, max(len(shown), 1), note, drawing.WIDE_GAP)
+    figure, panels = drawing.new_rows(title, source, len(shown), note, drawing.WIDE_GAP)
     looks = _looks([variant for members in shown.values() for variant in members])
-    for (left, right), (dataset, members) in zip(panels, shown.items(), strict=False):
+    for (left, right), (dataset, members) in zip(panels, shown.items(), strict=True):
         _draw_curves(left, members, looks)
         left.set_title(f"{drawing.title_of(dataset, source)}, {_schedules(members)}", size=10, loc="left")
         _draw_differences(right, [variant for variant in members if variant.name in styles], looks, styles)
-    if shown:
-        handles = {line.get_label(): line for row in panels for line in row[0].get_lines()}
-        drawing.add_legend(figure, list(handles.values()))
-    else:
-        drawing.say_nothing(panels[0], "no variation of a plain schedule ran")
+    handles = {line.get_label(): line for row in panels for line in row[0].get_lines()}
+    drawing.add_legend(figure, list(handles.values()))
     return figure
 
 
-def _styled(members: list[Variant]) -> list[Variant]:
-    """The plain schedules that have styles, then the styles of a data set."""
-    styles = [variant for variant in members if variant.kind == "style"]
-    plain = [variant for variant in members if any(style.is_style_of(variant) for style in styles)]
-    return plain + styles
+def _styled(members: list[Variant], styles: Mapping[str, Any]) -> list[Variant]:
+    """The plain schedules that have styles, then the styles of a data set, which `styles` compares with them."""
+    own = [variant for variant in members if variant.name in styles]
+    plain = [variant for variant in members if any(style.is_style_of(variant) for style in own)]
+    return plain + own
 
 
 def _schedules(members: Sequence[Variant]) -> str:
@@ -72,11 +69,14 @@ def _draw_curves(axes: Axes, members: Sequence[Variant], looks: Mapping[str, Loo
 def _draw_differences(
     axes: Axes, members: Sequence[Variant], looks: Mapping[str, Look], styles: Mapping[str, Any]
 ) -> None:
-    """A point for each style with its interval, left of zero if its final loss is lower than the plain schedule's."""
+    """A point for each style, left of zero if its final loss is lower than the plain schedule's, with its interval.
+
+    One repeat has none, as in the other figures.
+    """
     for place, variant in enumerate(members):
         colour, marker, _ = looks[variant.name]
         value, low, high = (styles[variant.name][key] for key in ("value", "low", "high"))
-        if low is not None and high is not None:
+        if len(variant.repeats) > 1:
             axes.plot([low, high], [place, place], color=colour)
         axes.plot(value, place, color=colour, marker=marker, ms=7)
     axes.set_yticks(range(len(members)), [variant.style.replace("_", " ") for variant in members])

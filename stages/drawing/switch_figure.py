@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from stages.common.manifest import Manifest
 from stages.drawing import drawing
 from stages.drawing.drawing import GREY, LOOKS, MEASURE_LABELS, Look
-from stages.study import variants
+from stages.study import notes, variants
 from stages.study.evidence import Study
 from stages.study.variants import Variant
 
@@ -20,7 +20,7 @@ CONVERGED = {"color": GREY, "ls": (0, (6, 2)), "lw": 1.4}
 def draw(study: Study, source: Manifest) -> Figure:
     """A row for each data set, accuracy and loss: a line for each arm, and the level of the converged head."""
     grouped = variants.of_datasets(study.variants)
-    note = drawing.repeats_note(study.variants, study.statistics.confidence, "bands")
+    note = notes.of_repeats(study.variants, study.statistics.confidence, "bands")
     title = "Final validation results over the transfer epochs before fine-tuning"
     figure, panels = drawing.new_rows(title, source, len(grouped), note)
     arms = {name: variants.drawn_arms(members) for name, members in grouped.items()}

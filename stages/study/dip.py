@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stages.study import variants
 from stages.study.evidence import Study
 from stages.study.two_way import Estimate, Sample
 from stages.study.variants import Variant
@@ -23,6 +24,26 @@ PARTS = {
 def has_border(variant: Variant) -> bool:
     """Whether both phases ran, so that a first fine epoch follows a last transfer epoch."""
     return bool(variant.transfer and variant.fine)
+
+
+def shown(study: Study) -> dict[str, tuple[Variant, Variant | None]]:
+    """By data set, a plain schedule with both phases, and its style with moving statistics, if any has one.
+
+    Without such a style, the schedule whose phases are the most alike. A data set without both phases is left out.
+    """
+    found: dict[str, tuple[Variant, Variant | None]] = {}
+    for dataset, members in variants.of_datasets(study.variants).items():
+        moving = [
+            (plain, style)
+            for style, plain in study.styles_with_plain()
+            if plain.dataset == dataset and style.own_keys == {"batch_norm": "moving"} and has_border(plain)
+        ]
+        both = [variant for variant in members if variant.in_grid and has_border(variant)]
+        if moving:
+            found[dataset] = moving[0]
+        elif both:
+            found[dataset] = (max(both, key=lambda variant: min(variant.transfer, variant.fine)), None)
+    return found
 
 
 def change(variant: Variant, column: str) -> np.ndarray:
@@ -48,9 +69,13 @@ def validation_change(study: Study, members: Sequence[Variant], measure: str) ->
 def explained(study: Study, measure: str) -> dict[str, dict[str, Estimate]]:
     """By data set, the change of the training `measure` where fine-tuning starts, and its parts, by names of PARTS.
 
-    A data set is left out if no schedule ran with both forms of batch normalisation and with clean training metrics.
+    A data set is left out if no schedule ran with both forms of batch normalisation and with clean training metrics. If
+    several did, the first counts, as in `shown`.
     """
-    return {plain.dataset: _parts(study, moving, plain, measure) for moving, plain in _pairs(study)}
+    first: dict[str, tuple[Variant, Variant]] = {}
+    for moving, plain in _pairs(study):
+        first.setdefault(plain.dataset, (moving, plain))
+    return {dataset: _parts(study, *pair, measure) for dataset, pair in first.items()}
 
 
 def _pairs(study: Study) -> list[tuple[Variant, Variant]]:

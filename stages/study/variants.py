@@ -142,6 +142,10 @@ class Variant:
             == (other.dataset, other.transfer, other.fine, other.arm)
         )
 
+    def is_start_of(self, other: "Variant") -> bool:
+        """Whether its epochs are the first of `other`, number for number, so that their curves are one."""
+        return self.dataset == other.dataset and self.history.equals(other.history.head(self.epochs))
+
     @property
     def _of_style(self) -> dict[str, Any]:
         return {key: value for key, value in self.own_keys.items() if not key.startswith(_OF_THE_HEAD)}
