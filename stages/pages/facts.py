@@ -13,7 +13,8 @@ import pandas as pd
 from stages.common.params import Params
 from stages.pages.finished import FinishedRun
 from stages.results.history import MEASURES
-from stages.study import costs, dip, paper, variants
+from stages.study import costs, dip, evidence, notes, paper, variants
+from stages.study.claim_checks import ONE_REPEAT
 from stages.study.equivalence import CANNOT_TELL
 from stages.study.paper import Claims, PaperVariant, Values
 from stages.study.variants import PAPER_ARM, Variant
@@ -21,30 +22,46 @@ from stages.study.variants import PAPER_ARM, Variant
 BUDGETS = ("multiply_adds", "seconds")
 DECIMALS = 3  # a picture in a thousand: a validation set has about that many
 SERIES = {"train": "training", "val": "validation"}
-# Figures of the whole study, by name: a text for readers who cannot see it, and the caption.
+# Figures of the whole study, by name: a text for readers who cannot see it, the caption, what shows intervals,
+# and over what they are.
 OVERALL = {
     "switch": (
         "Line charts of final validation accuracy and loss over the transfer epochs, a line for each head",
-        "Final validation accuracy and loss over the transfer epochs before fine-tuning, and the level of a converged "
-        "head. The default head has the settings under transfer in params.yaml.",
+        "Final validation accuracy and loss over the transfer epochs before fine-tuning, a line for each head, and the "
+        "level of a converged head. The default head has the settings under transfer in params.yaml.",
+        "bands",
+        notes.OVER_BOTH,
     ),
     "fine_share": (
         "Line charts of final validation accuracy and loss over fine-tuning's share of the epochs, a line a data set",
-        "Final validation accuracy and loss over fine-tuning's share of the epochs, with the default head.",
+        "Final validation accuracy and loss over fine-tuning's share of the epochs, with the default head, a line for "
+        "each data set.",
+        "bands",
+        notes.OVER_BOTH,
     ),
     "dip": (
-        "Charts of loss around the start of fine-tuning, and of the parts of the change of training loss",
-        "Left: loss where fine-tuning starts. Right: the change of training loss there, and its parts.",
+        "Charts of loss around the start of fine-tuning",
+        "Loss around the epoch in which fine-tuning starts (dashed line). The clean training loss is measured after "
+        "the epoch, without augmentation and dropout.",
+        "bands",
+        notes.OVER_EACH,
     ),
     "styles": (
         "Charts that compare each variation of fine-tuning with the plain schedule with the same epochs",
-        "Variations of fine-tuning against the plain schedule with the same epochs.",
+        "Variations of fine-tuning against the plain schedule with the same epochs. Left: validation loss over the "
+        "epochs. Right: final loss, variation minus plain; left of zero is better.",
+        "bars",
+        notes.OVER_BOTH,
     ),
     "costs": (
         "Charts of validation loss over the multiply-adds and the seconds of each schedule",
-        "Validation loss over the cost of each schedule, in multiply-adds and in measured seconds.",
+        "Validation loss over the cost of each schedule, in multiply-adds and in measured seconds, a line for each "
+        "schedule and a mark at its end.",
+        "bars",
+        notes.OVER_BOTH,
     ),
 }
+PARTS_OF_THE_DIP = " Bars: the change of training loss there, and its parts."
 
 
 def of_run(run: FinishedRun) -> dict[str, Any]:
@@ -53,7 +70,7 @@ def of_run(run: FinishedRun) -> dict[str, Any]:
     A number with its interval is a mapping of `value`, `low` and `high`, which are None or NaN if they do not exist.
     """
     datasets = {name: _dataset(run, name, members) for name, members in _datasets(run).items()}
-    rows = [_row(run, variant) for variant in run.study.variants]
+    rows = [_row(run, variant, datasets[variant.dataset]["target"]) for variant in run.study.variants]
     return {
         "source": {"title": run.source.title, "path": run.source.path.as_posix()},
         "backbone": run.source.backbone,
@@ -144,11 +161,17 @@ def _claim(run: FinishedRun, name: str, datasets: Mapping[str, Any]) -> dict[str
     papers = {heading: finding["paper"] for heading, finding in findings.items()}
     return {
         **claim,
+        "datasets": {dataset: {**finding, "aside": _aside(finding)} for dataset, finding in claim["datasets"].items()},
         "name": name,
         "short": getattr(run.paper.claims, name).short,
         "paper": _once(papers) or claim["rests_on"],
         "settle": _once({heading: _settle(finding) for heading, finding in findings.items()}),
     }
+
+
+def _aside(finding: Mapping[str, Any]) -> str:
+    """What to read beside the verdict: its note, unless that is the reason why there is none."""
+    return finding["note"] if finding["value"] is not None and finding["note"] != ONE_REPEAT else ""
 
 
 def _settle(finding: Mapping[str, Any]) -> str:
@@ -164,9 +187,10 @@ def _once(by_heading: Mapping[str, str | None]) -> str:
     return "; ".join(f"{heading}: {text}" for heading, text in texts.items())
 
 
-def _row(run: FinishedRun, variant: Variant) -> dict[str, Any]:
-    """A variant: its schedule, its validation results and its costs."""
+def _row(run: FinishedRun, variant: Variant, target: str | None) -> dict[str, Any]:
+    """A variant: its schedule, its validation results and its costs, up to the `target` of its data set too."""
     results, spent = run.results.loc[variant.name], run.spent.loc[variant.name]
+    repeats = len(variant.repeats)
     return {
         "name": variant.name,
         "dataset": variant.dataset,
@@ -174,13 +198,12 @@ def _row(run: FinishedRun, variant: Variant) -> dict[str, Any]:
         "arm": variant.arm,
         "transfer": variant.transfer,
         "fine": variant.fine,
-        "repeats": len(variant.repeats),
         "accuracy": _estimate(results, "final_val_accuracy"),
         "loss": _estimate(results, "final_val_loss"),
         "best_loss": results["best_val_loss"],
         "best_epoch": int(results["best_val_loss_epoch"]),
-        "reached": int(spent["reached"]),
         "to_target": {"what": "epochs to the target", **_estimate(spent, "epochs_to_target")},
+        "reaching": costs.reaching(int(spent["reached"]), repeats, variant.epochs) if target else "",
         **{budget: spent[budget] for budget in BUDGETS},
     }
 
@@ -209,8 +232,13 @@ def _paper(run: FinishedRun) -> dict[str, Any]:
         for cell in row["cells"]
         if cell["theirs"] is not None
     }
-    middle = median(sizes.values()) if sizes else None
-    return {"rows": rows, "count": len(sizes), "median": middle, "largest": max(sizes.items(), key=_size, default=None)}
+    return {
+        "rows": rows,
+        "count": len(sizes),
+        "worse": sum(cell["is_worse"] for row in rows for cell in row["cells"]),
+        "median": median(sizes.values()) if sizes else None,
+        "largest": max(sizes.items(), key=_size, default=None),
+    }
 
 
 def _size(item: tuple[str, float]) -> float:
@@ -225,8 +253,9 @@ def _beside(variant: Variant, thesis: PaperVariant) -> dict[str, Any]:
             theirs = getattr(values, measure)
             ours = paper.comparable(variant, part, Values() if theirs is None else values, measure)
             difference = None if theirs is None else round(round(ours, DECIMALS) - theirs, DECIMALS)
-            what = f"{word} {measure}"
-            cells.append({"what": what, "at": values.at, "ours": ours, "theirs": theirs, "difference": difference})
+            cell = {"what": f"{word} {measure}", "at": values.at, "ours": ours, "theirs": theirs}
+            is_worse = bool(difference) and (difference > 0) == evidence.LOWER_IS_BETTER[measure]
+            cells.append({**cell, "difference": difference, "is_worse": is_worse})
     settles = {measure: epoch for measure in MEASURES if (epoch := getattr(thesis.settles, measure)) is not None}
     return {"name": variant.name, "figure": thesis.figure, "cells": cells, "settles": settles, "remark": thesis.remark}
 
@@ -243,18 +272,26 @@ def _recommendation(table: pd.DataFrame, budget: str, datasets: Mapping[str, Any
 
 def _figures(run: FinishedRun) -> dict[str, dict[str, str]]:
     """The figures by name: the file below plots/, a text for readers who cannot see it, and the caption."""
+    study, confidence = run.study, run.study.statistics.confidence
     shown = {}
-    for name in _datasets(run):
+    for name, members in _datasets(run).items():
         title = run.source.dataset(name).title
+        what = f"Validation accuracy and loss of every schedule on {title}. A mark shows where fine-tuning starts."
         shown[name] = (
             f"Line charts of validation accuracy and loss over the epochs, a line for each schedule on {title}",
-            f"Validation accuracy and loss of every schedule on {title}. A mark shows where fine-tuning starts.",
+            notes.caption(what, members, confidence),
         )
-    shown |= OVERALL
-    for variant in run.study.variants:
+    is_drawn = {"dip": bool(dip.shown(study)), "styles": bool(study.styles_with_plain())}
+    for name, (alt, what, intervals, over) in OVERALL.items():
+        if name == "dip" and run.claims["dip_parts"]:
+            what, intervals = what + PARTS_OF_THE_DIP, "bands and bars"
+        if is_drawn.get(name, True):
+            shown[name] = (alt, notes.caption(what, study.variants, confidence, intervals, over))
+    for variant in study.variants:
+        what = f"{variant.name}: training and validation over the epochs."
         shown[variant.name] = (
             f"Line charts of training and validation accuracy and loss of {variant.name} over the epochs",
-            f"{variant.name}: training and validation over the epochs.",
+            notes.caption(what, [variant], confidence, "bands", notes.OVER_EACH),
         )
     folders = {"costs": "costs"}  # the stage of that name draws it
     return {

@@ -1,11 +1,13 @@
 """Render facts as a page: HTML in which every text is escaped, or Markdown."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
+
+from stages.study import recommendation
 
 FOLDER = Path(__file__).parent
 HTML = "html.jinja"  # the names of templates whose texts are escaped end with this
@@ -23,7 +25,8 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "signed": signed, "interval": interval, "cost": cost, "p": p_value}
+    environment.filters |= {"number": number, "signed": signed, "interval": interval, "p": p_value}
+    environment.filters |= {"cost": cost, "scale": scale}
     return environment.get_template(template).render(facts if template.endswith(HTML) else _in_cells(facts))
 
 
@@ -38,18 +41,28 @@ def signed(value: float) -> str:
 
 
 def interval(found: Mapping[str, Any]) -> str:
-    """`value`, with the interval from `low` to `high` if there is one: whole epochs, all else in three digits."""
+    """`value`, with the interval from `low` to `high` if there is one: whole epochs, all else in three digits.
+
+    The word of a large number, such as `trillion`, stands behind.
+    """
     if _absent(found["value"]):
         return ""
     whole = found.get("what", "").startswith(EPOCHS)
-    value, low, high = (_digits(found[key], whole) for key in ("value", "low", "high"))
+    numbers = [found[key] for key in ("value", "low", "high")]
+    size, word = scale([abs(each) for each in numbers if not _absent(each)])
+    value, low, high = (_digits(each, whole, size) for each in numbers)
     certain = whole and value == low == high
-    return f"{value} ({low} to {high})" if low and high and not certain else value
+    return (f"{value} ({low} to {high})" if low and high and not certain else value) + (word and f" {word}")
 
 
-def cost(value: float | None) -> str:
-    """Three digits, with a power of ten if it is large; empty if there is no number."""
-    return "" if _absent(value) else f"{value:.3g}"
+def cost(value: float | None, size: float = 1) -> str:
+    """Three digits, counted in `size`; empty if there is no number."""
+    return "" if _absent(value) else f"{float(f'{value / size:.3g}'):,.15g}"
+
+
+def scale(amounts: Iterable[float]) -> tuple[float, str]:
+    """In what to count so that the largest of the amounts reads well: its size and its word."""
+    return recommendation.scale(max(amounts, default=0))
 
 
 def p_value(value: float) -> str:
@@ -57,11 +70,10 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _digits(value: float | None, whole: bool) -> str:
+def _digits(value: float | None, whole: bool, size: float) -> str:
     if _absent(value):
         return ""
-    if abs(value) >= 1e6:
-        return _with_minus(cost(value))
+    value /= size
     if whole or abs(value) >= 1000:
         return _with_minus(f"{round(value):,}")
     digits = f"{value:g}" if float(value).is_integer() else f"{value:#.3g}"  # 20 images are whole; 0.9 is 0.900
