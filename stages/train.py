@@ -24,7 +24,7 @@ from stages.results.repeats import Validation
 from stages.training import classes_file, fine_phase, model_file, models, transfer_phase
 from stages.training.data import Data
 from stages.training.epochs import Row
-from stages.training.fine_phase import FinePhase
+from stages.training.shared_network import SharedNetwork, Weights
 from stages.training.switch import Thaw, choose_thaw
 from stages.training.transfer_phase import TransferPhase
 
@@ -36,12 +36,15 @@ def main() -> None:
     loaded = inputs.read(arguments, schedule.dataset, settings.of(schedule))
     models.use_threads(loaded.params.threads)
     fingerprint = tables.read_json(arguments.features)["fingerprint"]
-    runs, to_save = {}, None
+    runs, network, to_save = {}, None, None
     with files.put_back_on_failure(arguments.history):  # it is in git, and written while training runs
         for repeat in loaded.params.repeats_of(schedule.dataset):
             show = partial(_show, arguments.history, runs, repeat.number)
-            runs[repeat.number], networks = train_schedule(loaded, schedule, fingerprint, repeat, arguments, show)
-            to_save = to_save or networks  # the first repeat's; the others' would only fill memory
+            runs[repeat.number], trained = train_schedule(
+                loaded, schedule, fingerprint, repeat, arguments, show, network
+            )
+            network = trained.network
+            to_save = to_save or trained  # the first repeat's; the others' would only fill memory
         _write(arguments, loaded, schedule, runs, to_save)
 
 
@@ -50,19 +53,16 @@ def _show(path: Path, runs: dict[int, "Run"], running: int, rows: list[Row]) -> 
     repeats.write_history({number: each.rows for number, each in runs.items()} | {running: rows}, path)
 
 
-Network = tuple[keras.Model, keras.Model]
-"""The backbone, and the head on its pooled output."""
-
-
 @dataclass(frozen=True)
-class Networks:
-    """What a repeat trained: the network after its last epoch, and a function that returns it after its best.
+class Trained:
+    """What a repeat trained: the weights after its last epoch, and after the one with the lowest validation loss.
 
-    `load_best` loads the weights of the epoch with the lowest validation loss, possibly into `last`: save `last` first.
+    `network` takes either; the next repeat trains the same network.
     """
 
-    last: Network
-    load_best: Callable[[], Network]
+    network: SharedNetwork
+    last: Weights
+    best: Weights
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,13 @@ def train_schedule(
     repeat: Repeat,
     folders: argparse.Namespace,
     show: Callable[[list[Row]], None] = lambda rows: None,
-) -> tuple[Run, Networks]:
+    network: SharedNetwork | None = None,
+) -> tuple[Run, Trained]:
     """Train `schedule` in one repeat, on from its transfer phase.
 
     `folders.transfer_phase` has what the stage `transfer` wrote; checkpoints go to `folders.transfer_work` and
-    `folders.work`. `show` is called with the rows so far after each fine epoch.
+    `folders.work`. `show` is called with the rows so far after each fine epoch. `network` is the one that another
+    repeat of the same variant trained.
     """
     settings, budget = loaded.params, loaded.params.budget[schedule.dataset]
     data = Data(loaded.store(fingerprint), loaded.parts, settings, repeat, budget)
@@ -96,39 +98,32 @@ def train_schedule(
     thaw = choose_thaw(phase.rows, settings.switch.relative_gain, most) if is_auto else Thaw(most, None)
     fine_epochs = budget - thaw.epoch if schedule.fine == REST else schedule.fine
     head = phase.head_after(thaw.epoch, data, settings)
-    backbone = loaded.backbone()
+    network = network or SharedNetwork(loaded.backbone(), head)
     rows, logits = phase.rows[: thaw.epoch], phase.logits[: thaw.epoch]
-    load_best = partial(_load_from_transfer, loaded, phase, data, _best_epoch(rows))
+    last = network.under(head)
+    best = network.under(phase.head_after(_best_epoch(rows), data, settings))
     if fine_epochs:
         numbers = range(thaw.epoch + 1, thaw.epoch + fine_epochs + 1)
         state = phase.states[thaw.epoch]
         checkpoint = fine_phase.checkpoint_path(folders.work, fingerprint, numbers, state, data, settings)
         before = rows
+        top = network.fresh_top(last, data, settings, fine_epochs)
         fine = fine_phase.train(
-            backbone, head, data, settings, numbers, checkpoint, lambda fine_rows: show([*before, *fine_rows])
+            top, network.backbone, data, settings, numbers, checkpoint, lambda fine_rows: show([*before, *fine_rows])
         )
-        rows, logits = rows + fine.rows, logits + fine.logits
+        rows, logits, last = rows + fine.rows, logits + fine.logits, network.weights
         if _best_epoch(rows) > thaw.epoch:
-            load_best = partial(_load_from_fine, fine, (backbone, head))
+            fine.set_best()
+            best = network.weights
     labels, paths = data.labels("validation"), data.paths("validation")
     validation = Validation.of(np.stack(logits), labels, paths, folders.images)
     pictures = {part: len(data.labels(part)) for part in ("training", "validation")}
-    return Run(rows, validation, pictures, thaw), Networks((backbone, head), load_best)
+    return Run(rows, validation, pictures, thaw), Trained(network, last, best)
 
 
 def _best_epoch(rows: list[Row]) -> int:
     """The first epoch with the lowest validation loss; 0 if there is no epoch."""
     return min(rows, key=lambda row: row["val_loss"])["epoch"] if rows else 0
-
-
-def _load_from_transfer(loaded: Inputs, phase: TransferPhase, data: Data, epoch: int) -> Network:
-    return loaded.backbone(), phase.head_after(epoch, data, loaded.params)
-
-
-def _load_from_fine(phase: FinePhase, network: Network) -> Network:
-    for variable, value in zip(phase.model.weights, phase.best, strict=True):
-        variable.assign(value)
-    return network
 
 
 def _most_transfer_epochs(schedule: Schedule, budget: int) -> int:
@@ -149,34 +144,35 @@ def _transfer_phase(
 
 
 def _write(
-    arguments: argparse.Namespace, loaded: Inputs, schedule: Schedule, runs: dict[int, Run], to_save: Networks
+    arguments: argparse.Namespace, loaded: Inputs, schedule: Schedule, runs: dict[int, Run], to_save: Trained
 ) -> None:
-    with files.written_whole(arguments.model / "model.keras") as beside:
-        model_file.save(whole_model(loaded, to_save.last), beside)
-    with files.written_whole(arguments.model / "best.keras") as beside:
-        model_file.save(whole_model(loaded, to_save.load_best()), beside)
+    for name, weights in (("model.keras", to_save.last), ("best.keras", to_save.best)):
+        with files.written_whole(arguments.model / name) as beside:
+            model_file.save(whole_model(loaded, to_save.network, weights), beside)
     tables.write_json(classes_file.content(loaded.manifest, schedule.dataset), arguments.model / classes_file.NAME)
     rows = {number: each.rows for number, each in runs.items()}
     repeats.write_logits({number: each.validation for number, each in runs.items()}, arguments.results)
     repeats.write_seconds(rows, arguments.seconds)
     repeats.write_epochs(rows, arguments.results)
     repeats.write_history(rows, arguments.history)
-    tables.write_json(_metrics(arguments, loaded, schedule, runs, to_save.last), arguments.metrics)
+    tables.write_json(_metrics(arguments, loaded, schedule, runs, to_save.network), arguments.metrics)
 
 
-def whole_model(loaded: Inputs, network: Network) -> keras.Model:
-    """Join backbone and head into a model from pixels to logits, in float32 whatever precision it was trained in."""
-    backbone, head = network
-    backbones.compute_in("float32", backbone)
-    return backbones.whole_model(backbone, head, loaded.preprocessing())
+def whole_model(loaded: Inputs, network: SharedNetwork, weights: Weights) -> keras.Model:
+    """Join backbone and head, with `weights`, into a model from pixels to logits.
+
+    It computes in float32, whatever precision the network was trained in.
+    """
+    network.set_weights(weights)
+    backbones.compute_in("float32", network.backbone)
+    return backbones.whole_model(network.backbone, network.head, loaded.preprocessing())
 
 
 def _metrics(
-    arguments: argparse.Namespace, loaded: Inputs, schedule: Schedule, runs: dict[int, Run], network: Network
+    arguments: argparse.Namespace, loaded: Inputs, schedule: Schedule, runs: dict[int, Run], network: SharedNetwork
 ) -> dict[str, object]:
     fine, first = loaded.params.fine, next(iter(runs.values()))
-    backbone, head = network
-    cut = backbones.cut_layer(backbone, fine.from_layer)
+    cut = backbones.cut_layer(network.backbone, fine.from_layer)
     table = history.read(arguments.history)
     epoch_counts = {phase: int((table["phase"] == phase).sum()) for phase in history.PHASES}
     return metrics.of_variant(
@@ -195,7 +191,7 @@ def _metrics(
         },
         asked={"transfer": schedule.transfer, "fine": schedule.fine},
         images=first.pictures,
-        multiply_adds=multiply_adds.of_epochs(backbone, cut, head, first.pictures["training"]),
+        multiply_adds=multiply_adds.of_epochs(network.backbone, cut, network.head, first.pictures["training"]),
         versions=environment.versions(),
         machine=environment.machine(),
     )

@@ -20,9 +20,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("study")
 
 
-def trained(
-    folder: Path, work: Path, engine: str, precision: str, fine: int = FINE
-) -> tuple[train.Run, train.Networks]:
+def trained(folder: Path, work: Path, engine: str, precision: str, fine: int = FINE) -> tuple[train.Run, train.Trained]:
     study = tiny_study.small_inputs(folder, tiny_study.params(fine={"engine": engine, "precision": precision}))
     tiny_study.train_head(study, 0, work / "transfer")
     return tiny_study.trained(study, Schedule(dataset="tiny", transfer=0, fine=fine), work / "transfer", work / "work")
@@ -43,15 +41,15 @@ def test_losses_differ_by_what_rounding_explains(folder, tmp_path, engine, preci
     # A rounding in each of some fifty layers, of which most average out: as much as a tenth of them in one direction.
     assert difference.max() < 5 * ROUNDING[precision] * FINE
     assert difference.max() > 0
-    weights = [networks.last[0].get_weights() for networks in (of_exact, of_mixed)]
+    weights = [trained.last.backbone for trained in (of_exact, of_mixed)]
     assert {weight.dtype for weight in weights[1]} == {np.dtype("float32")}
     assert any((one != other).any() for one, other in zip(*weights, strict=True))
 
 
 def test_the_saved_model_computes_in_float32(folder, tmp_path):
-    _, networks = trained(folder, tmp_path, "fused", "mixed_bfloat16")
+    _, of_mixed = trained(folder, tmp_path, "fused", "mixed_bfloat16")
     study = tiny_study.small_inputs(folder, tiny_study.params())
-    saved = train.whole_model(study, networks.last)
+    saved = train.whole_model(study, of_mixed.network, of_mixed.last)
     assert {layer.compute_dtype for layer in saved._flatten_layers()} == {"float32"}
 
 

@@ -89,7 +89,7 @@ def decoded(study: Inputs, part: str) -> np.ndarray:
     return np.stack(list(pictures.decode_all(study.parts[part].paths, size)))
 
 
-def staged(study: Inputs, schedule: Schedule, folder: Path) -> tuple[train.Run, train.Networks]:
+def staged(study: Inputs, schedule: Schedule, folder: Path) -> tuple[train.Run, train.Trained]:
     """What the stages `features`, `transfer` and `train` compute."""
     tiny_study.train_head(study, 2, folder / "transfer")
     return tiny_study.trained(study, schedule, folder / "transfer", folder / "work")
@@ -156,7 +156,7 @@ def test_the_same_seed_gives_the_same_history_and_model(folder, tmp_path):
     first, of_first = staged(study, schedule, tmp_path / "first")
     second, of_second = staged(study, schedule, tmp_path / "second")
     np.testing.assert_array_equal(values(first.rows), values(second.rows))
-    models = [train.whole_model(study, networks.last) for networks in (of_first, of_second)]
+    models = [train.whole_model(study, trained.network, trained.last) for trained in (of_first, of_second)]
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -176,8 +176,8 @@ def test_recomputing_activations_gives_the_same_history(folder, tmp_path, engine
 
 def test_the_model_saved_goes_from_pixels_to_the_validated_logits(folder, tmp_path):
     study = tiny_study.small_inputs(folder, params_of("batch", engine="keras", dtype="float32"))
-    run, networks = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
-    train.whole_model(study, networks.last).save(tmp_path / "model.keras")
+    run, trained = staged(study, Schedule(dataset="tiny", transfer=1, fine=2), tmp_path)
+    train.whole_model(study, trained.network, trained.last).save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     logits = loaded.predict(decoded(study, "validation").astype("float32"), verbose=0)[:, 0]
     recorded = run.validation.logits[-1, :, 0]  # in batches of another size, and as float16, which keeps 11 bits

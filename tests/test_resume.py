@@ -29,8 +29,8 @@ def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.
     """Weights and history of the schedule (TRANSFER, fine_epochs)."""
     study = tiny_study.small_inputs(folder, tiny_study.params(**changes))
     schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
-    run, networks = tiny_study.trained(study, schedule, folder / "transfer", work)
-    return train.whole_model(study, networks.last).get_weights(), run.rows
+    run, trained = tiny_study.trained(study, schedule, folder / "transfer", work)
+    return train.whole_model(study, trained.network, trained.last).get_weights(), run.rows
 
 
 def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.ndarray], list[dict]]) -> None:

@@ -22,6 +22,7 @@ from stages.network.keras_quietly import keras
 from stages.pictures import parts as pictures
 from stages.training import transfer_phase
 from stages.training.data import Data
+from stages.training.shared_network import SharedNetwork
 from stages.training.transfer_phase import TransferPhase
 
 IMAGE_SIZE = small_network.IMAGE_SIZE
@@ -78,16 +79,21 @@ def train_head(study: Inputs, epochs: int, folder: Path, repeat: Repeat = ON_SPL
 
 
 def trained(
-    study: Inputs, schedule: Schedule, transfer: Path, work: Path, repeat: Repeat = ON_SPLIT
-) -> tuple[train.Run, train.Networks]:
-    """The schedule as one repeat runs it, and its networks, on from the transfer phase in the folder `transfer`."""
+    study: Inputs,
+    schedule: Schedule,
+    transfer: Path,
+    work: Path,
+    repeat: Repeat = ON_SPLIT,
+    network: SharedNetwork | None = None,
+) -> tuple[train.Run, train.Trained]:
+    """The schedule as one repeat runs it, and what it trained, on from the transfer phase in the folder `transfer`."""
     folders = Namespace(
         transfer_phase=transfer,
         transfer_work=transfer.with_name("checkpoints"),
         work=work,
         images=study.table.parent / "images",
     )
-    return train.train_schedule(study, schedule, fingerprint(study), repeat, folders)
+    return train.train_schedule(study, schedule, fingerprint(study), repeat, folders, network=network)
 
 
 def pictures_only(folder: Path) -> dict[str, pictures.Part]:

@@ -41,22 +41,27 @@ class FinePhase:
         self.rows.append(epoch.row)
         self.logits.append(epoch.logits)
 
+    def set_best(self) -> None:
+        """Give the network the weights of `best`."""
+        for variable, value in zip(self.model.weights, self.best, strict=True):
+            variable.assign(value)
+
 
 def train(
+    model: FineTuned,
     backbone: keras.Model,
-    head: keras.Model,
     data: Data,
     params: Params,
     numbers: range,
     checkpoint: Path,
     show: Callable[[list[Row]], None] = lambda rows: None,
 ) -> FinePhase:
-    """Train `backbone` from `fine.from_layer` up, and `head`, over the epochs `numbers`; both change in place.
+    """Train `model`, the fresh compiled top of `backbone` under the head, over the epochs `numbers`, in place.
 
     After each epoch the state is written to `checkpoint`, and `show` is called with the rows so far. Training resumes
     from `checkpoint`, or from a file of the same name that another variant wrote to its own folder, beside this one's.
     """
-    phase = FinePhase(compiled_top(backbone, head, data, params, len(numbers)))
+    phase = FinePhase(model)
     _resume(phase, checkpoint, numbers)
     before_epoch = _before_each_epoch(backbone, data.classes, params.fine, numbers.start)
     remaining = numbers[len(phase.rows) :]
@@ -75,7 +80,7 @@ def compiled_top(backbone: keras.Model, head: keras.Model, data: Data, params: P
     top = backbones.top_part(backbone, cut)
     model = FineTuned(fused(top) if fine.engine == "fused" else top, head, fine.batch_norm)
     backbones.compute_in(fine.precision, top)
-    plain = optimizers.fresh(fine.optimizer, _rate(fine, data.steps, epoch_count))
+    plain = optimizers.fresh(fine.optimizer, learning_rate(fine, data.steps, epoch_count))
     optimizer = optimizers.loss_scaled(plain) if fine.precision == "mixed_float16" else plain
     # Compiled and built after unfreezing: both collect the variables that are trainable then.
     compile_model(model, optimizer, data.classes)
@@ -85,7 +90,7 @@ def compiled_top(backbone: keras.Model, head: keras.Model, data: Data, params: P
     return model
 
 
-def _rate(fine: Fine, steps: int, epoch_count: int) -> float | RateSchedule:
+def learning_rate(fine: Fine, steps: int, epoch_count: int) -> float | RateSchedule:
     """The learning rate of a phase of `epoch_count` epochs of `steps` steps each; a plain number if it is constant."""
     if fine.decay == "none" and not fine.warm_up_epochs:
         return fine.learning_rate

@@ -27,6 +27,9 @@ class RateSchedule(keras.optimizers.schedules.LearningRateSchedule):
             share *= 0.5 * (1 + keras.ops.cos(math.pi * keras.ops.minimum(step / self.steps, 1.0)))
         return self.rate * share
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RateSchedule) and self.get_config() == other.get_config()
+
     def get_config(self) -> dict[str, float | int | str]:
         return {"rate": self.rate, "warm_up": self.warm_up, "decay": self.decay, "steps": self.steps}
 

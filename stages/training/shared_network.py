@@ -1,0 +1,64 @@
+"""The network that all repeats of a variant train, one after another.
+
+Keras takes seconds to build a backbone and to trace its training step. On a small data set that is longer than several
+epochs.
+"""
+
+from dataclasses import dataclass
+
+from stages.common.params import Params
+from stages.network.keras_quietly import keras
+from stages.training.checkpoints import State
+from stages.training.data import Data
+from stages.training.fine_phase import compiled_top, learning_rate
+from stages.training.models import FineTuned
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of a backbone and of the head on its pooled output."""
+
+    backbone: State
+    head: State
+
+
+class SharedNetwork:
+    """A backbone and a head. Each repeat starts from the pre-trained weights and from its own head's."""
+
+    def __init__(self, backbone: keras.Model, head: keras.Model) -> None:
+        self.backbone = backbone
+        self.head = head
+        self._pretrained = backbone.get_weights()
+        self._top: FineTuned | None = None
+        self._fresh_optimizer: State = []
+        self._rate: object = None
+
+    @property
+    def weights(self) -> Weights:
+        """A copy of the weights as they are now."""
+        return Weights(self.backbone.get_weights(), self.head.get_weights())
+
+    def under(self, head: keras.Model) -> Weights:
+        """The pre-trained backbone's weights with those of `head`."""
+        return Weights(self._pretrained, head.get_weights())
+
+    def set_weights(self, weights: Weights) -> None:
+        """Set the weights of both, also in the compiled top, which shares their layers."""
+        self.backbone.set_weights(weights.backbone)
+        self.head.set_weights(weights.head)
+
+    def fresh_top(self, weights: Weights, data: Data, params: Params, epoch_count: int) -> FineTuned:
+        """The compiled top with `weights` and a fresh optimizer, for a fine phase of `epoch_count` epochs.
+
+        It is compiled again only if the repeat's learning rate differs from the one before: a rate that changes depends
+        on the number of steps.
+        """
+        rate = learning_rate(params.fine, data.steps, epoch_count)
+        if self._top is None or rate != self._rate:
+            self._top = compiled_top(self.backbone, self.head, data, params, epoch_count)
+            self._rate = rate
+            self._fresh_optimizer = [variable.numpy() for variable in self._top.optimizer.variables]
+        for variable, value in zip(self._top.optimizer.variables, self._fresh_optimizer, strict=True):
+            variable.assign(value)
+        self.set_weights(weights)
+        return self._top
