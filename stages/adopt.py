@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     written = _manifest(target, network, name, taken.copy, dataset)
     text = _params_text(settings, written, name, options.budget, taken.watched)
     _tell(found, name)
-    _warn_of_near(found, options.group)
+    _warn_of_near(found, options.group, target)
     with files.written_whole(PARAMS_FILE) as params_beside, files.written_whole(target) as beside:
         beside.write_text(HEADER.format(name) + sections.dumped(written), encoding="utf-8")
         params_beside.write_text(text, encoding="utf-8")
@@ -198,16 +198,17 @@ def _update(name: str) -> None:
         raise ThawError(download.missing(place, target))
     taken = _at_address(copy.address or "", target) if place is None else _taken(str(place), target)
     found = pictures(taken.archive, taken.shown)
+    found = _without(found, _by_hand(old.leave_out))
     drawn = old.split if isinstance(old.split, Drawn) else None
     wishes = Wishes(drawn.validation_share if drawn else 0.2, old.split.seed, old.split.group)
     text = target.read_text(encoding="utf-8")
-    dataset = _dataset(old.title, taken.shown, _without(found, _by_hand(old.leave_out)), wishes)
+    dataset = _dataset(old.title, taken.shown, found, wishes)
     if old.licence:
         dataset["licence"] = old.licence
     written = sections.value(text)
     written["datasets"][name], written["downloads"][name] = dataset, {"copies": [taken.copy]}
     _tell(found, name)
-    _warn_of_near(found, wishes.group)
+    _warn_of_near(found, wishes.group, target)
     with files.written_whole(target) as beside:
         beside.write_text(_comments_above(text) + sections.dumped(written), encoding="utf-8")
         configuration.read(beside, params.load())
@@ -275,7 +276,14 @@ def _check_group(source: Path, found: Pictures, wishes: Wishes) -> None:
     groups = {path: splits.group_of(path, wishes.group) for path in found.kept}
     if not any(group != path for path, group in groups.items()):
         raise ThawError(f"--group: {wishes.group!r} matches none of the paths, e.g. {next(iter(groups))}; correct it")
-    print(f"groups: {len(set(groups.values()))}, from {len(groups)} pictures")
+    (largest, most), *_ = Counter(groups.values()).most_common(1)
+    print(f"groups: {len(set(groups.values()))}, from {len(groups)} pictures (the largest: {largest}, {most} pictures)")
+    if most == 1:
+        print(
+            f"warning: --group: {wishes.group!r} keeps no two pictures together, e.g. {next(iter(groups))} gives "
+            f"{largest}; use a regular expression whose match is the same in all pictures of a group",
+            file=sys.stderr,
+        )
     parts: dict[str, set[str]] = {}
     for path, each in found.kept.items():
         parts.setdefault(groups[path], set()).add(each.part)
@@ -361,8 +369,8 @@ def _by_kind(left_out: Mapping[str, str]) -> dict[str, list[str]]:
     return kinds
 
 
-def _warn_of_near(found: Pictures, group: str | None) -> None:
-    """Warn of nearly equal pictures that are, or may come, into both parts."""
+def _warn_of_near(found: Pictures, group: str | None, target: Path) -> None:
+    """Warn of nearly equal pictures that are, or may come, into both parts, and say how to keep them apart."""
     paths = list(found.kept)
     pairs = []
     for one, other in leaks.near(np.stack([each.thumbnail for each in found.kept.values()])):
@@ -373,11 +381,15 @@ def _warn_of_near(found: Pictures, group: str | None) -> None:
     if pairs:
         both = "are in different parts" if "all" not in found.layout.roots else "may come into different parts"
         print(
-            f"warning: some pairs of pictures are nearly equal and {both} (pairs: {len(pairs)}, e.g. "
-            f"{' and '.join(pairs[0])}), which would make validation look too good; --group REGEX keeps related "
-            "pictures in one part",
+            f"warning: some pairs of pictures are nearly equal and {both}, which would make validation look too good "
+            f"(pairs: {len(pairs)}); --group REGEX keeps related pictures in one part, or leave one of each pair out: "
+            f"`leave_out` in {target}, then `python -m stages.adopt --update {target.stem}`",
             file=sys.stderr,
         )
+        for pair in pairs[:SHOWN]:
+            print(f"nearly equal: {' and '.join(pair)}", file=sys.stderr)
+        if len(pairs) > SHOWN:
+            print(f"nearly equal: {len(pairs) - SHOWN} more pairs", file=sys.stderr)
 
 
 if __name__ == "__main__":

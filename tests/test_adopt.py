@@ -222,15 +222,35 @@ def test_a_picture_of_both_parts_leaves_validation(pictures):
     assert inputs.dataset("fruit").leave_out == {"val/ripe/b.png": "the same picture as train/ripe/a.png"}
 
 
-def test_nearly_equal_pictures_are_counted(pictures, capsys):
-    draw_fruit(pictures)
+def draw_nearly_equal(pictures):
     pixels = np.kron(np.random.default_rng(3).integers(0, 256, (6, 6, 3)), np.ones((16, 16, 1))).astype(np.uint8)
     for name, quality in (("x", 95), ("y", 40)):
         Image.fromarray(pixels).save(pictures.folder / f"ripe/{name}.jpg", quality=quality)
+
+
+def test_nearly_equal_pictures_are_counted_and_named(pictures, capsys):
+    draw_fruit(pictures)
+    draw_nearly_equal(pictures)
     adopted(pictures.folder)
     warning = capsys.readouterr().err
-    assert "some pairs of pictures are nearly equal and may come into different parts (pairs: 1, e.g. " in warning
-    assert "ripe/x.jpg and ripe/y.jpg" in warning
+    assert "some pairs of pictures are nearly equal and may come into different parts, which would make" in warning
+    assert "(pairs: 1); --group REGEX keeps related pictures in one part, or leave one of each pair out: " in warning
+    assert "\nnearly equal: ripe/x.jpg and ripe/y.jpg\n" in warning
+
+
+def test_one_of_a_pair_that_is_left_out_by_hand_is_not_warned_of_again(pictures, capsys):
+    draw_fruit(pictures)
+    draw_nearly_equal(pictures)
+    adopted(pictures.folder)
+    path = Path("data/fruit.yaml")
+    written = yaml.safe_load(path.read_text())
+    written["datasets"]["fruit"]["leave_out"] = {"ripe/y.jpg": "as good as ripe/x.jpg"}
+    path.write_text(yaml.safe_dump(written, sort_keys=False))
+    capsys.readouterr()
+    adopt.main(["--update", "fruit"])
+    told = capsys.readouterr()
+    assert "left out: ripe/y.jpg: as good as ripe/x.jpg\n" in told.out
+    assert "nearly equal" not in told.err
 
 
 def test_a_group_is_written_and_kept_together(pictures, capsys):
@@ -240,7 +260,16 @@ def test_a_group_is_written_and_kept_together(pictures, capsys):
                 pictures(f"{name}/{patient}-{view}.png", seed=hash_of(f"{name[0]}{patient}{view}"))
     inputs, _ = adopted(pictures.folder, "--group", r"([^/]+/\d+)-")
     assert inputs.dataset("fruit").split.group == r"([^/]+/\d+)-"
-    assert "groups: 12, from 36 pictures" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "groups: 12, from 36 pictures (the largest: ripe/0, 3 pictures)" in told.out
+    assert "--group" not in told.err
+
+
+def test_a_group_that_keeps_nothing_together_is_warned_of(pictures, capsys):
+    draw_fruit(pictures)
+    adopted(pictures.folder, "--group", r"\w+/\d+")
+    told = capsys.readouterr().err
+    assert r"--group: '\\w+/\\d+' keeps no two pictures together, e.g. ripe/0.png gives ripe/0; use" in told
 
 
 def test_what_is_refused_says_what_to_do(pictures, tmp_path):
