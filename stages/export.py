@@ -17,11 +17,11 @@ from stages.common import manifest, params, tables
 from stages.common.command import ThawError, run
 from stages.common.files import folder_written_whole
 from stages.common.manifest import Drawn, Manifest
-from stages.common.params import Params
-from stages.pages.render import render
+from stages.common.params import Fine, Params, Transfer
+from stages.pages.render import rate, render
 from stages.pictures import parts
 from stages.results import repeats
-from stages.study import inputs, recommendation
+from stages.study import brief, inputs, recommendation
 from stages.study.evidence import Study
 from stages.study.recommendation import Stop
 from stages.trained import keras_file
@@ -35,7 +35,8 @@ def main() -> None:
     arguments = _arguments()
     settings, source = params.load(), manifest.load(arguments.source)
     study, _ = inputs.read(arguments, settings)
-    chosen = {name: choice.recommended for name, choice in recommendation.choices(study).items()}
+    choices = recommendation.choices(study)
+    chosen = {name: choice.recommended for name, choice in choices.items()}
     files = {
         name: keras_file.read(arguments.models / stop.variant.name / keras_file.LAST) for name, stop in chosen.items()
     }
@@ -46,6 +47,7 @@ def main() -> None:
         }
         datasets = [
             _facts(study, source, settings, stop)
+            | {"why": brief.reason(study, choices[name])}
             | {"files": written[name]["largest_difference"], "keras": files[name].path}
             for name, stop in chosen.items()
         ]
@@ -115,14 +117,26 @@ def _facts(study: Study, source: Manifest, settings: Params, stop: Stop) -> Mapp
         "split": dataset.split.model_dump(),
         "drawn": isinstance(dataset.split, Drawn),
         "variant": variant.name,
-        "transfer": {"epochs": variant.transfer, **own.transfer.model_dump()},
-        "fine": {"epochs": variant.fine, **own.fine.model_dump()},
+        "schedule": phases(variant.transfer, variant.fine, own),
         "batch_size": own.batch_size,
         "augment": own.augment.model_dump(),
         "repeats": variant.metrics["repeats"],
         "results": {name: dict(zip(("value", "low", "high"), level, strict=True)) for name, level in levels.items()},
         "versions": variant.metrics["versions"],
     }
+
+
+def phases(transfer: int, fine: int, own: Params) -> str:
+    """The phases that have epochs, each with its optimizer and learning rate."""
+    head = f"the head alone for {_trained(transfer, own.transfer)}"
+    top = f"the head and the layers from {own.fine.from_layer} up for {_trained(fine, own.fine)}"
+    if not fine:
+        return f"{head}; no fine-tuning"
+    return f"{head}; then {top}" if transfer else top
+
+
+def _trained(epochs: int, phase: Transfer | Fine) -> str:
+    return f"{'1 epoch' if epochs == 1 else f'{epochs} epochs'}, {phase.optimizer} at {rate(phase.learning_rate)}"
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import json
 from itertools import product
+from pathlib import Path
 
 import finished_run
 import numpy as np
@@ -11,6 +12,7 @@ from conftest import SMALL_MANIFEST
 from PIL import Image
 
 from stages import export
+from stages.common import params
 from stages.common.command import ThawError
 from stages.network.keras_quietly import keras, tf
 from stages.trained import exported
@@ -74,6 +76,20 @@ def test_a_difference_is_the_largest_of_all_classes_and_pictures():
 CLASSES = {"animals": ["cats", "dogs"], "flowers": ["roses", "tulips"]}
 
 
+@pytest.mark.parametrize(
+    ("transfer", "fine", "words"),
+    [
+        (6, 0, "the head alone for 6 epochs, adam at 0.001; no fine-tuning"),
+        (0, 6, "the head and the layers from 100 up for 6 epochs, rmsprop at 1e-5"),
+        (1, 5, "the head alone for 1 epoch, adam at 0.001; then the head and the layers from 100 up for 5 epochs, "),
+    ],
+)
+def test_a_phase_without_epochs_is_not_described(transfer, fine, words):
+    own = params.load(Path(__file__).parent.parent / "params.yaml")
+    own = own.model_copy(update={"transfer": own.transfer.model_copy(update={"learning_rate": 1e-3})})
+    assert export.phases(transfer, fine, own).startswith(words)
+
+
 @pytest.fixture
 def finished(tmp_path, monkeypatch):
     """A finished run with its pictures and models; params that ask for nothing quantised."""
@@ -122,8 +138,9 @@ def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(
         "## cats and dogs",
         "| cats | 2 | 1 |",  # training and validation, as the manifest has them
         "8 pictures trained the model and 4 validated it. The parts are as shipped, `animals/train` and",
-        "animals-0-3: the head alone for 0 epochs",
-        "rmsprop at 1e-05",
+        "| animals-0-3: the head and the layers from ",
+        " up for 3 epochs, rmsprop at 1e-5; batches",
+        "0 + 3 has the lowest validation loss of 2 schedules. Each ran once, so this is not evidence that it is",
         "with the 95% interval",
         "| 0.350 (",
         "keras 3.1.2, python 3.11.0",

@@ -26,7 +26,7 @@ def render(template: str, facts: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": number, "signed": signed, "interval": interval, "p": p_value}
-    environment.filters |= {"cost": cost, "scale": scale}
+    environment.filters |= {"cost": cost, "scale": scale, "rate": rate}
     return environment.get_template(template).render(facts if template.endswith(HTML) else _in_cells(facts))
 
 
@@ -63,6 +63,11 @@ def cost(value: float | None, size: float = 1) -> str:
 def scale(amounts: Iterable[float]) -> tuple[float, str]:
     """In what to count so that the largest of the amounts reads well: its size and its word."""
     return recommendation.scale(max(amounts, default=0))
+
+
+def rate(value: float) -> str:
+    """A learning rate as the pages of text write it: 0.001, or 1e-5."""
+    return f"{value:g}".replace("e-0", "e-")
 
 
 def p_value(value: float) -> str:

@@ -10,19 +10,19 @@ from stages.study.variants import PAPER_ARM, arm_in_words
 
 def sentences(study: Study, choice: Choice, spent: pd.DataFrame) -> list[str]:
     """The paragraphs; `spent` has `epochs`, `multiply_adds` and `seconds` of each variant."""
-    return [_which(study, choice), _reached(study, choice.recommended, spent), _sure(study, choice)]
+    which = " ".join([reason(study, choice), *_advice(study, choice)])
+    return [which, _reached(study, choice.recommended, spent), _sure(study, choice)]
 
 
-def _which(study: Study, choice: Choice) -> str:
+def reason(study: Study, choice: Choice) -> str:
     """The recommended schedule and why it is chosen; one repeat recommends none."""
     chosen, lowest = choice.recommended, choice.lowest
     if len(choice.ends) == 1:
-        return f"{chosen.label} is the only plain schedule. Add others to the variants in params.yaml to compare them."
+        return f"{chosen.label} is the only plain schedule."
     if study.repeat_count(chosen.variant.dataset) == 1:
         return (
             f"{lowest.label} has the lowest validation loss of {len(choice.ends)} schedules. Each ran once, so this is "
-            "not evidence that it is the best. To find out which is better, set seeds: [1, 2, 3] and repeats: null in "
-            "params.yaml, and run dvc repro again."
+            "not evidence that it is the best."
         )
     non_inferior = f"non-inferior to every other (margin: {study.margin(chosen.variant.dataset).loss:g} in loss)"
     if chosen is not lowest:
@@ -35,6 +35,18 @@ def _which(study: Study, choice: Choice) -> str:
     if any(end.cost < chosen.cost for end in choice.ends):
         return f"{sentence}, and no cheaper one is shown to be {non_inferior}."
     return f"{sentence}, and none is cheaper."
+
+
+def _advice(study: Study, choice: Choice) -> list[str]:
+    """What to do where nothing is compared, or each schedule ran once; else nothing."""
+    if len(choice.ends) == 1:
+        return ["Add others to the variants in params.yaml to compare them."]
+    if study.repeat_count(choice.recommended.variant.dataset) == 1:
+        return [
+            "To find out which is better, set seeds: [1, 2, 3] and repeats: null in params.yaml, and run dvc repro "
+            "again."
+        ]
+    return []
 
 
 def _reached(study: Study, stop: Stop, spent: pd.DataFrame) -> str:
