@@ -150,9 +150,12 @@ def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(
         assert words in card
     manifest = yaml.safe_load(source.read_text())
     manifest["datasets"]["animals"]["licence"] = "CC BY 4.0, the zoo"
+    manifest["datasets"]["animals"]["split"]["group"] = r"\d+"
     source.write_text(yaml.safe_dump(manifest, sort_keys=False))
     run(finished, monkeypatch)
-    assert "Licence of the pictures: CC BY 4.0, the zoo\n" in (folder / "exported/card.md").read_text()
+    card = (folder / "exported/card.md").read_text()
+    assert "Licence of the pictures: CC BY 4.0, the zoo\n" in card
+    assert "stay together" not in card  # a group does not change parts as shipped
 
 
 def test_a_model_that_is_missing_is_told_before_anything_is_written(finished, monkeypatch):
