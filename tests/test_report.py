@@ -23,7 +23,7 @@ from PIL import Image
 from stages import report
 from stages.common import tables
 from stages.common.command import ThawError
-from stages.pages import data_address
+from stages.pages import answer, data_address
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TITLE = "<i>small</i> & things"
@@ -234,14 +234,41 @@ def test_what_is_beyond_the_page_s_size_is_counted(run, write_report):
     assert "2 more are not shown, to keep this page small; plots/answer/flowers-mistakes.csv lists all." in text
 
 
-def test_pictures_of_one_s_own_come_before_what_the_thesis_claims(run, write_report):
+def make_own(run):
+    """Have the run be of pictures that are not the thesis's."""
     paper = yaml.safe_load((run / "paper.yaml").read_text())
     paper["variants"] = {"others-1-1": {}}
     (run / "paper.yaml").write_text(yaml.safe_dump(paper))
+
+
+def test_pictures_of_one_s_own_come_before_what_the_thesis_claims(finished, run, write_report):
+    make_own(run)
     text = Elements(write_report()).text
     assert "The thesis's claims" not in text
     assert "The thesis's schedules" not in text
-    assert text.index("The answer") < text.index("The schedules") < text.index("A thesis's claims, on these")
+    assert text.index("The answer") < text.index("The schedules")
+    if repeat_count(finished) == 1:  # no verdict is possible
+        assert "A thesis's claims" not in text
+    else:
+        assert text.index("The schedules") < text.index("A thesis's claims, on these")
+
+
+def test_figures_that_would_be_empty_are_left_out(run, write_report):
+    make_own(run)
+    told = tables.read_json(run / "metrics/claims.json")
+    tables.write_json({**told, "dip_parts": {}, "styles": {}}, run / "metrics/claims.json")
+    page = write_report()
+    assert "Variations of fine-tuning against the plain schedule" not in page
+    assert "Left: loss where fine-tuning starts" not in page
+    assert "over fine-tuning's share of the epochs, with the default head" in page.replace("&#39;", "'")
+
+
+def test_the_answer_of_one_data_set_ends_with_what_its_intervals_cover(monkeypatch, write_report):
+    of_run = answer.of_run
+    monkeypatch.setattr(answer, "of_run", lambda *read: {"animals": of_run(*read)["animals"]})
+    page = write_report()
+    (closing,) = re.findall(r"<p>(The (?:95% )?intervals cover [^<]*)</p>", page)
+    assert f"<p>{closing}</p></div>" in page
 
 
 @pytest.mark.parametrize("damage", ["answer.json", "maps.npz", "flowers-mistakes.csv"])
