@@ -275,12 +275,12 @@ def _check_group(source: Path, found: Pictures, wishes: Wishes) -> None:
     sections.checked({"group": wishes.group}, Folded, "--group")
     groups = {path: splits.group_of(path, wishes.group) for path in found.kept}
     if not any(group != path for path, group in groups.items()):
-        raise ThawError(f"--group: {wishes.group!r} matches none of the paths, e.g. {next(iter(groups))}; correct it")
+        raise ThawError(f"--group: '{wishes.group}' matches none of the paths, e.g. {next(iter(groups))}; correct it")
     (largest, most), *_ = Counter(groups.values()).most_common(1)
     print(f"groups: {len(set(groups.values()))}, from {len(groups)} pictures (the largest: {largest}, {most} pictures)")
     if most == 1:
         print(
-            f"warning: --group: {wishes.group!r} keeps no two pictures together, e.g. {next(iter(groups))} gives "
+            f"warning: --group: '{wishes.group}' keeps no two pictures together, e.g. {next(iter(groups))} gives "
             f"{largest}; use a regular expression whose match is the same in all pictures of a group",
             file=sys.stderr,
         )

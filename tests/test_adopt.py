@@ -269,7 +269,7 @@ def test_a_group_that_keeps_nothing_together_is_warned_of(pictures, capsys):
     draw_fruit(pictures)
     adopted(pictures.folder, "--group", r"\w+/\d+")
     told = capsys.readouterr().err
-    assert r"--group: '\\w+/\\d+' keeps no two pictures together, e.g. ripe/0.png gives ripe/0; use" in told
+    assert r"--group: '\w+/\d+' keeps no two pictures together, e.g. ripe/0.png gives ripe/0; use" in told
 
 
 def test_what_is_refused_says_what_to_do(pictures, tmp_path):
