@@ -1,5 +1,7 @@
 """The answer's numbers against some worked out by hand, its sentences, and its maps against plain NumPy."""
 
+from dataclasses import replace
+
 import finished_run
 import made_up_study
 import numpy as np
@@ -24,10 +26,15 @@ def test_confusion_and_scores_of_every_class():
     told = confusion.as_json(confusion.matrix(LABELS, PREDICTED, 3), ["ripe", "unripe", "rotten"])
     assert told["matrix"] == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
     assert told["balanced_accuracy"] == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert told["most_confused"] == (2, 0)  # all of class 2, a third of class 0
     ripe, unripe, rotten = told["classes"]
     assert ripe == {"name": "ripe", "pictures": 3, **dict.fromkeys(("precision", "recall", "f1"), pytest.approx(2 / 3))}
     assert unripe == {"name": "unripe", "pictures": 2, "precision": pytest.approx(2 / 3), "recall": 1, "f1": 0.8}
     assert rotten == {"name": "rotten", "pictures": 1, "precision": None, "recall": 0, "f1": 0}
+
+
+def test_nothing_is_confused_where_nothing_is_wrong():
+    assert confusion.most_confused(np.diag([3, 0, 2])) is None
 
 
 @pytest.mark.parametrize(
@@ -146,7 +153,9 @@ def test_one_repeat_says_that_the_noise_of_training_is_unknown():
         "again."
     )
     assert reached.startswith("0 + 3 (fine-tuning from the first epoch): validation loss 0.400")
-    assert reached.endswith(". It takes 3 epochs, about 20 seconds on the machine of this run and 9,000 multiply-adds.")
+    assert (
+        ". It takes 3 epochs, about 20 seconds on the machine of this run and 9,000 multiply-adds. The loss" in reached
+    )
     assert sure == "The intervals cover the sampling of validation pictures, not the variation between training runs."
 
 
@@ -192,6 +201,29 @@ def test_a_head_of_its_own_is_described():
     assert reached.startswith(
         "0 + 3 (fine-tuning from the first epoch; head learning rate 0.001): validation loss 0.400"
     )
+
+
+@pytest.mark.parametrize(
+    ("losses", "head", "expected"),
+    [
+        ([0.6, 0.3, 0.35], None, ""),
+        ([0.6, 0.3, 0.35], 0.5, ""),
+        ([0.6, 0.5, 0.4], None, " The loss was lowest after the last epoch, so more epochs may lower it."),
+        (
+            [0.6, 0.3, 0.35],
+            0.32,
+            " The head alone, trained until it converges, reaches loss 0.320 and accuracy 0.750: more epochs or a "
+            "higher learning rate of the head are worth a try.",
+        ),
+    ],
+)
+def test_what_speaks_for_more_epochs_is_said(losses, head, expected):
+    study = made_up_study.study(made_up_study.variant("fruit-0-3", val_loss=[losses]))
+    if head:
+        of_head = made_up_study.study(made_up_study.variant("fruit-1-0", val_loss=[[head]], val_accuracy=[[0.75]]))
+        study = replace(study, converged={"fruit": of_head.validations["fruit-1-0"]})
+    _, reached, _ = brief.sentences(study, recommendation.choices(study)["fruit"], SPENT)
+    assert reached.partition(" multiply-adds.")[2] == expected
 
 
 # The test part.

@@ -11,7 +11,8 @@ from stages.study.variants import PAPER_ARM, arm_in_words
 def sentences(study: Study, choice: Choice, spent: pd.DataFrame) -> list[str]:
     """The paragraphs; `spent` has `epochs`, `multiply_adds` and `seconds` of each variant."""
     which = " ".join([reason(study, choice), *_advice(study, choice)])
-    return [which, _reached(study, choice.recommended, spent), _sure(study, choice)]
+    reached = " ".join([_reached(study, choice.recommended, spent), *_room(study, choice.recommended)])
+    return [which, reached, _sure(study, choice)]
 
 
 def reason(study: Study, choice: Choice) -> str:
@@ -61,6 +62,21 @@ def _reached(study: Study, stop: Stop, spent: pd.DataFrame) -> str:
         f"It takes {epochs(cost['epochs'])}, about {seconds:,g} seconds on the machine of this run and "
         f"{recommendation.cost(cost['multiply_adds'], 'multiply_adds')}."
     )
+
+
+def _room(study: Study, stop: Stop) -> list[str]:
+    """What speaks for more epochs, if anything: a loss that still falls, or a converged head that is better."""
+    found = []
+    if stop.variant.history["val_loss"].argmin() == stop.variant.epochs - 1:
+        found.append("The loss was lowest after the last epoch, so more epochs may lower it.")
+    dataset = stop.variant.dataset
+    if dataset in study.converged and (loss := study.converged_level(dataset, "loss")[0]) < stop.loss:
+        accuracy = study.converged_level(dataset, "accuracy")[0]
+        found.append(
+            f"The head alone, trained until it converges, reaches loss {loss:.3f} and accuracy {accuracy:.3f}: more "
+            "epochs or a higher learning rate of the head are worth a try."
+        )
+    return found
 
 
 def _description(stop: Stop) -> str:

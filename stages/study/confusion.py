@@ -32,12 +32,24 @@ def balanced_accuracy(scores: pd.DataFrame) -> float:
     return float(scores["recall"].mean())
 
 
+def most_confused(counts: np.ndarray) -> tuple[int, int] | None:
+    """The class that is most often taken for one other class, by its share of the class's pictures, and that other.
+
+    None if no prediction is wrong.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    actual, predicted = np.unravel_index(shares.argmax(), shares.shape)
+    return (int(actual), int(predicted)) if shares[actual, predicted] else None
+
+
 def as_json(counts: np.ndarray, classes: list[str]) -> dict[str, Any]:
-    """The matrix, the balanced accuracy and the scores by class name, with None for NaN."""
+    """The matrix, the balanced accuracy, the scores by class name and the most frequent confusion; None for NaN."""
     scores = of_classes(counts)
     rows = scores.astype(object).where(scores.notna(), None).to_dict("records")
     return {
         "balanced_accuracy": balanced_accuracy(scores),
         "classes": [{"name": name, **row} for name, row in zip(classes, rows, strict=True)],
         "matrix": counts.tolist(),
+        "most_confused": most_confused(counts),
     }
