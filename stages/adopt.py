@@ -36,6 +36,7 @@ WORK = Path("work/download")  # where the stage `download` looks too
 FOLDS = 5  # if every class has a picture in each of them
 SHOWN = 5  # paths of one kind that are printed
 MOST_CLASSES_SHOWN = 20
+UNEVEN = 2  # times as many pictures as the smallest class: the classes are called uneven
 REASONS = (UNREADABLE, TWICE)  # with which `adopt` leaves pictures out
 HEADER = (
     "# Written by `python -m stages.adopt`, and by `python -m stages.adopt --update {}` when the pictures change.\n"
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wishes = Wishes(options.validation_share, options.seed, options.group)
     dataset = _dataset(name, taken.shown, found, wishes)
     written = _manifest(target, network, name, taken.copy, dataset)
-    text = _params_text(settings, written, name, options.budget, taken.watched)
+    text = _params_text(settings, written, name, options, taken.watched)
     _tell(found, name)
     _warn_of_near(found, options.group, target)
     with files.written_whole(PARAMS_FILE) as params_beside, files.written_whole(target) as beside:
@@ -89,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         params_beside.write_text(text, encoding="utf-8")
         configuration.read(beside, params.load(params_beside))
     print(f"wrote {target} and the entries of '{name}' in {PARAMS_FILE}; next: dvc repro (or make repro)")
+    print("until then, plots/report.html is the report of the study before")
     print(f"before you queue experiments: git add {target} {PARAMS_FILE}; they run in a copy of what git knows")
 
 
@@ -105,6 +107,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--name", help="name of the data set (default: the folder's or archive's name)")
     parser.add_argument("--budget", type=int, default=20, help="epochs of each schedule (default: 20)")
+    parser.add_argument(
+        "--repeats", type=int, default=1, help="trainings of each schedule, each with its own seed (default: 1)"
+    )
     parser.add_argument(
         "--validation-share", type=float, default=0.2, help="fraction of each class used for validation (default: 0.2)"
     )
@@ -317,10 +322,15 @@ def _manifest(
     return written
 
 
-def _params_text(settings: Params, written: Mapping[str, Any], name: str, budget: int, watched: str | None) -> str:
+def _params_text(
+    settings: Params, written: Mapping[str, Any], name: str, options: argparse.Namespace, watched: str | None
+) -> str:
     """The text of params.yaml with the entries of this data set's study."""
+    budget = options.budget
     if budget < 1:
         raise ThawError(f"--budget: must be at least 1 epoch, not {budget}")
+    if options.repeats < 1:
+        raise ThawError(f"--repeats: must be at least 1, not {options.repeats}")
     own = schedules.variants(name, budget)
     entries = {
         "source": (MANIFESTS / f"{name}.yaml").as_posix(),
@@ -328,7 +338,10 @@ def _params_text(settings: Params, written: Mapping[str, Any], name: str, budget
         "local": {name: watched} if watched else {},
         "budget": {name: budget},
         "variants": own,
-        "schedule": {key: list(own.values())[-1][key] for key in ("dataset", "transfer", "fine")},
+        # A trial that is the first variant trains nothing: the head's epochs are there.
+        "schedule": next(iter(own.values())),
+        "seeds": list(range(1, options.repeats + 1)),
+        "repeats": None,
     }
     training = sections.checked(written, Manifest, name).dataset(name).training_images()
     if settings.batch_size > training:
@@ -348,6 +361,9 @@ def _tell(found: Pictures, name: str) -> None:
     print(f"{name}: {len(found.layout.classes)} classes, {len(found.kept)} pictures ({parts})")
     for title in list(found.layout.classes)[:MOST_CLASSES_SHOWN]:
         print(f"  {title}: {' + '.join(str(found.counts(part)[title]) for part in found.layout.roots)}")
+    totals = Counter(each.label for each in found.kept.values())
+    if max(totals.values()) > UNEVEN * min(totals.values()):
+        print("the classes are uneven: `class_weight: balanced` in params.yaml gives each the same weight in training")
     for words in found.layout.beside:
         print(f"ignored: {words}")
     if found.passed_over:

@@ -106,9 +106,19 @@ def test_a_folder_becomes_a_manifest_and_five_schedules(pictures, capsys):
         "fruit-0-20",
     ]
     assert {schedule.head_rate for name, schedule in settings.variants.items() if name.endswith("tuned")} == {1e-3}
-    assert settings.schedule.dataset == "fruit"
+    assert settings.schedule == settings.variants["fruit-20-0-tuned"]
+    assert (settings.seeds, settings.repeats) == ([1], None)
     assert settings.batch_size == 9  # 5 of 6 and 4 of 5 train
-    assert "next: dvc repro" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "next: dvc repro" in told
+    assert "uneven" not in told
+
+
+def test_uneven_classes_and_repeats(pictures, capsys):
+    draw_fruit(pictures, counts={"ripe": 13, "unripe": 6})
+    _, settings = adopted(pictures.folder, "--repeats", 3)
+    assert (settings.seeds, settings.repeats) == ([1, 2, 3], None)
+    assert "the classes are uneven: `class_weight: balanced` in params.yaml" in capsys.readouterr().out
 
 
 def test_params_keep_their_comments_and_every_other_line(pictures):
@@ -116,7 +126,7 @@ def test_params_keep_their_comments_and_every_other_line(pictures):
     before = Path("params.yaml").read_text(encoding="utf-8")
     adopted(pictures.folder, "--budget", 4)
     after = Path("params.yaml").read_text(encoding="utf-8")
-    changed = {"source", "downloads", "local", "budget", "variants", "schedule"}
+    changed = {"source", "downloads", "local", "budget", "variants", "schedule", "seeds", "repeats"}
     kept = {key: value for key, value in yaml.safe_load(before).items() if key not in changed}
     assert kept.items() <= yaml.safe_load(after).items()
     comments = [line for line in before.splitlines() if line.startswith("#")]
