@@ -361,7 +361,7 @@ def _tell(found: Pictures, name: str) -> None:
     print(f"{name}: {len(found.layout.classes)} classes, {len(found.kept)} pictures ({parts})")
     for title in list(found.layout.classes)[:MOST_CLASSES_SHOWN]:
         print(f"  {title}: {' + '.join(str(found.counts(part)[title]) for part in found.layout.roots)}")
-    totals = Counter(each.label for each in found.kept.values())
+    totals = Counter(found.labels().values())
     if max(totals.values()) > UNEVEN * min(totals.values()):
         print("the classes are uneven: `class_weight: balanced` in params.yaml gives each the same weight in training")
     for words in found.layout.beside:

@@ -63,6 +63,7 @@ def test_the_calibration_error_is_the_weighted_mean_of_the_bins_gaps():
     low, high = calibration.bins(confidence, correct).to_dict("records")
     assert low == pytest.approx({"low": 9 / 15, "high": 10 / 15, "pictures": 2, "confidence": 0.63, "accuracy": 0.5})
     assert high == pytest.approx({"low": 14 / 15, "high": 1, "pictures": 4, "confidence": 0.95, "accuracy": 0.75})
+    assert calibration.overconfidence([low, high]) == pytest.approx(confidence.mean() - correct.mean())
 
 
 def test_chance_alone_makes_an_error_of_few_pictures():

@@ -349,7 +349,8 @@ def test_advice(late, early, expected, enough):
 def test_a_plateau_is_short_from_its_first_epoch_within_the_margin():
     early = alike([0.9, 0.406, 0.402, 0.401, 0.4])
     told = check(variant("d-4-1", val_loss=SLOW), variant("d-0-5", val_loss=early))["advice"]["datasets"]["d"]
-    assert told["what"] == "validation loss, 0 + 5 stopped after 2 epochs minus 0 + 5 at its end"
+    assert told["what"] == "validation loss, 0 + 5 stopped after epoch 2 minus 0 + 5 at its end"
+    assert told["note"].startswith("it needs 2 of 5 fine epochs")
     assert (told["verdict"], told["value"]) == ("holds", pytest.approx(0.006))
 
 

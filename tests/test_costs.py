@@ -227,6 +227,14 @@ def test_nothing_is_chosen_that_something_cheaper_beats_or_equals():
     assert told[2].endswith("; it is shown to be worse.")
 
 
+def test_fewer_epochs_of_the_same_head_are_no_other_schedule():
+    head = variant("d-3-0", val_loss=alike([0.5, 0.45, 0.4]))
+    late = variant("d-2-1", val_loss=alike([0.5, 0.45, 0.9]))
+    assert sentences(study(head, late))[2].endswith("No other schedule completes an epoch for the same cost.")
+    early = variant("d-0-3", val_loss=alike([0.8, 0.7, 0.9]))
+    assert "the best other schedule is 0 + 1 with loss 0.800" in sentences(study(head, late, early))[2]
+
+
 def test_the_words_of_one_repeat_claim_nothing():
     told = sentences(study(variant("d-1-1", val_loss=[[0.9, 0.5]]), variant("d-0-2", val_loss=[[0.9, 0.4]])))
     assert told[0].startswith("0 + 2 has the lowest final validation loss, 0.400")

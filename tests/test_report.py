@@ -206,9 +206,9 @@ def test_one_repeat_says_so_in_the_answer(finished, page):
 def test_mistakes_are_the_recommended_schedule_s_with_the_worst_first(finished, page):
     several = repeat_count(finished) > 1
     text = Elements(page).text
-    animals = text[text.index("What animals-0-3 gets right and wrong") : text.index("What flowers-1-1 gets")]
+    animals = text[text.index("What 0 + 3 gets right and wrong on cats and dogs") : text.index("What 1 + 1 gets")]
     assert "None: every validation picture is classified correctly." in animals
-    flowers = text[text.index("What flowers-1-1 gets right and wrong") :]
+    flowers = text[text.index("What 1 + 1 gets right and wrong on roses and tulips") :]
     first = flowers.index("3.png true: tulips predicted: roses , 52.8%" + ", by 3 of 3 repeats" * several)
     assert first < flowers.index("2.png true: tulips predicted: roses")
     assert ("by 2 of 3 repeats" in flowers) == several

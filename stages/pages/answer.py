@@ -29,8 +29,10 @@ def of_run(run: FinishedRun, folder: Path, images: Path) -> dict[str, dict[str, 
         wrong = tables.read_table(folder / f"{dataset}-mistakes.csv", (*mistakes.COLUMNS, "map"))
         found[dataset] = {
             **answers[dataset],
+            "label": choice.recommended.label,
             "sentences": brief.sentences(run.study, choice, run.spent),
             "bins": calibration.BINS,
+            "overconfidence": calibration.overconfidence(answers[dataset]["calibration"]["bins"]),
             "pictures": {
                 kind: data_address.of_figure(folder / f"{dataset}-{kind}.png") for kind in ("confusion", "calibration")
             },

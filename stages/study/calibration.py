@@ -3,7 +3,7 @@
 Of the predictions with a probability of 80 %, 80 % should be right (Guo, Pleiss, Sun and Weinberger, 2017).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,12 @@ def error(confidence: np.ndarray, correct: np.ndarray) -> float:
     """The expected calibration error: the mean of |accuracy - confidence| over bins, weighted by their pictures."""
     gaps = np.bincount(_places(confidence), weights=correct - confidence, minlength=BINS)
     return float(np.abs(gaps).sum() / len(confidence))
+
+
+def overconfidence(counted: Sequence[Mapping[str, float]]) -> float:
+    """The mean probability minus the accuracy, over all predictions of the bins."""
+    total = sum(each["pictures"] for each in counted)
+    return sum(each["pictures"] * (each["confidence"] - each["accuracy"]) for each in counted) / total
 
 
 def by_chance(repeats: Sequence[np.ndarray], confidence: float, seed: int) -> tuple[float, float]:

@@ -268,9 +268,10 @@ def check_advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding
     epochs = sorted(epoch for epoch, _ in chosen)
     labels = dict.fromkeys(variant.label for variant in grid for _, best in chosen if variant.name == best)
     return Finding(
-        what=f"validation loss, {earliest.label} stopped after {_or(map(str, dict.fromkeys(epochs)))} epochs minus "
+        what=f"validation loss, {earliest.label} stopped after epoch {_or(map(str, dict.fromkeys(epochs)))} minus "
         f"{_or(labels)} at its end",
         contrast=contrast,
+        note=f"it needs {_to(*(epoch - earliest.transfer for epoch in epochs))} of {earliest.fine} fine epochs",
         verdict=_verdict(
             contrast.is_not_worse and epochs[0] < earliest.epochs,
             _speaks_against(contrast) or (contrast.repeats > 1 and epochs[0] == earliest.epochs),
@@ -284,6 +285,10 @@ def check_advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding
             )
         ],
     )
+
+
+def _to(low: int, high: int) -> str:
+    return f"{low} to {high}" if low < high else str(low)
 
 
 def _short(

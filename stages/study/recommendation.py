@@ -6,7 +6,7 @@ comparison with the best: those that no other beats in simultaneous one-sided te
 anything, and the sentences only describe.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -179,10 +179,19 @@ def _choice(study: Study, members: Sequence[Variant], paid: Paid, chosen: Stop, 
         sentence = f"{chosen.label} takes {cost(chosen.cost, unit)}."
     else:
         sentence = f"For {cost(chosen.cost, unit)}, {chosen.label} has the lowest loss, {_loss(chosen)}."
-    others = [variant for variant in members if variant is not chosen.variant]
-    if not _affordable(others, paid, chosen.cost):
+
+    def shared(variant: Variant) -> int:
+        """The epochs of the same head that both train: stopped in them, it is no other schedule."""
+        return min(variant.transfer, chosen.variant.transfer) if variant.arm == chosen.variant.arm else 0
+
+    others = [
+        variant
+        for variant, last in _affordable(members, paid, chosen.cost).values()
+        if variant is not chosen.variant and last > shared(variant)
+    ]
+    if not others:
         return f"{sentence} No other schedule completes an epoch for the same cost."
-    other = _best_within(study, others, paid, chosen.cost)
+    other = _best_within(study, others, paid, chosen.cost, shared)
     return (
         f"{sentence} For the same cost, the best other schedule is {other.label} with loss {_loss(other)}; "
         f"{COMPARED[_contrast(study, other, chosen).word]}."
@@ -221,9 +230,16 @@ def _affordable(members: Sequence[Variant], paid: Paid, amount: float) -> dict[s
     return {name: (variant, epoch) for name, (variant, epoch) in epochs.items() if epoch}
 
 
-def _best_within(study: Study, members: Sequence[Variant], paid: Paid, amount: float) -> Stop:
+def _best_within(
+    study: Study,
+    members: Sequence[Variant],
+    paid: Paid,
+    amount: float,
+    after: Callable[[Variant], int] = lambda variant: 0,
+) -> Stop:
     """The lowest mean loss of any schedule after any epoch within the amount; among equal ones the cheapest.
 
+    Of each schedule, only the epochs after its `after` count.
     Nothing that costs as much or less beats it. The lowest of many losses is optimistic (selection bias), which its
     interval does not show.
     """
@@ -231,6 +247,7 @@ def _best_within(study: Study, members: Sequence[Variant], paid: Paid, amount: f
         (float(loss), float(paid[name][epoch]), variant, epoch + 1)
         for name, (variant, last) in _affordable(members, paid, amount).items()
         for epoch, loss in enumerate(_mean_curve(study, variant)[:last])
+        if epoch >= after(variant)
     ]
     *_, variant, epoch = min(losses, key=lambda each: each[:2])
     return _stop(study, variant, epoch, paid)
