@@ -194,7 +194,8 @@ def write_params(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> Non
     """Write the repository's params.yaml with the run's source, seeds and schedules."""
     schedules = {name: schedule | OWN_KEYS.get(name, {}) for name, schedule in SCHEDULES.items()}
     content = yaml.safe_load(params.PARAMS_FILE.read_text(encoding="utf-8"))
-    changes = {"source": source.as_posix(), "seeds": list(seeds), "schedule": schedules.pop("trial")}
+    changes = {"source": source.as_posix(), "seeds": list(seeds), "repeats": None}
+    changes["schedule"] = schedules.pop("trial")
     budget = {schedule["dataset"]: 4 for schedule in schedules.values()}
     content |= changes | {"variants": schedules, "budget": budget}
     (folder / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

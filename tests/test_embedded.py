@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from data.embedded import draw, scenes
-from stages.common import files, manifest
+from stages.common import files, manifest, params
 from stages.network import backbones
 
 ROOT = Path(__file__).parent.parent
@@ -62,9 +62,9 @@ def test_archives_are_laid_out_as_the_public_ones():
     }
 
 
-def test_validation_parts_are_big_enough_to_order_the_variants():
-    assert sum(CATS_DOGS.images.validation.values()) >= 200
-    assert sum(map(ROSES_TULIPS.split.validation_images, ROSES_TULIPS.images.values())) >= 200
+def test_the_first_run_validates_on_every_picture():
+    settings = params.load(ROOT / "params.yaml")
+    assert {name: MANIFEST.dataset(name).split.folds for name in settings.repeats} == settings.repeats
 
 
 def test_pictures_are_of_the_backbone_s_size():

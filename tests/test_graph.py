@@ -438,22 +438,19 @@ def test_the_stages_are_named_after_the_params():
     assert dvc(ROOT, "stage", "list", "--name-only").split() == expected
 
 
-def test_the_grid_is_the_paper_s_and_spends_the_budgets():
+def test_the_thesis_s_schedules_are_in_the_study_and_spend_the_budgets():
     defaults = [each for each in PARAMS.variants.values() if not each.own_keys]
     found = {name: [(each.transfer, each.fine) for each in defaults if each.dataset == name] for name in PARAMS.budget}
-    assert found == GRID
-    assert {name: {sum(schedule) for schedule in grid} for name, grid in GRID.items()} == {
-        name: {epochs} for name, epochs in PARAMS.budget.items()
-    }
+    for name, grid in GRID.items():
+        assert set(grid) <= set(found[name])
+        assert {sum(schedule) for schedule in grid} == {PARAMS.budget[name]}
 
 
-def test_a_variant_that_differs_from_the_paper_s_does_so_in_one_thing():
+def test_a_variant_s_own_keys_change_what_is_trained():
     differing = [each for each in PARAMS.variants.values() if each.own_keys]
-    assert len(differing) == len(PARAMS.variants) - sum(map(len, GRID.values()))
+    assert differing
     for schedule in differing:
-        assert (schedule.transfer, schedule.fine) in GRID[schedule.dataset]
-        assert len(schedule.own_keys) == 1
-        assert PARAMS.of(schedule).fine != PARAMS.fine
+        assert PARAMS.of(schedule) != PARAMS
 
 
 def test_the_trial_is_no_variant_of_the_grid():

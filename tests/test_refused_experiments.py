@@ -21,8 +21,8 @@ REFUSED = [
         "params.yaml: schedule: transfer and fine are both 0; give at least one phase an epoch",
     ),
     (
-        ["batch_size=801"],
-        "params.yaml: batch_size: 801 is more than the 800 training images of 'cats_dogs' in data/embedded.yaml; "
+        ["batch_size=401"],
+        "params.yaml: batch_size: 401 is more than the 400 training images of 'cats_dogs' in data/embedded.yaml; "
         "lower it",
     ),
 ]

@@ -31,7 +31,7 @@ SEED = 3
 FOLDS = 3
 BUDGET = 4
 MOBILENET = {"name": "MobileNetV2", "arguments": {"alpha": 0.35}, "image_size": IMAGE_SIZE}
-PARAMS = {"batch_size": 8, "seeds": [SEED], "budget": {"tiny": BUDGET}}
+PARAMS = {"batch_size": 8, "seeds": [SEED], "repeats": None, "budget": {"tiny": BUDGET}}
 ON_SPLIT = Repeat(number=1, seed=SEED, fold=None, draw=1)
 
 
