@@ -325,8 +325,9 @@ def test_a_data_set_with_and_one_without_moving_statistics_leave_no_panel_empty(
 
 
 def test_a_picture_with_nothing_to_show_is_not_drawn(tmp_path, source, monkeypatch):
-    for name in [name for name in finished_run.SCHEDULES if name not in ("animals-0-3", "trial")]:
-        monkeypatch.delitem(finished_run.SCHEDULES, name)
+    # A new mapping: undoing the removal of items would put them back in another order, for all later tests.
+    few = {name: schedule for name, schedule in finished_run.SCHEDULES.items() if name in ("animals-0-3", "trial")}
+    monkeypatch.setattr(finished_run, "SCHEDULES", few)
     finished_run.finish(tmp_path, source, monkeypatch, seeds=(1, 2, 3))
     drawn = sorted(path.stem for path in (tmp_path / "plots/figures").iterdir())
     assert drawn == ["animals", "animals-0-3", "fine_share", "flowers", "switch", "trial"]
