@@ -136,7 +136,7 @@ def phases(transfer: int, fine: int, own: Params) -> str:
 
 
 def _trained(epochs: int, phase: Transfer | Fine) -> str:
-    return f"{'1 epoch' if epochs == 1 else f'{epochs} epochs'}, {phase.optimizer} at {rate(phase.learning_rate)}"
+    return f"{brief.epochs(epochs)}, {phase.optimizer} at {rate(phase.learning_rate)}"
 
 
 def _arguments() -> argparse.Namespace:
