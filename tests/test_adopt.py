@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import short_study as short
+import warm_python
 import yaml
 from PIL import Image
 
@@ -440,14 +441,14 @@ def study(tmp_path_factory):
         for number in range(8):
             noise = np.random.default_rng(number + shade).integers(0, 50, (96, 96, 3))
             Image.fromarray((shade + noise).astype(np.uint8)).save(fruit / name / f"{number}.png")
-    arguments = ("--budget", "2", "--backbone", "embedded")
+    arguments = ("--budget", "1", "--backbone", "embedded")
     short.run(study, sys.executable, "-m", "stages.adopt", str(fruit), *arguments)
     short.dvc(study, "repro")
     return study, fruit
 
 
 def predictions(study, *arguments):
-    command = [sys.executable, "-m", "stages.predict", *map(str, arguments)]
+    command = [str(warm_python.folder() / "python"), "-m", "stages.predict", *map(str, arguments)]
     return subprocess.run(command, cwd=study, capture_output=True, text=True, check=False)
 
 
@@ -483,7 +484,7 @@ print(json.dumps({"class": told["classes"][int(logit > 0)], "probability": 1 / (
 
 def test_keras_alone_gives_the_same_numbers(study):
     folder, fruit = study
-    model = folder / "models/my_fruit-1-1/best.keras"
+    model = folder / "models/my_fruit-0-1/best.keras"
     row = predictions(folder, "--model", model, fruit / "rot/3.png").stdout.splitlines()[1].split(",")
     ran = subprocess.run(
         [sys.executable, "-c", FRESH, model, fruit / "rot/3.png"], cwd=fruit, capture_output=True, text=True, check=True

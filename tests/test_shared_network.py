@@ -14,11 +14,9 @@ TRANSFER, FINE = 1, 2
 @pytest.mark.parametrize(
     "fine",
     [
-        {"optimizer": "rmsprop"},
-        {"optimizer": "adam", "warm_up_epochs": 1, "decay": "cosine"},
-        {"unfreezing": "gradual", "groups": 2, "epochs_a_group": 1, "layer_decay": 0.5},
+        {"optimizer": "adam", "warm_up_epochs": 1, "decay": "cosine", "batch_norm": "moving"},
+        {"optimizer": "rmsprop", "unfreezing": "gradual", "groups": 2, "epochs_a_group": 1, "layer_decay": 0.5},
         {"precision": "mixed_float16"},
-        {"batch_norm": "moving"},
     ],
     ids=str,
 )
