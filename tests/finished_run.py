@@ -1,18 +1,24 @@
 """A finished run of made-up numbers, small enough to check by hand."""
 
+import os
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import made_up_study
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import yaml
+from matplotlib.figure import Figure
+from PIL import Image
 
 from stages import answer, costs, figures, summarize
 from stages.common import params, tables
 from stages.common.params import Params, Schedule
+from stages.drawing import drawing
 from stages.results import history, metrics, repeats
 from stages.results.repeats import Validation
 from stages.study import paper
@@ -118,12 +124,21 @@ def finish(
     seeds: Sequence[int] = (1,),
     change: Callable[[Path], None] = lambda folder: None,
 ) -> None:
-    """Write a run, change it, and have its tables, its costs and its figures made."""
+    """Write a run, change it, and have its tables, its costs and its figures made, each a blank picture."""
     write(folder, source, seeds)
     change(folder)
+    monkeypatch.setattr(drawing, "save", _save_blank)
     call(summarize.main, monkeypatch, summarize_options(folder, source))
     call(costs.main, monkeypatch, costs_options(folder, source))
     call(figures.main, monkeypatch, figures_options(folder, source))
+
+
+def _save_blank(figure: Figure, path: Path) -> None:
+    """Write a picture of the figure's size and of a colour of its own: a page needs no more, and drawing is slow."""
+    width, height = np.rint(figure.get_size_inches() * drawing.STYLE["savefig.dpi"]).astype(int)
+    colour = zlib.crc32(path.stem.encode()).to_bytes(4)[:3]
+    Image.new("RGB", (width, height), tuple(colour)).save(path)
+    plt.close(figure)
 
 
 def add_answer(folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +259,7 @@ def call(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, options: dic
     words = [word for option, value in options.items() for word in (f"--{option}", str(value))]
     monkeypatch.setattr(sys, "argv", ["stage", *words])
     monkeypatch.setattr(params, "load", _with_the_run_s_variants)
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # waits for the disk, of which no test of a run asks anything
     main()
 
 

@@ -1,5 +1,6 @@
 """The figures of a small finished run: what they show, that they name their source, the same bytes twice."""
 
+import shutil
 from dataclasses import replace
 
 import finished_run
@@ -8,6 +9,7 @@ import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from conftest import SMALL_MANIFEST
 
 from stages import costs as costs_stage
 from stages import figures, summarize
@@ -19,22 +21,41 @@ from stages.study import costs
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "dip", "styles", "switch"]
 
 
-@pytest.fixture
-def source(small_manifest, write_manifest):
-    return write_manifest(small_manifest)
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("source") / "small.yaml"
+    path.write_text(SMALL_MANIFEST)
+    return path
+
+
+def summarized(folder, source, monkeypatch, seeds=(1,)):
+    finished_run.write(folder, source, seeds)
+    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(folder, source))
+    finished_run.call(costs_stage.main, monkeypatch, finished_run.costs_options(folder, source))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory, source):
+    """A run with its tables and costs; no test changes it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return summarized(tmp_path_factory.mktemp("run"), source, monkeypatch)
 
 
 @pytest.fixture
-def run(tmp_path, source, monkeypatch):
-    finished_run.write(tmp_path, source)
-    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
-    finished_run.call(costs_stage.main, monkeypatch, finished_run.costs_options(tmp_path, source))
-    return tmp_path
+def run(unchanged, tmp_path):
+    """A copy of the run, for a test to change."""
+    return shutil.copytree(unchanged, tmp_path / "run")
 
 
-@pytest.fixture
-def study(run):
-    yield read(run)
+@pytest.fixture(scope="module")
+def study(unchanged):
+    return read(unchanged)
+
+
+@pytest.fixture(autouse=True)
+def figures_closed():
+    yield
     plt.close("all")
 
 
@@ -60,18 +81,24 @@ def legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_the_whole_stage_writes_every_picture_with_the_same_bytes_twice(run, source, monkeypatch):
-    options = finished_run.figures_options(run, source)
-    finished_run.call(figures.main, monkeypatch, options)
-    first = {path.stem: path.read_bytes() for path in (run / "plots/figures").glob("*.png")}
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory, unchanged, source):
+    """The folder of all pictures of the run."""
+    folder = shutil.copytree(unchanged, tmp_path_factory.mktemp("drawn") / "run")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        finished_run.call(figures.main, monkeypatch, finished_run.figures_options(folder, source))
+    return folder / "plots/figures"
+
+
+def test_the_whole_stage_writes_every_picture_with_the_same_bytes_twice(drawn, run, source, monkeypatch):
+    first = {path.stem: path.read_bytes() for path in drawn.glob("*.png")}
     assert sorted(first) == sorted(PICTURES)
-    finished_run.call(figures.main, monkeypatch, options)
+    finished_run.call(figures.main, monkeypatch, finished_run.figures_options(run, source))
     assert {path.stem: path.read_bytes() for path in (run / "plots/figures").glob("*.png")} == first
 
 
-def test_a_picture_is_wide_enough_for_a_readme_and_carries_no_version(run, source, monkeypatch):
-    finished_run.call(figures.main, monkeypatch, finished_run.figures_options(run, source))
-    path = run / "plots/figures/animals.png"
+def test_a_picture_is_wide_enough_for_a_readme_and_carries_no_version(drawn):
+    path = drawn / "animals.png"
     height, width, _ = matplotlib.image.imread(path).shape
     assert 1200 <= width <= 2000
     assert width > height
@@ -153,16 +180,14 @@ def test_a_table_of_another_run_is_refused(run):
         read(run)
 
 
-@pytest.fixture
-def repeated(tmp_path, source, monkeypatch):
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory, source):
     """The study of two arms with three repeats, the claims that were made of it, and its costs."""
-    finished_run.add_arm(monkeypatch)
-    finished_run.write(tmp_path, source, seeds=(1, 2, 3))
-    finished_run.call(summarize.main, monkeypatch, finished_run.summarize_options(tmp_path, source))
-    finished_run.call(costs_stage.main, monkeypatch, finished_run.costs_options(tmp_path, source))
-    claims = tables.read_json(tmp_path / "metrics" / "claims.json")
-    yield read(tmp_path), claims, costs.read(tmp_path / "plots" / "costs" / "costs.csv")
-    plt.close("all")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        finished_run.add_arm(monkeypatch)
+        folder = summarized(tmp_path_factory.mktemp("repeated"), source, monkeypatch, seeds=(1, 2, 3))
+    claims = tables.read_json(folder / "metrics" / "claims.json")
+    return read(folder), claims, costs.read(folder / "plots" / "costs" / "costs.csv")
 
 
 def band(collection):
@@ -201,7 +226,6 @@ def test_no_band_reaches_above_an_accuracy_of_1(tmp_path, source, monkeypatch):
     accuracy, _ = figures.draw_variant(study, study.variants[-1], manifest.load(source)).axes
     # Student's t reaches to 1.015; the repeats themselves lie between 0.98 and 1.
     assert band(accuracy.collections[0]) == {1.0: pytest.approx((0.98, 1.0))}
-    plt.close("all")
 
 
 def test_one_repeat_has_no_band(study, source):
@@ -352,7 +376,6 @@ def test_a_trial_that_repeats_a_schedule_is_not_drawn_over_it(tmp_path, source, 
     shares = curves(figures.draw_fine_share(study, manifest.load(source)).axes[1])
     assert ("Cats and dogs, schedule under trial: 0 + 2" in shares) == (epochs == 2)
     assert "Cats and dogs, schedule under trial: 0 + 3" not in shares
-    plt.close("all")
 
 
 @pytest.mark.parametrize("own_keys", [{}, {"head_rate": 0.001}], ids=["above", "below"])
@@ -369,7 +392,6 @@ def test_the_names_of_schedules_that_cost_about_the_same_do_not_overlap(source, 
         assert len(inked) == 5
         assert all(each.any() for each in inked)
         assert sum(each.astype(int) for each in inked).max() == 1
-    plt.close(figure)
 
 
 def ink(figure, text):

@@ -9,6 +9,7 @@ import finished_run
 import numpy as np
 import pytest
 import yaml
+from conftest import SMALL_MANIFEST
 from scipy import stats
 
 from stages import record
@@ -31,15 +32,24 @@ LINES = [
 ]
 
 
-@pytest.fixture
-def source(small_manifest, write_manifest):
-    return write_manifest(small_manifest)
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("source") / "small.yaml"
+    path.write_text(SMALL_MANIFEST)
+    return path
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory, source):
+    """A finished run with its params, downloads and the paper's numbers; no test changes it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return finished(tmp_path_factory.mktemp("finished"), source, monkeypatch)
 
 
 @pytest.fixture
-def run(tmp_path, source, monkeypatch):
-    """A finished run with its params, downloads and the paper's numbers."""
-    return finished(tmp_path, source, monkeypatch)
+def run(unchanged, tmp_path):
+    """A copy of the finished run, for a test to change."""
+    return shutil.copytree(unchanged, tmp_path / "run")
 
 
 def finished(folder, source, monkeypatch, **options):
@@ -158,16 +168,17 @@ def noise(logits, draws):
     return logits + draws.normal(0, 0.3) + draws.normal(0, 0.1, size=logits.shape)
 
 
-@pytest.fixture
-def recorded(tmp_path, source, monkeypatch):
-    """The record of a run of two arms and three repeats, and nothing else of it."""
-    finished_run.add_arm(monkeypatch)
-    run = finished(tmp_path / "run", source, monkeypatch, seeds=(1, 2, 3), change=jitter)
-    call(run, source, monkeypatch)
-    shutil.move(run / "docs" / "paper", tmp_path / "paper")
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, source):
+    """The record of a run of two arms and three repeats, and nothing else of it; no test changes it."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        finished_run.add_arm(monkeypatch)
+        run = finished(folder / "run", source, monkeypatch, seeds=(1, 2, 3), change=jitter)
+        call(run, source, monkeypatch)
+    shutil.move(run / "docs" / "paper", folder / "paper")
     shutil.rmtree(run)
-    monkeypatch.undo()  # params.yaml as it was recorded
-    return tmp_path / "paper"
+    return folder / "paper"  # with params.yaml as it was recorded
 
 
 @pytest.mark.parametrize("place", ["made up", "docs/paper"])
