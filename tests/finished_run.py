@@ -1,6 +1,5 @@
 """A finished run of made-up numbers, small enough to check by hand."""
 
-import os
 import sys
 import zlib
 from collections.abc import Callable, Sequence
@@ -259,7 +258,6 @@ def call(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch, options: dic
     words = [word for option, value in options.items() for word in (f"--{option}", str(value))]
     monkeypatch.setattr(sys, "argv", ["stage", *words])
     monkeypatch.setattr(params, "load", _with_the_run_s_variants)
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # waits for the disk, of which no test of a run asks anything
     main()
 
 

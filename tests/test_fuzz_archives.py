@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import os
 import stat
 import tarfile
 import zipfile
@@ -46,10 +45,9 @@ PICTURES = {
 
 
 @pytest.fixture
-def check(small_manifest, write_manifest, tmp_path, monkeypatch) -> Callable[[Callable[[str], bytes]], None]:
+def check(small_manifest, write_manifest, tmp_path) -> Callable[[Callable[[str], bytes]], None]:
     """Split the archive that is packed for the folder around; check what then lies in it."""
     dataset = manifest.load(write_manifest(small_manifest)).dataset("animals")
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # waits for the disk, a thousand times
 
     def attempt(pack: Callable[[str], bytes]) -> None:
         with TemporaryDirectory() as around:
