@@ -43,8 +43,8 @@ class Moments(NamedTuple):
 STUDIES = {
     ("download", "split"): {
         "download@weights": Moments(6, 3, 0.5, "work/download"),
-        "split@few": Moments(6, 4, 0.05, "data/images"),
-        "dvc repro": Moments(2, 20, 0.5, "dvc.lock"),
+        "split@few": Moments(6, 4, 0.05, "data/images", others=0),
+        "dvc repro": Moments(2, 20, 0.5, "dvc.lock", others=0),
     },
     ("train",): {
         "features@few": Moments(1, 3, 0.2, "data/features/few", others=0),
