@@ -1,6 +1,7 @@
 """Whatever decides a result and changes is noticed, by DVC's real commands and the real `download` and `split`."""
 
 import hashlib
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,20 +10,27 @@ import https_server
 import pytest
 import small_network
 import small_workspace
+import warm_python
 import yaml
-from small_workspace import dvc, finished, start
+from small_workspace import dvc, finished, path_from, start
 
 TARGET = "split@few"
 READ = ["local@few", TARGET]
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def split_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace whose data set is an archive on this machine, of unknown size and checksum, split once."""
-    folder = small_workspace.make(tmp_path / "workspace", small_network.path().as_uri())
+    folder = small_workspace.make(tmp_path_factory.mktemp("changes") / "workspace", small_network.path().as_uri())
     assert repro(folder) == READ
     assert repro(folder) == []
     return folder
+
+
+@pytest.fixture
+def workspace(split_once: Path, tmp_path: Path) -> Path:
+    """The same in a folder of the test's own."""
+    return shutil.copytree(split_once, tmp_path / "workspace")
 
 
 def repro(folder: Path) -> list[str]:
@@ -32,7 +40,7 @@ def repro(folder: Path) -> list[str]:
 
 def refused(folder: Path) -> str:
     """The line of the stage with which `dvc repro` fails."""
-    process = start(folder, dvc("repro", TARGET))
+    process = start(folder, dvc("repro", TARGET), **path_from(warm_python.folder()))
     out, err = process.communicate()
     assert process.returncode != 0, out
     (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
@@ -112,7 +120,7 @@ def test_a_refused_count_that_was_corrected_is_taken(workspace, fault):
 def test_an_archive_that_goes_and_comes_back(workspace, fault):
     archive = workspace / "data/few.zip"
     archive.rename(archive.with_name("elsewhere.zip"))
-    process = start(workspace, dvc("repro", TARGET))
+    process = start(workspace, dvc("repro", TARGET), **path_from(warm_python.folder()))
     _, err = process.communicate()
     assert process.returncode != 0
     assert "data/few.zip" in err

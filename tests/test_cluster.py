@@ -1,15 +1,19 @@
 """Stages on Dask's workers, by a pipeline that takes no time: what runs where, and what is refused in one line."""
 
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 import short_study as short
 import small_pipeline
+import warm_python
+from small_workspace import path_from
 
 pytest.importorskip("distributed", reason="Dask is not installed (make extra)")
 import cluster as clusters
@@ -33,48 +37,62 @@ def pipeline(tmp_path: Path) -> Path:
 
 
 def run(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stages.distribute", *arguments]
-    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    command = ["python", "-m", "stages.distribute", *arguments]
+    environment = os.environ | path_from(warm_python.folder())
+    return subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
 
 
-def told_stages(finished: subprocess.CompletedProcess[str]) -> dict[str, str]:
+class Distributed(NamedTuple):
+    """A pipeline that ran on workers, first with a text that `split@cats` refuses, then with the right one."""
+
+    pipeline: Path  # committed after each run
+    refused: subprocess.CompletedProcess[str]
+    mended: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def distributed(workers: clusters.Cluster, tmp_path_factory: pytest.TempPathFactory) -> Distributed:
+    folder = tmp_path_factory.mktemp("distributed")
+    pipeline = small_pipeline.write(folder / "small", folder / "remote")
+    both = []
+    for text in ("broken", "cats"):
+        (pipeline / "texts/cats.txt").write_text(text)
+        short.commit(pipeline)
+        both.append(run(pipeline, "--scheduler", workers.address))
+    short.commit(pipeline)
+    return Distributed(pipeline, *both)
+
+
+def told_stages(finished: subprocess.CompletedProcess[str], code: int = 0) -> dict[str, str]:
     """By stage, whether it `ran` or `was up to date`, as the command's messages say."""
-    assert finished.returncode == 0, finished.stderr
+    assert finished.returncode == code, finished.stderr
     lines = [line.split(" ", 2) for line in finished.stderr.splitlines() if "/" in line.split(" ")[0]]
     return {stage: rest.split(" on ")[0] for _, stage, rest in lines}
 
 
-def test_only_what_would_give_something_else_runs(pipeline, workers):
-    scheduler = ("--scheduler", workers.address)
-    everything = {"split@cats", "split@dogs", "train@cats", "train@dogs", "summarize"}
-    assert told_stages(run(pipeline, *scheduler)) == dict.fromkeys(everything, "ran")
+def test_only_what_would_give_something_else_runs(distributed, workers, tmp_path):
+    pipeline = shutil.copytree(distributed.pipeline, tmp_path / "small")
     assert short.ran(short.dvc(pipeline, "repro", "--pull")) == []
     (pipeline / "texts/cats.txt").write_text("cats ")  # of which `split` makes the same
     short.commit(pipeline)
     below = {"train@cats": "was up to date", "summarize": "was up to date"}
-    assert told_stages(run(pipeline, *scheduler)) == {"split@cats": "ran"} | below
+    assert told_stages(run(pipeline, "--scheduler", workers.address)) == {"split@cats": "ran"} | below
 
 
-def test_a_fresh_clone_has_the_remote_s_data_and_runs_nothing(pipeline, workers, tmp_path):
-    run(pipeline, "--scheduler", workers.address)
-    short.commit(pipeline)
-    short.run(tmp_path, "git", "clone", "--quiet", str(pipeline), "fresh")
+def test_a_fresh_clone_has_the_remote_s_data_and_runs_nothing(distributed, workers, tmp_path):
+    short.run(tmp_path, "git", "clone", "--quiet", str(distributed.pipeline), "fresh")
     assert told_stages(run(tmp_path / "fresh", "--scheduler", workers.address)) == {}
     assert (tmp_path / "fresh/models/cats.txt").read_text() == "cats\n"
 
 
-def test_a_stage_that_fails_is_told_in_one_line_and_the_others_stay(pipeline, workers, told):
-    (pipeline / "texts/cats.txt").write_text("broken")
-    short.commit(pipeline)
-    finished = run(pipeline, "--scheduler", workers.address)
-    assert finished.returncode == 1
-    message = finished.stderr.splitlines()[-1]
+def test_a_stage_that_fails_is_told_in_one_line_and_the_others_stay(distributed, told):
+    assert told_stages(distributed.refused, code=1) == dict.fromkeys(("split@dogs", "train@dogs"), "ran")
+    message = distributed.refused.stderr.splitlines()[-1]
     assert message.startswith("error: split@cats: a text: is broken; mend it (")
     assert message.endswith("(2 more stages did not run)")
-    assert (pipeline / "metrics/dogs.json").exists()
-    (pipeline / "texts/cats.txt").write_text("mended")
-    short.commit(pipeline)
-    assert set(told_stages(run(pipeline, "--scheduler", workers.address))) == {"split@cats", "train@cats", "summarize"}
+    assert short.run(distributed.pipeline, "git", "show", "HEAD~1:metrics/dogs.json") == '{"length": 5}'
+    mended = ("split@cats", "train@cats", "summarize")
+    assert told_stages(distributed.mended) == dict.fromkeys(mended, "ran")
     told(KIND, "split@cats: a text: is broken; mend it; …", name="a stage fails on a worker")
 
 

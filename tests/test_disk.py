@@ -16,13 +16,13 @@ import small_workspace
 from small_workspace import commands, finished, stand_ins, start
 
 UNSHARED = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
-# A disk of its own that only this shell and what it starts can see; given room, it is as it was left.
+# A disk of its own that only this shell and what it starts can see; what it ends with is copied to where there is room.
 SMALL_DISK = """
 place=$1 size=$2; shift 2
 mount -t tmpfs -o size=$size tmpfs $place || exit 99
 "$@" 2> message; echo $? > code
 find $place -name '.*' > half_written
-mount -o remount,size=100m $place && "$@" && cp -r $place ended
+cp -a $place left
 """
 
 
@@ -138,8 +138,12 @@ def test_a_full_disk_is_told_in_a_line_and_the_next_run_recovers(workspace_befor
     assert (workspace / "code").read_text() == "1\n"
     assert_told((workspace / "message").read_text(), disk.named, "No space left on device")
     assert (workspace / "half_written").read_text() == ""
-    for folder in disk.kept:
+    (workspace / disk.place).rmdir()
+    (workspace / "left").rename(workspace / disk.place)
+    finished(workspace, command)
+    ended = contents(workspace / disk.place, disk.compared)
+    for folder in (disk.place, *disk.kept):
         shutil.rmtree(workspace / folder)
     finished(workspace, command)
-    assert contents(workspace / "ended", disk.compared) == contents(workspace / disk.place, disk.compared)
+    assert contents(workspace / disk.place, disk.compared) == ended
     fault("disk full", f"a full disk (tmpfs) under `{disk.stage}`", 1, OUTCOME)

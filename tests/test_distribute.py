@@ -17,9 +17,9 @@ import yaml
 pytest.importorskip("distributed", reason="Dask is not installed (make extra)")
 import cluster as clusters
 
-VARIANTS = ["cats_dogs-0-4", "roses_tulips-4-2-gradual", "roses_tulips-0-6", "trial"]
+VARIANTS = ["roses_tulips-4-2-gradual", "roses_tulips-0-6", "trial"]
 TARGETS = [*(f"train@{name}" for name in VARIANTS[:-1]), "trial"]
-"""A variant of each kind; a run of all took six minutes on two cores, and every result was the single machine's."""
+"""One training for each worker, of one data set; a run of all took six minutes on two cores, with the same results."""
 
 GIVEN_UP_AFTER = 10  # seconds without a sign of life, after which the scheduler gives a worker's tasks to others
 GIVEN_UP = "failed to heartbeat"  # what its log says then
@@ -86,7 +86,7 @@ def reproducible(folder: Path) -> dict[str, str]:
     locked = yaml.safe_load(short.run(folder, "git", "show", "HEAD:dvc.lock"))["stages"]
     outputs = [
         each
-        for name in ("transfer@cats_dogs", "transfer@roses_tulips", *TARGETS)
+        for name in ("transfer@roses_tulips", *TARGETS)
         for each in locked[name]["outs"]
         if each["path"].startswith(("models/transfer/", "results/"))
     ]

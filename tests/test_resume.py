@@ -1,5 +1,8 @@
 """Training that was interrupted, lengthened or branched off ends as if it had run at once."""
 
+import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,8 @@ from stages.training import transfer_phase
 from stages.training.transfer_phase import TransferPhase
 
 TRANSFER = 1
+Trained = tuple[list[np.ndarray], list[dict]]
+"""The weights and the history of a schedule."""
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +30,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, fine_epochs: int, work: Path, **changes) -> tuple[list[np.ndarray], list[dict]]:
-    """Weights and history of the schedule (TRANSFER, fine_epochs)."""
+def run(folder: Path, fine_epochs: int, work: Path, **changes) -> Trained:
+    """The schedule (TRANSFER, fine_epochs)."""
     study = tiny_study.small_inputs(folder, tiny_study.params(**changes))
     schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=fine_epochs)
     run, trained = tiny_study.trained(study, schedule, folder / "transfer", work)
     return train.whole_model(study, trained.network, trained.last).get_weights(), run.rows
 
 
-def assert_same(one: tuple[list[np.ndarray], list[dict]], other: tuple[list[np.ndarray], list[dict]]) -> None:
+@pytest.fixture(scope="module")
+def at_once(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[Trained, Path]]:
+    """`run` of as many fine epochs, by itself and without interruption, and the folder of its checkpoint."""
+
+    @cache
+    def ran(fine_epochs: int) -> tuple[Trained, Path]:
+        work = tmp_path_factory.mktemp("at_once") / "one"
+        return run(folder, fine_epochs, work), work
+
+    return ran
+
+
+def assert_same(one: Trained, other: Trained) -> None:
     np.testing.assert_array_equal(values(one[1]), values(other[1]))
     for left, right in zip(one[0], other[0], strict=True):
         np.testing.assert_array_equal(left, right)
@@ -54,8 +71,8 @@ def record_epochs(monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -
     return trained_epochs
 
 
-def test_an_interrupted_fine_phase_goes_on_from_its_last_epoch(folder, tmp_path, monkeypatch):
-    whole = run(folder, 3, tmp_path / "whole/one")
+def test_an_interrupted_fine_phase_goes_on_from_its_last_epoch(folder, at_once, tmp_path, monkeypatch):
+    whole, _ = at_once(3)
     trained_epochs = record_epochs(monkeypatch, stop_at=3)
     with pytest.raises(KeyboardInterrupt):
         run(folder, 3, tmp_path / "work/one")
@@ -63,15 +80,15 @@ def test_an_interrupted_fine_phase_goes_on_from_its_last_epoch(folder, tmp_path,
     assert trained_epochs == [2, 3, 3, 4]
 
 
-def test_a_longer_schedule_goes_on_from_a_shorter_one(folder, tmp_path):
-    run(folder, 1, tmp_path / "work/one")
-    assert_same(run(folder, 2, tmp_path / "work/one"), run(folder, 2, tmp_path / "whole/one"))
+def test_a_longer_schedule_goes_on_from_a_shorter_one(folder, at_once, tmp_path):
+    shutil.copytree(at_once(1)[1], tmp_path / "work/one")
+    assert_same(run(folder, 2, tmp_path / "work/one"), at_once(2)[0])
 
 
-def test_a_schedule_goes_on_from_what_another_variant_has_trained(folder, tmp_path, monkeypatch):
-    run(folder, 1, tmp_path / "work/short")
-    run(folder, 3, tmp_path / "work/long")
-    whole = run(folder, 2, tmp_path / "whole/one")
+def test_a_schedule_goes_on_from_what_another_variant_has_trained(folder, at_once, tmp_path, monkeypatch):
+    shutil.copytree(at_once(1)[1], tmp_path / "work/short")
+    shutil.copytree(at_once(3)[1], tmp_path / "work/long")
+    whole, _ = at_once(2)
     trained_epochs = record_epochs(monkeypatch)
     assert_same(run(folder, 2, tmp_path / "work/one"), whole)
     assert trained_epochs == [TRANSFER + 2]
@@ -79,15 +96,16 @@ def test_a_schedule_goes_on_from_what_another_variant_has_trained(folder, tmp_pa
     assert trained_epochs == [TRANSFER + 2]
 
 
-def test_a_shorter_schedule_and_other_params_start_afresh(folder, tmp_path):
-    run(folder, 2, tmp_path / "work/one")
-    assert_same(run(folder, 1, tmp_path / "work/one"), run(folder, 1, tmp_path / "whole/one"))
+def test_a_shorter_schedule_and_other_params_start_afresh(folder, at_once, tmp_path):
+    shutil.copytree(at_once(2)[1], tmp_path / "work/one")
+    assert_same(run(folder, 1, tmp_path / "work/one"), at_once(1)[0])
     faster = {"fine": {"learning_rate": 1e-3}}
     assert_same(run(folder, 2, tmp_path / "work/one", **faster), run(folder, 2, tmp_path / "faster/one", **faster))
 
 
-def test_a_damaged_checkpoint_is_passed_over(folder, tmp_path):
-    whole = run(folder, 1, tmp_path / "work/one")
+def test_a_damaged_checkpoint_is_passed_over(folder, at_once, tmp_path):
+    whole, kept = at_once(1)
+    shutil.copytree(kept, tmp_path / "work/one")
     (checkpoint,) = (tmp_path / "work/one").iterdir()
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     assert_same(run(folder, 1, tmp_path / "work/one"), whole)
