@@ -162,9 +162,7 @@ def test_one_repeat_says_that_the_noise_of_training_is_unknown():
 
 def test_the_cheapest_that_is_good_enough_is_chosen():
     which, reached, sure = sentences([0.401, 0.402, 0.403], [0.400, 0.401, 0.402])
-    assert which.startswith(
-        "Choose 2 + 1. It is shown to be non-inferior to every other (margin: 0.01 in loss), and takes"
-    )
+    assert which.startswith("Choose 2 + 1. It is shown to be at most 0.01 worse in loss than every other, and takes")
     assert "of the multiply-adds of 0 + 3, which has the lowest validation loss, 0.401" in which
     assert reached.startswith("2 + 1 (2 epochs of the head alone, then 1 of fine-tuning): validation loss 0.402")
     assert sure.startswith(
@@ -175,8 +173,8 @@ def test_the_cheapest_that_is_good_enough_is_chosen():
 def test_one_that_beats_all_others_is_said_to():
     which, _, sure = sentences([0.8, 0.81, 0.82], [0.4, 0.41, 0.42])
     assert which == (
-        "Choose 0 + 3. It has the lowest validation loss of 2 schedules, and no cheaper one is shown to be "
-        "non-inferior to every other (margin: 0.01 in loss)."
+        "Choose 0 + 3. It has the lowest validation loss of 2 schedules. No cheaper one is shown to be at most 0.01 "
+        "worse in loss than every other."
     )
     assert sure.endswith("repeats. Every other schedule is shown to be worse than at least one other.")
 

@@ -87,9 +87,9 @@ def test_the_answer_for_cats_and_dogs_follows_from_the_recorded_logits():
     at_once, three = losses_by_fold("cats_dogs-0-31"), losses_by_fold("cats_dogs-3-28-tuned")
     assert at_once.shape == (3, 31)
     ours, theirs = three.mean(axis=0), at_once.mean(axis=0)
-    assert f"3 + 28 has {ours[2]:.3f} after 3 epochs, where 0 + 31 has {theirs[2]:.3f}" in README
+    assert f"after 3 epochs 3 + 28 has a loss of {ours[2]:.3f}, and 0 + 31 one of {theirs[2]:.3f}" in README
     assert list(ours < theirs) == [True] * 6 + [False] * 25
-    assert f"they end at {ours[-1]:.3f} and {theirs[-1]:.3f}" in README
+    assert f"at the end it is {theirs[-1]:.3f}, and that of 3 + 28 is {ours[-1]:.3f}" in README
     early, last = (with_interval((three - at_once)[:, epoch - 1]) for epoch in (3, 31))
     assert f"{early} after 3 epochs and {last} after 31." in README
 

@@ -25,16 +25,16 @@ def reason(study: Study, choice: Choice) -> str:
             f"{lowest.label} has the lowest validation loss of {len(choice.ends)} schedules. Each ran once, so this is "
             "not evidence that it is the best."
         )
-    non_inferior = f"non-inferior to every other (margin: {study.margin(chosen.variant.dataset).loss:g} in loss)"
+    good_enough = f"at most {study.margin(chosen.variant.dataset).loss:g} worse in loss than every other"
     if chosen is not lowest:
         return (
-            f"Choose {chosen.label}. It is shown to be {non_inferior}, and takes {chosen.cost / lowest.cost:.0%} of "
+            f"Choose {chosen.label}. It is shown to be {good_enough}, and takes {chosen.cost / lowest.cost:.0%} of "
             f"the multiply-adds of {lowest.label}, which has the lowest validation loss, "
             f"{recommendation.level(lowest.loss, lowest.interval)}."
         )
     sentence = f"Choose {chosen.label}. It has the lowest validation loss of {len(choice.ends)} schedules"
     if any(end.cost < chosen.cost for end in choice.ends):
-        return f"{sentence}, and no cheaper one is shown to be {non_inferior}."
+        return f"{sentence}. No cheaper one is shown to be {good_enough}."
     return f"{sentence}, and none is cheaper."
 
 
