@@ -9,7 +9,7 @@ from made_up_study import study, variant
 
 from stages.common.params import Margins
 from stages.results.repeats import Validation
-from stages.study import claim_checks, claims, comparisons, dip, halves, paper, variants
+from stages.study import claim_checks, claims, comparisons, dip, halves, notes, paper, variants
 from stages.study.evidence import Study
 
 PAPER = paper.load(Path("data/paper.yaml"))
@@ -493,3 +493,4 @@ def test_data_sets_may_have_different_numbers_of_repeats():
     assert table["repeats"].to_dict() == {(claim, dataset): counts[dataset] for claim, dataset in table.index}
     assert table.loc["share", "verdict"].to_dict() == {"a": "holds", "b": "holds", "c": "cannot tell"}
     assert table.loc["share", "note"].to_dict() == {"a": "", "b": "", "c": claim_checks.ONE_REPEAT}
+    assert notes.of_repeats(made.variants, 0.95) == "means of 3 (a), 5 (b), 1 (c) repeats"

@@ -10,10 +10,12 @@ OVER_EACH = "over repeats, for validation also over pictures"  # no value of a s
 
 def of_repeats(members: Sequence[Variant], confidence: float, shown: str = "", over: str = OVER_BOTH) -> str:
     """The number of repeats, and the meaning of what is `shown`, such as bands: intervals `over` a source of noise."""
-    counts = sorted({len(variant.repeats) for variant in members})
-    if counts == [1]:
+    counts = {variant.dataset: len(variant.repeats) for variant in members}
+    different = set(counts.values())
+    if different == {1}:
         return "one repeat"
-    note = f"means of {' or '.join(map(str, counts))} repeats"
+    each = [f"{count} ({dataset})" for dataset, count in counts.items()]
+    note = f"means of {different.pop() if len(different) == 1 else ', '.join(each)} repeats"
     return f"{note}\n{shown}: {confidence:.0%} intervals {over}" if shown else note
 
 
