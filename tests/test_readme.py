@@ -94,6 +94,20 @@ def test_the_answer_for_cats_and_dogs_follows_from_the_recorded_logits():
     assert f"{early} after 3 epochs and {last} after 31." in README
 
 
+def test_the_cause_of_the_jump_and_what_moving_statistics_give_follow_from_the_record():
+    claims = pd.read_csv(RECORD / "plots/tables/claims.csv").set_index(["claim", "dataset"])
+    ends = []
+    for dataset, name in (("cats_dogs", "cats and dogs 10 + 21"), ("roses_tulips", "roses and tulips 10 + 41")):
+        row = claims.loc[("batch_statistics", dataset)]
+        assert row["verdict"] == "holds"
+        assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f}) for {name}" in README
+        schedule = f"{dataset}-{name[-7:].replace(' + ', '-')}"
+        plain, moving = (losses_by_fold(f"{schedule}{style}").mean(axis=0) for style in ("", "-moving"))
+        assert moving[10] < plain[10]
+        ends += [moving[-1], plain[-1]]
+    assert "at {:.3f} instead of {:.3f} and at {:.3f} instead of {:.3f}".format(*ends) in README
+
+
 def anchors(page: str) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
