@@ -147,6 +147,14 @@ def told(
     return tell
 
 
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small manifest in a file; to read only. Where a test changes it, its file has a `source` of its own."""
+    path = tmp_path_factory.mktemp("source") / "small.yaml"
+    path.write_text(SMALL_MANIFEST)
+    return path
+
+
 @pytest.fixture
 def small_manifest() -> dict[str, Any]:
     """The content of a small manifest, for a test to change."""

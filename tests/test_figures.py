@@ -9,7 +9,6 @@ import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import SMALL_MANIFEST
 
 from stages import costs as costs_stage
 from stages import figures, summarize
@@ -19,13 +18,6 @@ from stages.drawing import cost_figure, dip_figure, drawing, style_figure, switc
 from stages.study import costs
 
 PICTURES = [*finished_run.SCHEDULES, "animals", "flowers", "fine_share", "dip", "styles", "switch"]
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    path = tmp_path_factory.mktemp("source") / "small.yaml"
-    path.write_text(SMALL_MANIFEST)
-    return path
 
 
 def summarized(folder, source, monkeypatch, seeds=(1,)):

@@ -9,7 +9,6 @@ import finished_run
 import numpy as np
 import pytest
 import yaml
-from conftest import SMALL_MANIFEST
 from scipy import stats
 
 from stages import record
@@ -30,13 +29,6 @@ LINES = [
     "| animals-2-1 | 0.850 | 0.400 | 0.400 (3) | > 3 | 4,000 | 6 |",
     "| trial (roses and tulips, 0 + 1) | 0.700 | 0.610 | 0.610 (1) | > 1 | 2,000 | 3 |",
 ]
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    path = tmp_path_factory.mktemp("source") / "small.yaml"
-    path.write_text(SMALL_MANIFEST)
-    return path
 
 
 @pytest.fixture(scope="module")
