@@ -18,11 +18,11 @@ import numpy as np
 from stages.common import params as params_file
 from stages.network import backbones, inputs
 from stages.network.inputs import Inputs
-from stages.network.keras_quietly import keras
 from stages.pictures import parts as pictures
-from stages.training import checkpoints, evaluation, fine_phase, models, transfer_phase
+from stages.training import checkpoints, fine_phase, models, transfer_phase
 from stages.training.data import ACTIVATIONS, POOLED, Data
 from stages.training.epochs import Epoch, train_epochs
+from stages.training.steps import Steps
 
 MANY = 1000  # epochs; more than a benchmark takes
 
@@ -40,13 +40,12 @@ def main() -> None:
     store.clean("validation")
     clean = data.clean("training", ACTIVATIONS)
     head = transfer_phase.compiled_head(data, study.params)
-    model = fine_phase.compiled_top(study.backbone(), head, data, study.params, MANY)
-    forward_pass = evaluation.build_forward_pass(model, clean.inputs.shape)
+    steps = Steps(fine_phase.compiled_top(study.backbone(), head, data, study.params, MANY))
     works = {
         "features": (store.augmented("training", epoch) for epoch in count(1)),
         "transfer": transfer(study, data),
-        "fine": fine(model, data, arguments.store / f"checkpoint-{os.getpid()}.npz"),
-        "look": (evaluation.measure(forward_pass, clean) for _ in count()),
+        "fine": fine(steps, data, arguments.store / f"checkpoint-{os.getpid()}.npz"),
+        "look": (steps.measure(clean) for _ in count()),
     }
     for line in sys.stdin:
         work = works[line.strip()]
@@ -62,13 +61,13 @@ def seconds_of(work: Callable[[], object]) -> float:
 def transfer(study: Inputs, data: Data) -> Iterator[Epoch]:
     """Epochs of the transfer phase, the head kept after each."""
     head = transfer_phase.compiled_head(data, study.params)
-    yield from train_epochs(head, "transfer", POOLED, data, range(1, MANY))
+    yield from train_epochs(Steps(head), "transfer", POOLED, data, range(1, MANY))
 
 
-def fine(model: keras.Model, data: Data, checkpoint: Path) -> Iterator[None]:
+def fine(steps: Steps, data: Data, checkpoint: Path) -> Iterator[None]:
     """Epochs of the fine phase, a checkpoint after each."""
     rows, logits = [], []
-    for epoch in train_epochs(model, "fine", ACTIVATIONS, data, range(1, MANY)):
+    for epoch in train_epochs(steps, "fine", ACTIVATIONS, data, range(1, MANY)):
         rows.append(epoch.row)
         logits.append(epoch.logits)
         checkpoints.write(checkpoint, rows, [np.stack(logits), *epoch.state])

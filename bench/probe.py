@@ -17,9 +17,10 @@ from stages.common.params import Features
 from stages.network import backbones, frozen, inputs, multiply_adds
 from stages.network.inputs import Inputs
 from stages.network.keras_quietly import keras, tf
-from stages.training import evaluation, fine_phase, transfer_phase
+from stages.training import fine_phase, transfer_phase
 from stages.training.batches import Batches, Joined
 from stages.training.data import Data
+from stages.training.steps import Steps
 
 ROUNDS = 5  # of all measurements, one after the other; medians are reported
 SIDE = 2048  # of the square matrices multiplied: large enough for the library's best rate
@@ -84,18 +85,17 @@ def top(study: Inputs, data: Data, cut: keras.Layer) -> dict[str, Callable[[], o
     activations = random.normal(size=(STEPS * BATCH, *cut.output.shape[1:])).astype(np.float32)
     rows = np.arange(len(activations))
     made_up = Joined([activations], np.array([0, len(rows)]))
-    steps = Batches(made_up, random.integers(0, 2, len(rows)), BATCH, rows)
-    models, forward_passes = {}, {}
+    batches = Batches(made_up, random.integers(0, 2, len(rows)), BATCH, rows)
+    steps = {}
     for engine in ("keras", "fused"):
         params = study.params.model_copy(update={"fine": study.params.fine.model_copy(update={"engine": engine})})
         head = transfer_phase.compiled_head(data, params)
-        models[engine] = fine_phase.compiled_top(study.backbone(), head, data, params, 1)
-        forward_passes[engine] = evaluation.build_forward_pass(models[engine], made_up.shape)
+        steps[engine] = Steps(fine_phase.compiled_top(study.backbone(), head, data, params, 1))
     return {
-        "top, training step, Keras": lambda: models["keras"].fit(steps.dataset, shuffle=False, verbose=0),
-        "top, training step, fused": lambda: models["fused"].fit(steps.dataset, shuffle=False, verbose=0),
-        "top, forward, Keras": lambda: evaluation.measure(forward_passes["keras"], steps),
-        "top, forward, fused": lambda: evaluation.measure(forward_passes["fused"], steps),
+        "top, training step, Keras": lambda: steps["keras"].train(batches),
+        "top, training step, fused": lambda: steps["fused"].train(batches),
+        "top, forward, Keras": lambda: steps["keras"].measure(batches),
+        "top, forward, fused": lambda: steps["fused"].measure(batches),
     }
 
 

@@ -15,6 +15,7 @@ from stages.network.inputs import Inputs
 from stages.training import measurement, transfer_phase
 from stages.training.data import POOLED, Data
 from stages.training.epochs import train_epochs
+from stages.training.steps import Steps
 
 COLUMNS = ("dataset", "repeat", "optimizer", "rate", "epoch", "loss", "accuracy")
 
@@ -29,7 +30,7 @@ def _rows(loaded: Inputs, dataset: str, fingerprint: str, repeat: Repeat) -> lis
         budget = loaded.params.budget[dataset]
         data = Data(loaded.store(fingerprint), loaded.parts, settings, repeat, budget).within_training()
         head = transfer_phase.compiled_head(data, settings)
-        for epoch in train_epochs(head, "transfer", POOLED, data, range(1, settings.sweep.epochs + 1)):
+        for epoch in train_epochs(Steps(head), "transfer", POOLED, data, range(1, settings.sweep.epochs + 1)):
             optimizer, rate = settings.transfer.optimizer, settings.transfer.learning_rate
             loss, accuracy = epoch.row["val_loss"], epoch.row["val_accuracy"]
             rows.append((dataset, repeat.number, optimizer, rate, epoch.row["epoch"], loss, accuracy))

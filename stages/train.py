@@ -107,9 +107,9 @@ def train_schedule(
         state = phase.states[thaw.epoch]
         checkpoint = fine_phase.checkpoint_path(folders.work, fingerprint, numbers, state, data, settings)
         before = rows
-        top = network.fresh_top(last, data, settings, fine_epochs)
+        steps = network.fresh_top(last, data, settings, fine_epochs)
         fine = fine_phase.train(
-            top, network.backbone, data, settings, numbers, checkpoint, lambda fine_rows: show([*before, *fine_rows])
+            steps, network.backbone, data, settings, numbers, checkpoint, lambda fine_rows: show([*before, *fine_rows])
         )
         rows, logits, last = rows + fine.rows, logits + fine.logits, network.weights
         if _best_epoch(rows) > thaw.epoch:

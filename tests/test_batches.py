@@ -17,17 +17,11 @@ def test_batches_follow_the_rows_and_the_last_one_is_short():
     assert {array.dtype for pair in read for array in pair} == {np.dtype("float32")}
 
 
-def test_keras_reads_the_same_batches_as_often_as_it_likes():
-    batches = Batches(INPUTS, LABELS, 2, np.arange(5))
-    assert batches.dataset.cardinality() == len(batches) == 3
-    for _ in range(2):
-        for given, expected in zip(batches.dataset.as_numpy_iterator(), batches, strict=True):
-            for array, other in zip(given, expected, strict=True):
-                np.testing.assert_array_equal(array, other)
-
-
-def test_autotuning_is_off():
-    assert Batches(INPUTS, LABELS, 2, np.arange(5)).dataset.options().autotune.enabled is False
+def test_a_picture_has_the_weight_of_its_class():
+    batches = Batches(INPUTS, LABELS, 2, np.arange(5), class_weights=np.array([0.5, 2], np.float32))
+    weights = [weights for *_, weights in batches]
+    assert [each.tolist() for each in weights] == [[0.5, 2], [0.5, 2], [2]]
+    assert {each.dtype for each in weights} == {np.dtype("float32")}
 
 
 def test_rows_are_read_in_their_order_from_whichever_array_has_them():

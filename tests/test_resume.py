@@ -59,15 +59,15 @@ def assert_same(one: Trained, other: Trained) -> None:
 def record_epochs(monkeypatch: pytest.MonkeyPatch, stop_at: int | None = None) -> list[int]:
     """The epochs trained from here on, added as they come; at the first turn of `stop_at` training is interrupted."""
     trained_epochs = []
-    fit = training._fit
+    train = training._train
 
-    def recording(model, before, batches, seed, epoch):
+    def recording(steps, batches, epoch):
         trained_epochs.append(epoch)
         if epoch == stop_at and trained_epochs.count(epoch) == 1:
             raise KeyboardInterrupt
-        return fit(model, before, batches, seed, epoch)
+        return train(steps, batches, epoch)
 
-    monkeypatch.setattr(training, "_fit", recording)
+    monkeypatch.setattr(training, "_train", recording)
     return trained_epochs
 
 

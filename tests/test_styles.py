@@ -8,6 +8,8 @@ import pytest
 import tiny_study
 
 from stages.training import fine_phase, models, optimizers
+from stages.training.batches import Batches, Joined
+from stages.training.steps import Steps
 
 RATE = 0.1
 STEPS = 3  # of an epoch
@@ -35,12 +37,13 @@ def params(**style: object) -> object:
     return tiny_study.params(fine=fine | {"engine": "keras"} | style)
 
 
-def moved(network: keras.Model, model: keras.Model) -> dict[str, float]:
+def moved(network: keras.Model, steps: Steps) -> dict[str, float]:
     """How far one batch of training moves each layer's weights and the head's, by name."""
-    layers = {name: network.get_layer(name) for name in LAYERS} | {"head": model.head}
+    layers = {name: network.get_layer(name) for name in LAYERS} | {"head": steps.model.head}
     before = {name: layer.get_weights() for name, layer in layers.items()}
     random = np.random.default_rng(0)
-    model.train_on_batch(random.normal(size=(8, 4, 4, 2)), random.integers(0, 2, size=(8, 1)).astype("float32"))
+    activations = random.normal(size=(8, 4, 4, 2)).astype("float32")
+    steps.train(Batches(Joined([activations], np.array([0, 8])), random.integers(0, 2, size=8), 8, np.arange(8)))
     return {
         name: sum(np.abs(new - old).sum() for new, old in zip(layer.get_weights(), before[name], strict=True))
         for name, layer in layers.items()
@@ -59,10 +62,21 @@ def moved(network: keras.Model, model: keras.Model) -> dict[str, float]:
 )
 def test_groups_join_from_the_top_whichever_epoch_a_run_goes_on_from(epoch, trained):
     network = backbone()
-    model = compiled_top(network, unfreezing="gradual")
+    steps = Steps(compiled_top(network, unfreezing="gradual"))
     before_epoch = fine_phase._before_each_epoch(network, DATA.classes, params(unfreezing="gradual").fine, first=11)
-    before_epoch(model, epoch)
-    assert [name for name, distance in moved(network, model).items() if distance > 0] == trained
+    before_epoch(steps.model, epoch)
+    assert [name for name, distance in moved(network, steps).items() if distance > 0] == trained
+
+
+def test_a_group_trains_from_the_epoch_in_which_it_joins():
+    network = backbone()
+    steps = Steps(compiled_top(network, unfreezing="gradual"))
+    before_epoch = fine_phase._before_each_epoch(network, DATA.classes, params(unfreezing="gradual").fine, first=1)
+    trained = []
+    for epoch in (1, 3, 5):
+        before_epoch(steps.model, epoch)
+        trained.append([name for name, distance in moved(network, steps).items() if distance > 0])
+    assert trained == [["high", "head"], ["middle", "high", "head"], ["low", "middle", "high", "head"]]
 
 
 def test_the_optimizer_keeps_its_state_when_a_group_joins():
@@ -70,7 +84,7 @@ def test_the_optimizer_keeps_its_state_when_a_group_joins():
     model = compiled_top(network, unfreezing="gradual", optimizer="adam")
     before_epoch = fine_phase._before_each_epoch(network, DATA.classes, params(unfreezing="gradual").fine, first=1)
     before_epoch(model, 1)
-    moved(network, model)
+    moved(network, Steps(model))
     optimizer, steps = model.optimizer, int(model.optimizer.iterations)
     states = [variable.numpy() for variable in optimizer.variables]
     before_epoch(model, 3)
@@ -82,8 +96,8 @@ def test_the_optimizer_keeps_its_state_when_a_group_joins():
 
 def test_each_group_trains_at_its_share_of_the_rate_of_the_group_above():
     plain, scaled = backbone(), backbone()
-    at_once = moved(plain, compiled_top(plain))
-    decayed = moved(scaled, compiled_top(scaled, layer_decay=0.5))
+    at_once = moved(plain, Steps(compiled_top(plain)))
+    decayed = moved(scaled, Steps(compiled_top(scaled, layer_decay=0.5)))
     shares = {name: decayed[name] / at_once[name] for name in [*LAYERS[1:], "head"]}
     # The head at the whole rate, the group below it at half of it, and so on.
     # A weight near 1 moves by some thousandths, which float32 keeps to 4 digits.

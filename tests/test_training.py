@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from zipfile import ZipFile
 
 import numpy as np
@@ -17,6 +18,7 @@ from stages.training import model_file, models, optimizers
 from stages.training.batches import Batches, Joined
 from stages.training.data import POOLED, Data, FeaturesOf
 from stages.training.epochs import Epoch, train_epochs
+from stages.training.steps import Steps
 
 CHANNELS = 5
 IMAGES = 24
@@ -38,7 +40,6 @@ class InMemory:
     batches: Batches
     measured: dict[str, Batches]
     repeat: Repeat = tiny_study.ON_SPLIT
-    class_weights: dict[int, float] | None = None
 
     def training(self, epoch: int, features_of: FeaturesOf) -> Batches:
         return self.batches
@@ -56,12 +57,12 @@ def compiled(classes: int, learning_rate: float) -> keras.Model:
     return head
 
 
-def in_batches(pooled: np.ndarray, labels: np.ndarray) -> Batches:
-    return Batches(Joined([pooled], np.array([0, len(pooled)])), labels, BATCH, np.arange(len(pooled)))
+def in_batches(pooled: np.ndarray, labels: np.ndarray, class_weights: np.ndarray | None = None) -> Batches:
+    return Batches(Joined([pooled], np.array([0, len(pooled)])), labels, BATCH, np.arange(len(pooled)), class_weights)
 
 
 def last_epoch(head: keras.Model, read: Batches, measured: Batches, numbers: range) -> Epoch:
-    *_, last = train_epochs(head, "transfer", POOLED, InMemory(read, {"val_": measured}), numbers)
+    *_, last = train_epochs(Steps(head), "transfer", POOLED, InMemory(read, {"val_": measured}), numbers)
     return last
 
 
@@ -108,21 +109,6 @@ def test_a_loss_that_is_no_number_names_epoch_batch_and_rate():
     )
 
 
-def test_a_loss_that_comes_out_finite_when_the_epoch_is_trained_again_names_no_batch(monkeypatch):
-    head, read = compiled(2, learning_rate=0.5), in_batches(*separable(2))
-    fit = head.fit
-
-    def failing(*arguments: object, **options: object) -> object:
-        found = fit(*arguments, **options)
-        found.history["loss"] = [np.inf]
-        return found
-
-    monkeypatch.setattr(head, "fit", failing)
-    with pytest.raises(ThawError) as error:
-        last_epoch(head, read, read, range(4, 5))
-    assert str(error.value) == "epoch 4: loss is inf; lower this phase's learning_rate (0.5 now) in params.yaml"
-
-
 def test_an_evaluation_that_is_no_number_is_named():
     pooled, labels = separable(2)
     good, bad = in_batches(pooled, labels), in_batches(np.full_like(pooled, np.inf), labels)
@@ -151,32 +137,19 @@ def test_seeds_share_images_and_differ_in_order_and_head(tmp_path):
     assert not np.array_equal(*heads)
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-def test_class_weights_are_plain_keras_s(classes):
-    pooled, labels = separable(classes)
-    weights = {label: 0.5 + label for label in range(classes)}
-    read = in_batches(pooled, labels)
-    head, plain = (compiled(classes, learning_rate=0.1) for _ in range(2))
-    data = InMemory(read, {"val_": read}, class_weights=weights)
-    losses = [epoch.row["loss"] for epoch in train_epochs(head, "transfer", POOLED, data, range(1, 4))]
-    each = np.array([weights[label] for label in labels])
-    options = {"batch_size": BATCH, "epochs": 3, "shuffle": False, "verbose": 0}
-    expected = plain.fit(pooled, labels[:, np.newaxis].astype(np.float32), sample_weight=each, **options).history[
-        "loss"
-    ]
-    assert losses == expected
-    for ours, keras_s in zip(head.get_weights(), plain.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, keras_s)
-
-
 def test_balanced_classes_count_the_same():
     parts = {
         "training": Part([Path(f"{number}.png") for number in range(8)], np.repeat([0, 1], [6, 2]), np.zeros(8, int)),
         "validation": Part([Path("v.png")], np.array([1]), np.zeros(1, int)),
     }
 
-    def weights(kind: str) -> dict[int, float] | None:
-        return Data(None, parts, tiny_study.params(class_weight=kind), tiny_study.ON_SPLIT, 1).class_weights
+    entry = SimpleNamespace(pooled=np.zeros((8, 1), np.float32))
+    store = SimpleNamespace(augmented=lambda part, pass_number: entry)
 
-    assert weights("balanced") == {0: 8 / (2 * 6), 1: 8 / (2 * 2)}  # 6 of one and 2 of the other count 4 each
+    def weights(kind: str) -> np.ndarray | None:
+        data = Data(store, parts, tiny_study.params(class_weight=kind), tiny_study.ON_SPLIT, 1)
+        return data.training(1, POOLED).class_weights
+
+    balanced = weights("balanced")  # 6 of one and 2 of the other count 4 each
+    assert (balanced.tolist(), balanced.dtype) == (pytest.approx([8 / (2 * 6), 8 / (2 * 2)]), np.float32)
     assert weights("none") is None

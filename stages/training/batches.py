@@ -1,9 +1,8 @@
-"""Batches of arrays, as `fit` and the evaluation read them, in an order that we choose."""
+"""Batches of arrays, for training and evaluation, in an order that we choose."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +11,7 @@ from stages.network.keras_quietly import tf
 from stages.network.recomputed import Recomputed
 
 Shape = tuple[int, ...]
-Batch = tuple[np.ndarray, np.ndarray]
+Batch = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,15 @@ class Joined:
 class Batches:
     """Batches of (inputs float32, labels float32 (n, 1)) in the order of `rows`.
 
-    Each batch is read or computed when it is asked for. Every iteration gives the same batches.
+    With `class_weights`, float32 (classes,), a batch has its pictures' weights in the loss as well, float32 (n,). Each
+    batch is read or computed when it is asked for. Every iteration gives the same batches.
     """
 
     inputs: Joined
     labels: np.ndarray
     size: int
     rows: np.ndarray
+    class_weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return math.ceil(len(self.rows) / self.size)
@@ -58,20 +59,12 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, len(self.rows), self.size):
             chosen = self.rows[start : start + self.size]
-            yield self.inputs[chosen], self.labels[chosen, np.newaxis].astype(np.float32)
+            labels = self.labels[chosen]
+            weights = () if self.class_weights is None else (self.class_weights[labels],)
+            yield self.inputs[chosen], labels[:, np.newaxis].astype(np.float32), *weights
 
-    @cached_property
-    def dataset(self) -> tf.data.Dataset:
-        """The same batches for Keras; iterating over the dataset takes longer than iterating over this object."""
-        return dataset(self.__iter__, len(self), self.inputs.shape)
-
-
-def dataset(read: Callable[[], Iterator[Batch]], steps: int, shape: Shape) -> tf.data.Dataset:
-    """The `steps` batches that `read` yields, (inputs float32 (n, *shape), labels float32 (n, 1)), for `fit`."""
-    signature = (tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None, 1), tf.float32))
-    options = tf.data.Options()
-    # Autotuning checks the pipeline at intervals that double, and the end of a pass may wait for the next check: up to
-    # as long again as the pass took. `fit` turns autotuning on for a PyDataset, and offers no way to turn it off.
-    options.autotune.enabled = False
-    batched = tf.data.Dataset.from_generator(read, output_signature=signature)
-    return batched.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(1).with_options(options)
+    @property
+    def signature(self) -> list[tf.TensorSpec]:
+        """The shapes of a batch of any size."""
+        weights = [] if self.class_weights is None else [(None,)]
+        return [tf.TensorSpec(shape, tf.float32) for shape in [(None, *self.inputs.shape), (None, 1), *weights]]

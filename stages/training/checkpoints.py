@@ -18,19 +18,13 @@ State = list[np.ndarray]
 
 def capture(model: keras.Model) -> State:
     """Copy the compiled model's weights, then its optimizer's variables."""
-    return [keras.ops.convert_to_numpy(variable).copy() for variable in _variables(model)]
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in [*model.weights, *model.optimizer.variables]]
 
 
 def restore(model: keras.Model, state: State) -> None:
     """Put the arrays of `capture` back into a model of the same form, compiled with the same optimizer."""
-    for variable, value in zip(_variables(model), state, strict=True):
+    for variable, value in zip([*model.weights, *model.optimizer.variables], state, strict=True):
         variable.assign(value)
-
-
-def _variables(model: keras.Model) -> list[keras.Variable]:
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    return [*model.weights, *model.optimizer.variables]
 
 
 def path_of(folder: Path, made_of: dict[str, object]) -> Path:

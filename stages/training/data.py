@@ -58,7 +58,9 @@ class Data:
         rows = self._rows["training"]
         rows = rows[order(len(rows), self.repeat.seed, epoch)]
         pass_number = self._pass_number(epoch)
-        return self._batches(lambda part: features_of(self._store.augmented(part, pass_number)), rows)
+        return self._batches(
+            lambda part: features_of(self._store.augmented(part, pass_number)), rows, self._class_weights
+        )
 
     def clean(self, part: str, features_of: FeaturesOf) -> Batches:
         """Batches of all pictures of `part`, training or validation, not augmented."""
@@ -80,18 +82,6 @@ class Data:
     def labels(self, part: str) -> np.ndarray:
         """The labels of a part's pictures, int64 (n,)."""
         return self._labels[self._rows[part]]
-
-    @property
-    def class_weights(self) -> dict[int, float] | None:
-        """The weight of each label's pictures in the training loss; None if all weigh the same.
-
-        `balanced`: n / (classes * n of the class), so that every class weighs the same and the mean is 1 (King and
-        Zeng, 2001). Keras multiplies each picture's loss by it and divides by the number of pictures.
-        """
-        if self._params.class_weight == "none":
-            return None
-        counts = np.bincount(self.labels("training"), minlength=self.classes)
-        return {label: float(counts.sum() / (len(counts) * count)) for label, count in enumerate(counts)}
 
     def pooled(self, part: str) -> np.ndarray:
         """The pooled output of a part's pictures, not augmented, float32 (n, channels)."""
@@ -123,12 +113,26 @@ class Data:
         """
         return {**self.repeat._asdict(), "budget": self._budget if self.repeat.draw != FIRST_ORDER else None}
 
+    @property
+    def _class_weights(self) -> np.ndarray | None:
+        """The weight of each class's pictures in the training loss, float32 (classes,); None if all weigh the same.
+
+        `balanced`: n / (classes * n of the class), so that every class weighs the same and the mean is 1 (King and
+        Zeng, 2001). Keras multiplies each picture's loss by it and divides by the number of pictures.
+        """
+        if self._params.class_weight == "none":
+            return None
+        counts = np.bincount(self.labels("training"), minlength=self.classes)
+        return (counts.sum() / (len(counts) * counts)).astype(np.float32)
+
     def _pass_number(self, epoch: int) -> int:
         return pass_of_epoch(epoch, self.repeat.draw, self._budget)
 
-    def _batches(self, inputs: Callable[[str], np.ndarray], rows: np.ndarray) -> Batches:
+    def _batches(
+        self, inputs: Callable[[str], np.ndarray], rows: np.ndarray, class_weights: np.ndarray | None = None
+    ) -> Batches:
         used = [inputs(part) if self._count_within(rows, start, end) else None for part, start, end in self._bounds]
-        return Batches(Joined(used, self._starts), self._labels, self._params.batch_size, rows)
+        return Batches(Joined(used, self._starts), self._labels, self._params.batch_size, rows, class_weights)
 
     @staticmethod
     def _count_within(rows: np.ndarray, start: int, end: int) -> int:

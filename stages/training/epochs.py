@@ -4,10 +4,9 @@
    (`Data.training`). What of the pass is not stored yet is computed then.
 2. Dropout starts anew (`reset_dropout`). So nothing in an epoch depends on how the ones before it were run: a
    training that resumes or branches off here gives the same as one that ran through.
-3. Keras trains: one `fit` of one epoch. Nothing is compiled again between epochs: Keras then keeps the traced
-   functions and the optimizer's state.
+3. The network trains on each batch (`Steps.train`). The optimizer keeps its state from epoch to epoch.
 4. The network as it is now is measured on validation, and on the training pictures without augmentation, dropout
-   and batch statistics (`measure`).
+   and batch statistics (`Steps.measure`).
 5. The caller takes row, state and validation logits, and writes them down before the next epoch starts.
 """
 
@@ -25,8 +24,8 @@ from stages.training import checkpoints
 from stages.training.batches import Batches
 from stages.training.checkpoints import State
 from stages.training.data import Data, FeaturesOf
-from stages.training.evaluation import build_forward_pass, measure
 from stages.training.models import reset_dropout
+from stages.training.steps import Steps
 
 Row = dict[str, float | int | str]
 
@@ -41,7 +40,7 @@ class Epoch:
 
 
 def train_epochs(
-    model: keras.Model,
+    steps: Steps,
     phase: str,
     features_of: FeaturesOf,
     data: Data,
@@ -53,56 +52,34 @@ def train_epochs(
     `before_epoch` is called before each epoch with the model and its number. Raises ThawError if a value is not finite.
     """
     evaluations = data.evaluations(features_of)
-    forward_pass = build_forward_pass(model, evaluations["val_"].inputs.shape)
     title = f"{phase}, repeat {data.repeat.number}"
-    state = checkpoints.capture(model)
     # None: shown where there is a terminal.
     with tqdm(numbers, desc=title, unit=" epoch", disable=None if numbers else True) as progress:
         for epoch in progress:
-            before_epoch(model, epoch)
+            before_epoch(steps.model, epoch)
             batches = data.training(epoch, features_of)
             started = time.perf_counter()
-            reset_dropout(model, data.repeat.seed, epoch)
-            row = _fit(model, state, batches, data, epoch)
-            measured = {prefix: measure(forward_pass, each) for prefix, each in evaluations.items()}
+            reset_dropout(steps.model, data.repeat.seed, epoch)
+            row = _train(steps, batches, epoch)
+            measured = {prefix: steps.measure(each) for prefix, each in evaluations.items()}
             for prefix, each in measured.items():
                 row |= {f"{prefix}accuracy": each.accuracy, f"{prefix}loss": each.loss}
             _check_finite(row, epoch)
             progress.set_postfix(val_loss=f"{row['val_loss']:.3f}", val_accuracy=f"{row['val_accuracy']:.3f}")
             seconds = {"seconds": time.perf_counter() - started, "frozen_seconds": data.frozen_seconds(epoch)}
-            state = checkpoints.capture(model)
             logits = measured["val_"].logits.astype(np.float16)
-            yield Epoch({"epoch": epoch, "phase": phase, **row, **seconds}, state, logits)
+            yield Epoch({"epoch": epoch, "phase": phase, **row, **seconds}, checkpoints.capture(steps.model), logits)
 
 
-def _fit(model: keras.Model, before: State, training: Batches, data: Data, epoch: int) -> Row:
-    """Train one epoch, and return the means that Keras reports while the network changes.
-
-    Class weights apply to the loss, not to the accuracy.
-    """
-    fitted = model.fit(training.dataset, shuffle=False, verbose=0, class_weight=data.class_weights).history
-    row = {"accuracy": fitted["accuracy"][-1], "loss": fitted["loss"][-1]}
-    if not math.isfinite(row["loss"]):
-        batch = _first_wrong_batch(model, before, training, data, epoch)
-        where = f"epoch {epoch}, batch {batch}" if batch else f"epoch {epoch}"
+def _train(steps: Steps, batches: Batches, epoch: int) -> Row:
+    try:
+        means = steps.train(batches)
+    except FloatingPointError as error:
+        rate = float(steps.model.optimizer.learning_rate)
         raise ThawError(
-            f"{where}: loss is {row['loss']}; lower this phase's learning_rate "
-            f"({float(model.optimizer.learning_rate):g} now) in params.yaml"
-        )
-    return row
-
-
-def _first_wrong_batch(model: keras.Model, before: State, training: Batches, data: Data, epoch: int) -> int | None:
-    """Train the epoch again from its start, and return the first batch, from 1, whose loss is not finite, if any."""
-    checkpoints.restore(model, before)
-    model.reset_metrics()
-    reset_dropout(model, data.repeat.seed, epoch)
-    weights = data.class_weights
-    losses = (
-        model.train_on_batch(inputs, labels, class_weight=weights, return_dict=True)["loss"]
-        for inputs, labels in training
-    )
-    return next((batch for batch, loss in enumerate(losses, start=1) if not math.isfinite(loss)), None)
+            f"epoch {epoch}, {error}; lower this phase's learning_rate ({rate:g} now) in params.yaml"
+        ) from None
+    return {"accuracy": means["accuracy"], "loss": means["loss"]}
 
 
 def _check_finite(row: Row, epoch: int) -> None:

@@ -18,6 +18,7 @@ from stages.training.data import ACTIVATIONS, Data
 from stages.training.epochs import Epoch, Row, train_epochs
 from stages.training.models import FineTuned, compile_model
 from stages.training.optimizers import RateSchedule
+from stages.training.steps import Steps
 
 Groups = list[list[keras.Layer]]
 
@@ -48,7 +49,7 @@ class FinePhase:
 
 
 def train(
-    model: FineTuned,
+    steps: Steps,
     backbone: keras.Model,
     data: Data,
     params: Params,
@@ -56,16 +57,16 @@ def train(
     checkpoint: Path,
     show: Callable[[list[Row]], None] = lambda rows: None,
 ) -> FinePhase:
-    """Train `model`, the fresh compiled top of `backbone` under the head, over the epochs `numbers`, in place.
+    """Train the fresh compiled top of `backbone` under the head over the epochs `numbers`, in place.
 
     After each epoch the state is written to `checkpoint`, and `show` is called with the rows so far. Training resumes
     from `checkpoint`, or from a file of the same name that another variant wrote to its own folder, beside this one's.
     """
-    phase = FinePhase(model)
+    phase = FinePhase(steps.model)
     _resume(phase, checkpoint, numbers)
     before_epoch = _before_each_epoch(backbone, data.classes, params.fine, numbers.start)
     remaining = numbers[len(phase.rows) :]
-    for epoch in train_epochs(phase.model, "fine", ACTIVATIONS, data, remaining, before_epoch):
+    for epoch in train_epochs(steps, "fine", ACTIVATIONS, data, remaining, before_epoch):
         phase.add(epoch)
         checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *phase.best, *epoch.state])
         show(phase.rows)
@@ -82,9 +83,7 @@ def compiled_top(backbone: keras.Model, head: keras.Model, data: Data, params: P
     backbones.compute_in(fine.precision, top)
     plain = optimizers.fresh(fine.optimizer, learning_rate(fine, data.steps, epoch_count))
     optimizer = optimizers.loss_scaled(plain) if fine.precision == "mixed_float16" else plain
-    # Compiled and built after unfreezing: both collect the variables that are trainable then.
-    compile_model(model, optimizer, data.classes)
-    optimizer.build(model.trainable_variables)
+    compile_model(model, optimizer, data.classes)  # after unfreezing
     if scales := _scales(backbone, head, fine):
         optimizers.scale_rates(plain, scales)
     return model
@@ -133,18 +132,18 @@ def _before_each_epoch(
     """
     parts = groups(backbone, fine)
 
-    def unfreeze(model: keras.Model, epoch: int) -> None:
+    def set_trainable(model: keras.Model, epoch: int) -> None:
         joined = min(1 + (epoch - first) // fine.epochs_a_group, len(parts))
         frozen = [layer for group in parts[: len(parts) - joined] for layer in group]
         changed = [layer for group in parts for layer in group if layer.trainable == (layer in frozen)]
         for layer in changed:
             layer.trainable = layer not in frozen
         if changed:
-            # The optimizer, built with all groups' variables, is kept. The traced step trains the layers that were
-            # trainable before, so it must be compiled again.
+            # Keras trains the layers that were trainable when it compiled the model. The optimizer, built with all
+            # groups' variables, is kept.
             compile_model(model, model.optimizer, classes)
 
-    return unfreeze if fine.unfreezing == "gradual" else lambda model, epoch: None
+    return set_trainable if fine.unfreezing == "gradual" else lambda model, epoch: None
 
 
 def _resume(phase: FinePhase, checkpoint: Path, numbers: range) -> None:
@@ -169,7 +168,7 @@ def checkpoint_path(
     made_of = {
         "features": fingerprint,
         "first_epoch": numbers.start,
-        "decays_over": len(numbers) if params.fine.decay != "none" else None,
+        "epochs_of_decay": len(numbers) if params.fine.decay != "none" else None,
         "head": [hashlib.sha256(array.tobytes()).hexdigest() for array in head_state],
         "repeat": data.identity,
         "params": params.model_dump(

@@ -13,7 +13,7 @@ def use_threads(count: int) -> None:
 def build_head(channels: int, classes: int, dropout: float, seed: int) -> keras.Model:
     """Build the head, which maps pooled output, float32 (n, channels), to logits; `seed` decides its first weights.
 
-    Two classes share one logit (n, 1), positive for class 1, as in the paper; more classes have one each (n, classes).
+    Two classes share one logit (n, 1), positive for class 1, as in the thesis; more classes have one each (n, classes).
     """
     head_seed = int(generator(seed, Stream.HEAD).integers(2**31))
     units = 1 if classes == 2 else classes
@@ -47,7 +47,10 @@ class FineTuned(keras.Model):
 
 
 def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, classes: int) -> None:
-    """Compile with cross-entropy from logits, binary for two classes, and accuracy."""
+    """Compile with cross-entropy from logits, binary for two classes, and accuracy, and build the optimizer.
+
+    Both collect the variables that are trainable then; an optimizer that is built keeps its variables and their state.
+    """
     binary = classes == 2
     accuracy = (
         keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
@@ -58,6 +61,8 @@ def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, cla
     # XLA under TensorFlow trains depthwise convolutions several times slower on a CPU; JAX always computes by XLA.
     by_xla = keras.backend.backend() == "jax"
     model.compile(optimizer=optimizer, loss=loss(from_logits=True), metrics=[accuracy], jit_compile=by_xla)
+    if not optimizer.built:
+        optimizer.build(model.trainable_variables)
 
 
 def reset_dropout(model: keras.Model, seed: int, epoch: int) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from stages.common.params import Params
 from stages.network.keras_quietly import keras
+from stages.training import checkpoints
 from stages.training.checkpoints import State
 from stages.training.data import Data
 from stages.training.fine_phase import compiled_top, learning_rate
-from stages.training.models import FineTuned
+from stages.training.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class SharedNetwork:
         self.backbone = backbone
         self.head = head
         self._pretrained = backbone.get_weights()
-        self._top: FineTuned | None = None
-        self._fresh_optimizer: State = []
+        self._steps: Steps | None = None
+        self._fresh: State = []
         self._rate: object = None
 
     @property
@@ -47,18 +48,17 @@ class SharedNetwork:
         self.backbone.set_weights(weights.backbone)
         self.head.set_weights(weights.head)
 
-    def fresh_top(self, weights: Weights, data: Data, params: Params, epoch_count: int) -> FineTuned:
+    def fresh_top(self, weights: Weights, data: Data, params: Params, epoch_count: int) -> Steps:
         """The compiled top with `weights` and a fresh optimizer, for a fine phase of `epoch_count` epochs.
 
         It is compiled again only if the repeat's learning rate differs from the one before: a rate that changes depends
         on the number of steps.
         """
         rate = learning_rate(params.fine, data.steps, epoch_count)
-        if self._top is None or rate != self._rate:
-            self._top = compiled_top(self.backbone, self.head, data, params, epoch_count)
+        if self._steps is None or rate != self._rate:
+            self._steps = Steps(compiled_top(self.backbone, self.head, data, params, epoch_count))
             self._rate = rate
-            self._fresh_optimizer = [variable.numpy() for variable in self._top.optimizer.variables]
-        for variable, value in zip(self._top.optimizer.variables, self._fresh_optimizer, strict=True):
-            variable.assign(value)
+            self._fresh = checkpoints.capture(self._steps.model)
+        checkpoints.restore(self._steps.model, self._fresh)
         self.set_weights(weights)
-        return self._top
+        return self._steps

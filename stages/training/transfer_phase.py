@@ -13,6 +13,7 @@ from stages.training.checkpoints import State
 from stages.training.data import POOLED, Data
 from stages.training.epochs import Row, train_epochs
 from stages.training.models import build_head, compile_model
+from stages.training.steps import Steps
 
 SECONDS = ("seconds", "frozen_seconds")
 
@@ -40,7 +41,7 @@ class TransferPhase:
             self.states.append(checkpoints.capture(head))
         checkpoints.restore(head, self.states[-1])
         remaining = range(len(self.rows) + 1, last_epoch + 1)
-        for epoch in train_epochs(head, "transfer", POOLED, data, remaining):
+        for epoch in train_epochs(Steps(head), "transfer", POOLED, data, remaining):
             self.rows.append(epoch.row)
             self.states.append(epoch.state)
             self.logits.append(epoch.logits)
