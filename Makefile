@@ -49,12 +49,13 @@ REPRO_ONE = dvc --wait-for-lock repro --single-item
 # Sorts variants by the fine epochs in their names. `auto`, `rest` and the trial go first, since they may have many.
 LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2-
 
-# First the data sets are prepared in parallel, then the variants are trained in parallel. `dvc repro` alone runs one
-# stage at a time.
+# First the data sets are prepared in parallel, then the variants are trained, then stages that read all of them run.
+# `dvc repro` alone runs one stage at a time.
 repro: leftovers  ## run the whole study, one variant per core (deletes results of removed variants)
 	dvc stage list --name-only | grep -E '^(download|local)@' | xargs -r dvc repro
 	dvc stage list --name-only | sed -n 's/^transfer@//p' | xargs -r -P $(JOBS) -I % $(REPRO_ONE) split@% features@% transfer@%
 	dvc repro --dry train trial | sed -nE "s/^Running stage '(train@[^']*|trial)'.*/\1/p" | $(LONGEST_FIRST) | xargs -r -P $(JOBS) -I % $(REPRO_ONE) %
+	printf '%s\n' export 'summarize figures' answer costs | xargs -P $(JOBS) -L 1 $(REPRO_ONE)
 	dvc repro
 
 # DVC keeps the files of a variant that is no longer in params.yaml. Leftover folders in `results` would change the hash
