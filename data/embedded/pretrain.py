@@ -18,7 +18,6 @@ from data.embedded.scenes import Setting, classes, picture
 from stages.common.command import run
 from stages.common.files import written_whole
 from stages.training.batch_normalization import fused
-from stages.training.batches import dataset
 
 Data = tuple[np.ndarray, np.ndarray]
 """Pictures, uint8 (n, size, size, 3), and labels, int64 (n,)."""
@@ -90,7 +89,13 @@ def batches(pictures: np.ndarray, labels: np.ndarray, pretrain: dict[str, Any], 
             turned = np.stack([augmented(pictures[row], pretrain["rotation"], random) for row in rows])
             yield rescaled(turned), labels[rows, np.newaxis]
 
-    return dataset(read, steps, pictures.shape[1:])
+    signature = (tf.TensorSpec((None, *pictures.shape[1:]), tf.float32), tf.TensorSpec((None, 1), tf.int64))
+    options = tf.data.Options()
+    # Autotuning checks the pipeline at intervals that double, and the end of a pass may wait for the next check: up to
+    # as long again as the pass took. `fit` turns autotuning on for a generator or a PyDataset.
+    options.autotune.enabled = False
+    dataset = tf.data.Dataset.from_generator(read, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(1).with_options(options)
 
 
 def augmented(pixels: np.ndarray, rotation: float, random: np.random.Generator) -> np.ndarray:
