@@ -89,7 +89,7 @@ def batches(pictures: np.ndarray, labels: np.ndarray, pretrain: dict[str, Any], 
             turned = np.stack([augmented(pictures[row], pretrain["rotation"], random) for row in rows])
             yield rescaled(turned), labels[rows, np.newaxis]
 
-    signature = (tf.TensorSpec((None, *pictures.shape[1:]), tf.float32), tf.TensorSpec((None, 1), tf.int64))
+    signature = (tf.TensorSpec((None, *pictures.shape[1:]), tf.float32), tf.TensorSpec((None, 1), tf.float32))
     options = tf.data.Options()
     # Autotuning checks the pipeline at intervals that double, and the end of a pass may wait for the next check: up to
     # as long again as the pass took. `fit` turns autotuning on for a generator or a PyDataset.
