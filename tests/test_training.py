@@ -150,6 +150,5 @@ def test_balanced_classes_count_the_same():
         data = Data(store, parts, tiny_study.params(class_weight=kind), tiny_study.ON_SPLIT, 1)
         return data.training(1, POOLED).class_weights
 
-    balanced = weights("balanced")  # 6 of one and 2 of the other count 4 each
-    assert (balanced.tolist(), balanced.dtype) == (pytest.approx([8 / (2 * 6), 8 / (2 * 2)]), np.float32)
+    assert weights("balanced").tolist() == [8 / (2 * 6), 8 / (2 * 2)]  # 6 of one and 2 of the other count 4 each
     assert weights("none") is None

@@ -43,7 +43,7 @@ class Joined:
 class Batches:
     """Batches of (inputs float32, labels float32 (n, 1)) in the order of `rows`.
 
-    With `class_weights`, float32 (classes,), a batch has its pictures' weights in the loss as well, float32 (n,). Each
+    With `class_weights`, float (classes,), a batch has its pictures' weights in the loss as well, float32 (n,). Each
     batch is read or computed when it is asked for. Every iteration gives the same batches.
     """
 
@@ -60,7 +60,7 @@ class Batches:
         for start in range(0, len(self.rows), self.size):
             chosen = self.rows[start : start + self.size]
             labels = self.labels[chosen]
-            weights = () if self.class_weights is None else (self.class_weights[labels],)
+            weights = () if self.class_weights is None else (self.class_weights[labels].astype(np.float32),)
             yield self.inputs[chosen], labels[:, np.newaxis].astype(np.float32), *weights
 
     @property

@@ -37,7 +37,7 @@ def converged_logits(data: Data, threads: int) -> np.ndarray:
         scoring="neg_log_loss",
         max_iter=MOST_STEPS,
         l1_ratios=(0.0,),  # ridge
-        class_weight=data.class_weights,
+        class_weight=None if data.class_weights is None else dict(enumerate(data.class_weights)),
         use_legacy_attributes=False,
     )
     model = make_pipeline(StandardScaler(), regression)

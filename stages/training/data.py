@@ -59,7 +59,7 @@ class Data:
         rows = rows[order(len(rows), self.repeat.seed, epoch)]
         pass_number = self._pass_number(epoch)
         return self._batches(
-            lambda part: features_of(self._store.augmented(part, pass_number)), rows, self._class_weights
+            lambda part: features_of(self._store.augmented(part, pass_number)), rows, self.class_weights
         )
 
     def clean(self, part: str, features_of: FeaturesOf) -> Batches:
@@ -114,8 +114,8 @@ class Data:
         return {**self.repeat._asdict(), "budget": self._budget if self.repeat.draw != FIRST_ORDER else None}
 
     @property
-    def _class_weights(self) -> np.ndarray | None:
-        """The weight of each class's pictures in the training loss, float32 (classes,); None if all weigh the same.
+    def class_weights(self) -> np.ndarray | None:
+        """The weight of each class's pictures in the training loss, float64 (classes,); None if all weigh the same.
 
         `balanced`: n / (classes * n of the class), so that every class weighs the same and the mean is 1 (King and
         Zeng, 2001). Keras multiplies each picture's loss by it and divides by the number of pictures.
@@ -123,7 +123,7 @@ class Data:
         if self._params.class_weight == "none":
             return None
         counts = np.bincount(self.labels("training"), minlength=self.classes)
-        return (counts.sum() / (len(counts) * counts)).astype(np.float32)
+        return counts.sum() / (len(counts) * counts)
 
     def _pass_number(self, epoch: int) -> int:
         return pass_of_epoch(epoch, self.repeat.draw, self._budget)
