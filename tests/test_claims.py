@@ -84,11 +84,23 @@ def test_sooner_shows_no_number_for_epochs_that_were_not_enough():
     assert (early["value"], early["note"]) == (5, "")
     counted = [f"where {label} takes more than 5 epochs, it counts as 6" for label in ("4 + 1", "2 + 3")]
     assert told["note"] == counted[0]
+    # 2 + 3 minus 4 + 1 is not there: two repeats reach the target in neither.
     assert {each["what"].partition(", ")[2]: each["note"] for each in differences} == {
         "0 + 5 minus 4 + 1": counted[0],
-        "2 + 3 minus 4 + 1": "; ".join(counted),
         "0 + 5 minus 2 + 3": counted[1],
     }
+
+
+def test_sooner_is_open_where_neither_reaches_the_target():
+    """Two lower bounds say nothing of a difference, and least of all that there is none."""
+    never = [[0.9, 0.8, 0.7, 0.6, 0.5], [0.9] * 5, [0.9] * 5]
+    grid = variant("d-4-1", val_loss=never), variant("d-2-3", val_loss=SLOW), variant("d-0-5", val_loss=never)
+    told = check(*grid)["sooner"]["datasets"]["d"]
+    assert (told["verdict"], told["value"], told["p_value"]) == ("cannot tell", None, None)
+    assert told["note"] == (
+        "there are repeats in which neither of the two reaches the target; a larger budget of epochs would tell"
+    )
+    assert [each["note"] for each in told["details"]] == ["1 of 3 repeats reach it", "", "1 of 3 repeats reach it"]
 
 
 def test_no_interval_of_epochs_goes_beyond_the_schedule():

@@ -21,6 +21,9 @@ from stages.study.variants import Variant
 HOLDS, DOES_NOT = "holds", "does not"
 ONE_REPEAT = "one repeat; for three, set seeds: [1, 2, 3] and repeats: null in params.yaml"
 NO_CLEAN_METRICS = "no clean training metrics; set clean_training: true in params.yaml"
+NEITHER_REACHES = (
+    "there are repeats in which neither of the two reaches the target; a larger budget of epochs would tell"
+)
 NO_MOVING_STYLE = "no schedule with both phases also ran with moving statistics"
 
 Pair = tuple[Variant, Variant]
@@ -73,24 +76,29 @@ class Finding:
 def check_sooner(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     """Check claim 1: the earlier fine-tuning starts, the fewer epochs to the target of stages/study/costs.py.
 
-    The claim is monotone: `_monotone` gives its verdict.
+    The claim is monotone: `_monotone` gives its verdict. Where a repeat reaches the target in neither schedule of a
+    pair, their difference is not known: such pairs are left out, and the claim is open if the primary pair is one.
     """
     late_first = sorted(grid, key=lambda variant: -variant.transfer)
     latest, earliest = late_first[0], late_first[-1]
     aim = costs.target(study, latest.dataset)
-    pairs = [(early, late) for late, early in combinations(late_first, 2)]
+    what = f"epochs to the target ({aim.what}), {_minus(earliest, latest)}"
+    epochs = [_epochs(study, aim, variant) for variant in late_first]
+    pairs = [(early, late) for late, early in combinations(late_first, 2) if _is_reached(study, aim, (early, late))]
+    if (earliest, latest) not in pairs:
+        return Finding(what, None, CANNOT_TELL, _settled(paper, earliest, latest), NEITHER_REACHES, epochs)
     samples = [_until(study, aim, early, "epochs") - _until(study, aim, late, "epochs") for early, late in pairs]
     primary, others = _family(study, pairs, samples, "epochs", (earliest, latest), _whole(study, latest))
     adds = (_until(study, aim, earliest, "multiply_adds") - _until(study, aim, latest, "multiply_adds")).estimate()
     own = costs.epochs_to(study, aim, earliest) - costs.epochs_to(study, aim, latest)
     return Finding(
-        what=f"epochs to the target ({aim.what}), {_minus(earliest, latest)}",
+        what=what,
         contrast=primary,
         verdict=_monotone(primary, others),
         paper=_settled(paper, earliest, latest),
         note=_stand_ins(study, aim, (earliest, latest)),
         details=[
-            *(_epochs(study, aim, variant) for variant in late_first),
+            *epochs,
             Detail(
                 f"multiply-adds to the target, {_minus(earliest, latest)}",
                 adds.value,
@@ -366,6 +374,11 @@ def _epochs(study: Study, aim: Target, variant: Variant) -> Detail:
         return Detail(what, None, None, None, note=costs.reaching(reached, len(first), variant.epochs))
     range_ = " (minimum to maximum over repeats)" if len(first) > 1 else ""
     return Detail(what + range_, float(first.mean()), float(first.min()), float(first.max()))
+
+
+def _is_reached(study: Study, aim: Target, pair: Pair) -> bool:
+    """Whether in each repeat at least one of two schedules reaches the target."""
+    return bool(np.any([costs.epochs_to(study, aim, variant) <= variant.epochs for variant in pair], axis=0).all())
 
 
 def _stand_ins(study: Study, aim: Target, pair: Pair) -> str:
