@@ -114,6 +114,7 @@ def _facts(study: Study, source: Manifest, settings: Params, stop: Stop) -> Mapp
             {"name": name, "counts": [counts[name] for counts in dataset.counts()]} for name in dataset.classes
         ],
         "images": variant.metrics["images"],
+        "left_out": len(dataset.leave_out),
         "split": dataset.split.model_dump(),
         "drawn": isinstance(dataset.split, Drawn),
         "variant": variant.name,

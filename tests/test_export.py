@@ -148,13 +148,16 @@ def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(
         "animals/model.tflite` | ",
     ):
         assert words in card
+    assert "leave_out" not in card
     manifest = yaml.safe_load(source.read_text())
     manifest["datasets"]["animals"]["licence"] = "CC BY 4.0, the zoo"
     manifest["datasets"]["animals"]["split"]["group"] = r"\d+"
+    manifest["datasets"]["animals"]["leave_out"] = {"animals/train/cats/9.png": "the same picture as 8.png"}
     source.write_text(yaml.safe_dump(manifest, sort_keys=False))
     run(finished, monkeypatch)
     card = (folder / "exported/card.md").read_text()
     assert "Licence of the pictures: CC BY 4.0, the zoo\n" in card
+    assert f"second copies: `leave_out` in `{source.as_posix()}` says which and why.\n" in card
     assert "stay together" not in card  # a group does not change parts as shipped
 
 

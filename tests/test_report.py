@@ -247,10 +247,20 @@ def test_pictures_of_one_s_own_come_before_what_the_thesis_claims(finished, run,
     assert "The thesis's claims" not in text
     assert "The thesis's schedules" not in text
     assert text.index("The answer") < text.index("The schedules")
+    assert "left out" not in text
     if repeat_count(finished) == 1:  # no verdict is possible
         assert "A thesis's claims" not in text
     else:
         assert text.index("The schedules") < text.index("A thesis's claims, on these")
+
+
+def test_the_count_of_pictures_left_out_stands_beside_their_data_set(finished, run, monkeypatch):
+    source = yaml.safe_load((finished / "small.yaml").read_text())
+    source["datasets"]["animals"]["leave_out"] = {"animals/train/cats/9.png": "the same picture as 8.png"}
+    (run / "small.yaml").write_text(yaml.safe_dump(source))
+    finished_run.call(report.main, monkeypatch, finished_run.report_options(run, run / "small.yaml"))
+    text = Elements((run / "plots/report.html").read_text(encoding="utf-8")).text
+    assert "4 validation pictures (1 left out: leave_out in the manifest says which and why); roses and tulips" in text
 
 
 def test_figures_that_would_be_empty_are_left_out(run, write_report):

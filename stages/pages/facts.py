@@ -109,11 +109,13 @@ def _datasets(run: FinishedRun) -> dict[str, list[Variant]]:
 
 
 def _dataset(run: FinishedRun, name: str, members: list[Variant]) -> dict[str, Any]:
-    title, first = run.source.dataset(name).title, members[0]
+    described, first = run.source.dataset(name), members[0]
+    title = described.title
     return {
         "title": title,
         "heading": title[:1].upper() + title[1:],
         "images": first.metrics["images"],
+        "left_out": len(described.leave_out),
         "repeats": first.metrics["repeats"],
         "folds": any(repeat["fold"] is not None for repeat in first.metrics["repeats"]),
         "margin": run.study.margin(name).model_dump(),
