@@ -88,6 +88,7 @@ def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mappi
     titles = {name: network.of_set(name)["title"].iloc[0] for network in found for name in network.datasets}
     facts = {
         "networks": [network.name for network in found],
+        "findings": {network.name: finding(network, of_sets, of_rules) for network in found},
         "sets": of_sets.to_dict("records"),
         "rules": of_rules.to_dict("records"),
         "left_out": {name: reason for name, reason in left_out.items() if name in titles},
@@ -96,6 +97,30 @@ def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mappi
         "margin": statistics.margin.loss,
     }
     tables.write_text(render("elsewhere.md.jinja", facts), out / "README.md")
+
+
+def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> dict[str, Any]:
+    """What the tables say of a network in short.
+
+    `frozen` counts the data sets on which a schedule without fine-tuning has the lowest loss of all, `converged` those
+    on which the converged head is below all schedules, and `shown` those of them whose intervals exclude 0. `fixed` and
+    `adaptive` are the rules of each kind with the lowest mean regret.
+    """
+    rows = of_sets[of_sets["network"] == network.name]
+    lowest = rows.loc[rows.groupby("dataset")["loss"].idxmin()]
+    budgets = {grid.dataset: grid.budget for grid in switches.grids(network)}
+    own = of_rules[(of_rules["network"] == network.name) & (of_rules["unit"] == "epochs")]
+    of_kind = {
+        "fixed": own["rule"].str.startswith(("after", "never")),
+        "adaptive": own["rule"].str.startswith("gain"),
+    }
+    return {
+        "sets": len(lowest),
+        "frozen": int((lowest["best"] == lowest["dataset"].map(budgets)).sum()),
+        "converged": int((lowest["gain"] < 0).sum()),
+        "shown": int((lowest["gain_high"] < 0).sum()),
+        **{kind: own.loc[own[of_kind[kind]]["regret"].idxmin()].to_dict() for kind in of_kind},
+    }
 
 
 def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
@@ -168,7 +193,7 @@ def _regrets(
 ) -> list[tuple[str, dict[str, float]]]:
     """The regret of each rule by data set; also of the fixed and of the adaptive one that the other sets choose."""
     families: dict[str, list[Rule]] = {
-        "best fixed of the other sets": [rules.fixed(switch) for switch in own[0].final.columns],
+        "best fixed of the other sets": [rules.fixed(switch, own[0].budget) for switch in own[0].final.columns],
         "best gain of the other sets": [rules.adaptive(gain) for gain in rules.GAINS],
     }
     found = []
@@ -191,14 +216,13 @@ def _losses(network: Network, grid: Grid, unit: str) -> pd.DataFrame:
     if unit == "epochs":
         return grid.final
     each = network.epoch_costs(grid.dataset, unit)
-    budget = int(grid.runs["epoch"].max())
-    transfer = int(HALF * budget)
-    return grid.within(each, transfer * each["transfer"] + (budget - transfer) * each["fine"])
+    transfer = int(HALF * grid.budget)
+    return grid.within(each, transfer * each["transfer"] + (grid.budget - transfer) * each["fine"])
 
 
 def _dip(grid: Grid) -> float:
     """The mean change of the training loss where the schedule thaws that has half of the epochs before; NaN if none."""
-    transfer = int(HALF * grid.runs["epoch"].max())
+    transfer = int(HALF * grid.budget)
     half = grid.runs[grid.runs["transfer"] == transfer]
     if half.empty:
         return np.nan

@@ -84,10 +84,12 @@ def test_the_nearest_switch_is_the_nearest_by_ratio(epoch, switch):
 
 def test_the_regret_is_over_the_schedule_that_is_best_on_the_other_folds():
     ants = grid("ants", "paper")
-    assert rules.regret(rules.fixed(0), ants, ants.final, ants.final) == pytest.approx(0.1)
+    assert rules.regret(rules.fixed(0, 2), ants, ants.final, ants.final) == pytest.approx(0.1)
     # On folds 2 and 3 the second switch is best by far, so fold 1 is measured against it, although worse there.
     losses = pd.DataFrame({0: [0.1, 0.9, 0.9], 1: [0.5, 0.2, 0.2]}, index=[1, 2, 3])
-    assert rules.regret(rules.fixed(0), ants, losses, losses) == pytest.approx((0.1 - 0.5 + 0.9 - 0.2 + 0.9 - 0.2) / 3)
+    assert rules.regret(rules.fixed(0, 2), ants, losses, losses) == pytest.approx(
+        (0.1 - 0.5 + 0.9 - 0.2 + 0.9 - 0.2) / 3
+    )
 
 
 def test_the_other_sets_choose_a_rule_that_never_sees_the_one_it_is_measured_on():
@@ -117,9 +119,11 @@ def test_no_interval_of_a_loss_goes_below_0(monkeypatch):
     assert (row["loss"], row["loss_low"], row["loss_high"]) == pytest.approx((0.08, 0.02, 0.2))
 
 
-@pytest.mark.parametrize(("switch", "name"), [(0, "after 0 epochs"), (1, "after 1 epoch"), (2, "after 2 epochs")])
+@pytest.mark.parametrize(
+    ("switch", "name"), [(0, "after 0 epochs"), (1, "after 1 epoch"), (2, "after 2 epochs"), (3, "never")]
+)
 def test_a_rule_of_one_epoch_says_epoch(switch, name):
-    assert rules.fixed(switch).name == name
+    assert rules.fixed(switch, 3).name == name
 
 
 def test_rules_are_compared_with_the_best_of_both_heads_and_without_the_sets_left_out():
@@ -140,7 +144,7 @@ def test_the_page_has_every_network_and_what_is_left_out(tmp_path):
     found = [network("small"), network("large")]
     elsewhere.write_page(found, SETTINGS, {"leaves": "a label shows", "not here": "another"}, tmp_path)
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "| small | many ants | 2 | 30 | 0.001 | 0.450 | 2 | 2 | 0.300 (0.0516 to 0.548) |" in page
+    assert "| small | many ants | 2 | 30 | 1e-3 | 0.450 | 2 | 2 | 0.300 (0.0516 to 0.548) |" in page
     assert "\\* many leaves: left out of the rules below. A label shows." in page
     assert {path.name for path in tmp_path.iterdir()} == {"README.md", "rules.csv", "rules.png", "switches.csv"}
     assert set(tables.read_table(tmp_path / "rules.csv", ["network"])["network"]) == {"small", "large"}

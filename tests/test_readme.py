@@ -118,6 +118,25 @@ def anchors(page: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
+def test_what_holds_elsewhere_follows_from_the_recorded_epochs():
+    folder = ROOT / "docs/elsewhere/mobilenet_0.25"
+    epochs, sets = pd.read_csv(folder / "epochs.csv"), pd.read_csv(folder / "sets.csv")
+    final = epochs[epochs["epoch"] == 20].pivot_table(
+        index=["dataset", "repeat"], columns=["arm", "transfer"], values="val_loss"
+    )
+    converged = sets.set_index(["dataset", "repeat"])["converged_loss"]
+    lowest = final.groupby("dataset").mean().idxmin(axis=1)
+    assert len(lowest) == 7
+    assert set(lowest) == {("head_rate 0.001", 20)}
+    excess = (final[("head_rate 0.001", 20)] - converged).unstack("dataset")  # a row for each of five folds
+    low, high = stats.t.interval(0.95, len(excess) - 1, excess.mean(), excess.sem())
+    assert (excess.mean() > 0).all()
+    assert ((low > 0) | (high < 0)).sum() == 5
+    assert sets.groupby("dataset")["pictures"].first().between(397, 1518).all()
+    for words in ("seven other sets of 400 to 1,500 pictures", "20 epochs", "five of the seven sets the interval"):
+        assert words in README
+
+
 def test_links_lead_to_files_in_git_and_to_their_headings():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     for page in ("README.md", "docs/README.md"):

@@ -26,9 +26,9 @@ class Rule:
     choose: Callable[[Grid, int], int]
 
 
-def fixed(switch: int) -> Rule:
-    """Thaw after the same number of epochs everywhere."""
-    return Rule(f"after {brief.epochs(switch)}", lambda grid, repeat: switch)
+def fixed(switch: int, budget: int) -> Rule:
+    """Thaw after the same number of epochs everywhere; never, if that is the whole `budget`."""
+    return Rule("never" if switch == budget else f"after {brief.epochs(switch)}", lambda grid, repeat: switch)
 
 
 def adaptive(gain: float) -> Rule:

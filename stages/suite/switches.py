@@ -25,6 +25,11 @@ class Grid:
     arm: str
     runs: pd.DataFrame
 
+    @property
+    def budget(self) -> int:
+        """The number of epochs of every schedule."""
+        return int(self.runs["epoch"].max())
+
     @cached_property
     def final(self) -> pd.DataFrame:
         """The validation loss after the last epoch: a row for each repeat, a column for each number of transfer epochs.
