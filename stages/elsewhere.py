@@ -108,18 +108,19 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
     """
     rows = of_sets[of_sets["network"] == network.name]
     lowest = rows.loc[rows.groupby("dataset")["loss"].idxmin()]
-    budgets = {grid.dataset: grid.budget for grid in switches.grids(network)}
+    own_grids = switches.grids(network)
+    budgets = {grid.dataset: grid.budget for grid in own_grids}
     own = of_rules[(of_rules["network"] == network.name) & (of_rules["unit"] == "epochs")]
     of_kind = {
-        "fixed": own["rule"].str.startswith(("after", "never")),
-        "adaptive": own["rule"].str.startswith("gain"),
+        "fixed": [rules.fixed(switch, grid.budget).name for grid in own_grids for switch in grid.final.columns],
+        "adaptive": [rules.adaptive(gain).name for gain in rules.GAINS],
     }
     return {
         "sets": len(lowest),
         "frozen": int((lowest["best"] == lowest["dataset"].map(budgets)).sum()),
         "converged": int((lowest["gain"] < 0).sum()),
         "shown": int((lowest["gain_high"] < 0).sum()),
-        **{kind: own.loc[own[of_kind[kind]]["regret"].idxmin()].to_dict() for kind in of_kind},
+        **{kind: own.loc[own[own["rule"].isin(names)]["regret"].idxmin()].to_dict() for kind, names in of_kind.items()},
     }
 
 
