@@ -27,6 +27,27 @@ def main():
 
 run(main)
 """
+CHANGED_ON_THE_WAY = """
+import signal, sys
+
+from stages.common.command import run
+
+
+class Fails:
+    def __del__(self):
+        raise ValueError
+
+
+def main():
+    try:
+        signal.raise_signal(int(sys.argv[1]))
+    except KeyboardInterrupt:
+        Fails()
+        raise SystemError("bad argument to internal function")
+
+
+run(main)
+"""
 OFTEN_TRACED = """
 import logging
 
@@ -87,6 +108,14 @@ def test_a_signal_ends_quietly_and_on_the_way_out_what_is_half_written_goes(tmp_
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-number, "", "")  # as a shell sees it, 128 + number
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_exception_that_a_c_library_made_of_the_signal_s_ends_as_quietly(number):
+    ended = subprocess.run(
+        [sys.executable, "-c", CHANGED_ON_THE_WAY, str(int(number))], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-number, "", "")
 
 
 def test_a_reader_that_has_enough_ends_it_quietly():

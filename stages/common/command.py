@@ -18,16 +18,11 @@ class ThawError(Exception):
         super().__init__(one_line(message))
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as KeyboardInterrupt is SIGINT."""
-
-
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`; a `ThawError` or `OSError` becomes one line on stderr and exit code 1.
 
     Ctrl-C and SIGTERM end it quietly, 130 and 143 to a shell; what is finished is kept.
     """
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         ended = _ended_by(main)
     finally:
@@ -44,26 +39,37 @@ def run(main: Callable[[], None]) -> None:
 
 def _ended_by(main: Callable[[], None]) -> int | signal.Signals:
     """The exit code of `main`, or the signal that ended it."""
+    received = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        received.append(signal.Signals(number))
+        sys.unraisablehook = lambda unraisable: None  # what fails in a destructor now follows from the interruption
+        raise KeyboardInterrupt  # what is half-written is removed on the way out
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell ignores it for what runs behind
+        signal.signal(signal.SIGINT, interrupt)
     try:
         main()
-    except ThawError as error:
-        return _told(str(error))
-    except BrokenPipeError:  # whoever read what is printed, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush meets no pipe
-        return CLOSED_PIPE
-    except OSError as error:  # a full disk, a file that may not be read: what no stage can mend
-        cause = error.strerror or one_line(error)
-        remedy = "make room" if error.errno in NO_ROOM else "see that it is there and may be read and written"
-        return _told(one_line(f"{error.filename or 'a file'}: {cause}; {remedy}, then run again"))
-    except KeyboardInterrupt:
-        return signal.SIGINT
-    except _Terminated:
-        return signal.SIGTERM
+    except BaseException as error:
+        # Whatever it is: while TensorFlow traces, its C code makes a SystemError of a KeyboardInterrupt now and then.
+        return received[0] if received else _exit_code(error)
     return 0
 
 
-def _terminated(number: int, _frame: object) -> None:
-    raise _Terminated  # what is half-written is removed on the way out
+def _exit_code(error: BaseException) -> int:
+    """The exit code of a `main` that failed by `error`, which is raised again if no stage expects it."""
+    match error:
+        case ThawError():
+            return _told(str(error))
+        case BrokenPipeError():  # whoever read what is printed, such as `head`, has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush meets no pipe
+            return CLOSED_PIPE
+        case OSError():  # a full disk, a file that may not be read: what no stage can mend
+            cause = error.strerror or one_line(error)
+            remedy = "make room" if error.errno in NO_ROOM else "see that it is there and may be read and written"
+            return _told(one_line(f"{error.filename or 'a file'}: {cause}; {remedy}, then run again"))
+    raise error
 
 
 def one_line(text: object) -> str:

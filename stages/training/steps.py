@@ -21,7 +21,7 @@ class Steps:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self._forward_pass: ForwardPass | None = None
-        self._step: Callable[..., dict[str, tf.Tensor]] | None = None
+        self._step: Callable[..., dict[str, tf.Tensor]]
         self._traced_for: list[object] = []
 
     def train(self, batches: Batches) -> Means:
@@ -48,7 +48,7 @@ class Steps:
         batches through tf.data, which takes a tenth of an epoch of the drawings.
         """
         trained = [self.model.optimizer, *self.model.trainable_variables]
-        if self._step is None or [*map(id, trained)] != [*map(id, self._traced_for)]:
+        if [*map(id, trained)] != [*map(id, self._traced_for)]:
             self._traced_for = trained
             self._step = tf.function(lambda *batch: self.model.train_step(batch), input_signature=batches.signature)
 
