@@ -39,7 +39,7 @@ ACCURACIES = ["accuracy", "val_accuracy", "train_clean_accuracy"]
 TEXT = """\
 # Reproducibility
 
-Read this if your numbers differ from another machine's. The same commit, params and machine give identical csv and json files, except for measured seconds: `dvc repro` runs nothing that is up to date, and what it runs again gives the same bytes. Seeds decide every random draw ([method.md](method.md)). `threads` in `params.yaml`, and not the number of cores, decides the order of sums. Seconds are in `plots/seconds/`, and in `plots/costs/` and the report, which are computed from them.
+Read this if your numbers differ from another machine's. The same commit, params and machine give identical csv and json files, except for measured seconds. A stage that runs again writes the same bytes. Seeds decide every random draw ([method.md](method.md)). `threads` in `params.yaml`, and not the number of cores, decides the order of sums. Seconds are in `plots/seconds/`, and in `plots/costs/` and the report, which are computed from them.
 
 Each variant's json names the versions of Python, TensorFlow, Keras, NumPy and DVC, the CPU and the seeds. On another machine, other kernels may sum in another order. The results then differ, and training enlarges the difference with every epoch.
 

@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         beside.write_text(HEADER.format(name) + sections.dumped(written), encoding="utf-8")
         params_beside.write_text(text, encoding="utf-8")
         configuration.read(beside, params.load(params_beside))
-    print(f"wrote {target} and the entries of '{name}' in {PARAMS_FILE}; next: dvc repro (or make repro)")
+    print(f"wrote {target} and the entries of '{name}' in {PARAMS_FILE}; next: make repro (or dvc repro)")
     print("until then, plots/report.html is the report of the study before")
     print(f"before you queue experiments: git add {target} {PARAMS_FILE}; they run in a copy of what git knows")
 
@@ -217,7 +217,7 @@ def _update(name: str) -> None:
     with files.written_whole(target) as beside:
         beside.write_text(_comments_above(text) + sections.dumped(written), encoding="utf-8")
         configuration.read(beside, params.load())
-    print(f"wrote {target}; next: dvc repro (or make repro)")
+    print(f"wrote {target}; next: make repro (or dvc repro)")
 
 
 def _by_hand(leave_out: Mapping[str, str]) -> dict[str, str]:

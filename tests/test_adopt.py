@@ -111,7 +111,7 @@ def test_a_folder_becomes_a_manifest_and_five_schedules(pictures, capsys):
     assert (settings.seeds, settings.repeats) == ([1], None)
     assert settings.batch_size == 9  # 5 of 6 and 4 of 5 train
     told = capsys.readouterr().out
-    assert "next: dvc repro" in told
+    assert "next: make repro" in told
     assert "uneven" not in told
 
 

@@ -211,8 +211,8 @@ def test_a_head_of_its_own_is_described():
         (
             [0.6, 0.3, 0.35],
             0.32,
-            " The head alone, trained until it converges, reaches loss 0.320 and accuracy 0.750: more epochs or a "
-            "higher learning rate of the head are worth a try.",
+            " A converged head, with nothing thawed, reaches loss 0.320 and accuracy 0.750: try longer schedules or a "
+            "higher `head_rate` in params.yaml.",
         ),
     ],
 )

@@ -280,6 +280,15 @@ def test_of_several_schedules_with_moving_statistics_the_first_is_taken_apart_an
     assert [each.name for each in dip.shown(made)["d"]] == ["d-1-1", "d-1-1-moving"]
 
 
+def test_a_style_that_also_differs_otherwise_explains_no_dip():
+    plain, at_once, moving = with_moving(0.3, 0.2, -0.1)
+    decaying = variant("d-1-1-decaying", own_keys=MOVING | {"decay": "cosine"}, loss=alike([0.5, 0.1]))
+    made = study(plain, at_once, decaying, moving)
+    assert claims.parts_of_the_dip(made)["d"]["loss"]["batch_statistics"]["value"] == 0.2
+    assert [each.name for each in dip.shown(made)["d"]] == ["d-1-1", "d-1-1-moving"]
+    assert claims.parts_of_the_dip(study(plain, at_once, decaying)) == {}
+
+
 def overfitted(clean, val_loss, name="d"):
     """A data set's extremes; the smaller share ends with a gap of 0.1."""
     smaller = variant(f"{name}-1-1", val_loss=alike([0.6, 0.5]), train_clean_loss=alike([0.5, 0.4]))

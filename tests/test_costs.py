@@ -158,7 +158,7 @@ def test_several_arms_are_compared_within_and_across():
 def test_the_words_of_a_recommendation(made):
     assert sentences(made) == [
         "0 + 3 has the lowest final validation loss, 0.400 (0.400 to 0.400), the mean of 3 repeats. Every other "
-        "schedule is shown to be worse.",
+        "schedule is shown to be worse than at least one other.",
         "Shown to be non-inferior to every other (margin: 0.01), cheapest first: 0 + 3. 0 + 3 takes 9,000 "
         "multiply-adds.",
         "Choose 0 + 3: loss 0.400 (0.400 to 0.400) for 9,000 multiply-adds. For the same cost, the best other schedule "
@@ -187,7 +187,7 @@ def test_what_is_not_told_apart_is_not_called_good_enough():
     best = variant("d-0-3", val_loss=[[0.9, 0.8, 0.3], [0.9, 0.8, 0.5], [0.9, 0.8, 0.4]])
     cheap = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.45]))
     told = sentences(study(cheap, best))
-    assert told[0].endswith("mean of 3 repeats. Not shown to be worse: 2 + 1.")
+    assert told[0].endswith("mean of 3 repeats. Other schedules that may be the best: 2 + 1.")
     assert told[1] == (
         "No schedule is shown to be non-inferior to every other (margin: 0.01). 0 + 3 takes 9,000 multiply-adds."
     )

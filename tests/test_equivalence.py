@@ -86,7 +86,7 @@ def test_noise_of_pictures_is_settled_by_pictures():
     found = open_contrast(0.015, noise(picture=0.01**2))
     assert found.settle.startswith("about ")
     pictures = int(found.settle.split()[1].replace(",", ""))
-    assert pictures == pytest.approx(300 * (2.8 / 1.5) ** 2, rel=0.02)
+    assert pictures == pytest.approx(300 * (2.8 / 1.5) ** 2, rel=0.05)
     assert "repeats" not in found.settle
 
 
@@ -99,7 +99,7 @@ def test_noise_of_repeats_is_settled_by_repeats():
 def test_an_equal_pair_is_settled_by_its_margin():
     # No difference: 1.645 + 0.84 errors must fit into the margin of 0.015; they are 0.0249 with 300 pictures.
     found = open_contrast(0.0, noise(picture=0.01**2), margin=0.015)
-    assert int(found.settle.split()[1]) == pytest.approx(300 * (0.0249 / 0.015) ** 2, rel=0.02)
+    assert int(found.settle.split()[1]) == pytest.approx(300 * (0.0249 / 0.015) ** 2, rel=0.05)
 
 
 def test_noise_of_both_is_settled_by_more_of_both():
@@ -108,7 +108,7 @@ def test_noise_of_both_is_settled_by_more_of_both():
     numbers = [int(word.replace(",", "")) for word in found.settle.split() if word[0].isdigit()]
     pictures, repeats, *now = numbers
     assert now == [300, 5]
-    assert pictures == repeats * 60
+    assert pictures == pytest.approx(repeats * 60, rel=0.05)  # of either, two digits are given
     assert repeats == pytest.approx(5 * 2 * (2.9 / 2) ** 2, abs=1)  # 2.04 + 0.86 of Student's t with some 25 degrees
 
 

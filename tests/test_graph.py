@@ -103,7 +103,7 @@ def test_a_second_repro_runs_nothing(few):
 
 
 def test_a_schedule_is_tried_by_an_experiment_and_may_have_keys_of_its_own(study):
-    output = dvc(study, "exp", "run", "-S", "schedule.fine=51", "-S", "+schedule.unfreezing=gradual")
+    output = dvc(study, "exp", "run", "-S", "schedule.fine=51", "-S", "++schedule.unfreezing=gradual")
     assert ran(output) == ["trial", *TABLES]
     assert (study / "dvc.yaml").read_text() == DVC_YAML
     assert json.loads((study / "metrics/trial.json").read_text())["fine"] == 51

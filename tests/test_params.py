@@ -10,6 +10,8 @@ import yaml
 from stages.common import params
 from stages.common.command import ThawError
 
+ROOT = Path(__file__).parent.parent
+
 GOOD = """
 source: data/photos.yaml
 downloads: [animals, weights]
@@ -63,8 +65,9 @@ def changed(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_the_repository_s_params_are_good():
-    loaded = params.load()
+@pytest.mark.parametrize("path", ["params.yaml", "docs/paper/params.yaml", "docs/elsewhere/params.yaml"])
+def test_the_repository_s_params_are_good(path):
+    loaded = params.load(ROOT / path)
     assert loaded.schedule.dataset in loaded.budget
 
 

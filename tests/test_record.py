@@ -24,8 +24,8 @@ LINES = [
     "| backbone | MobileNetV2, alpha 0.35, 96 by 96 pixels |",
     "| versions | keras 3.1.2, python 3.11.0 |",
     "| machine | cores 2, cpu abacus |",
-    "The thesis gives 3 of these numbers. Ours is worse in 2 of them. The median difference is 0.100, and the largest "
-    "is 0.100, in training accuracy of animals-2-1.",
+    "The thesis gives 3 of these numbers. Ours is worse in 2 of them. The median difference, in accuracy or loss, is "
+    "0.10; the largest is 0.10, in training accuracy of animals-2-1.",
     "| animals-2-1 | 0.850 | 0.400 | 0.400 (3) | > 3 | 4,000 | 6 |",
     "| trial (roses and tulips, 0 + 1) | 0.700 | 0.610 | 0.610 (1) | > 1 | 2,000 | 3 |",
 ]
@@ -190,7 +190,7 @@ def test_every_interval_and_verdict_of_the_claims_is_computed_again_from_the_rec
         assert row[4] == f"**{claim['verdict']}**"
         for cell, dataset in zip(row[2:4], variants.of_datasets(members), strict=True):
             found = claim["datasets"].get(dataset)
-            shown = f"{render.interval(found) or 'not measured'}: {found['verdict']}" if found else "not measured"
+            shown = f"{render.interval(found) or 'no estimate'}: {found['verdict']}" if found else "not measured"
             note = f" ({found['note']})" if found and found["note"] and found["value"] is not None else ""
             assert cell == shown + note
 

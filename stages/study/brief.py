@@ -73,8 +73,8 @@ def _room(study: Study, stop: Stop) -> list[str]:
     if dataset in study.converged and (loss := study.converged_level(dataset, "loss")[0]) < stop.loss:
         accuracy = study.converged_level(dataset, "accuracy")[0]
         found.append(
-            f"The head alone, trained until it converges, reaches loss {loss:.3f} and accuracy {accuracy:.3f}: more "
-            "epochs or a higher learning rate of the head are worth a try."
+            f"A converged head, with nothing thawed, reaches loss {loss:.3f} and accuracy {accuracy:.3f}: try longer "
+            "schedules or a higher `head_rate` in params.yaml."
         )
     return found
 

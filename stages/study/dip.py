@@ -33,14 +33,10 @@ def shown(study: Study) -> dict[str, tuple[Variant, Variant | None]]:
     """
     found: dict[str, tuple[Variant, Variant | None]] = {}
     for dataset, members in variants.of_datasets(study.variants).items():
-        moving = [
-            (plain, style)
-            for style, plain in study.styles_with_plain()
-            if plain.dataset == dataset and style.own_keys == {"batch_norm": "moving"} and has_border(plain)
-        ]
+        pairs = [(plain, style) for style, plain in _pairs(study) if plain.dataset == dataset]
         both = [variant for variant in members if variant.in_grid and has_border(variant)]
-        if moving:
-            found[dataset] = moving[0]
+        if pairs:
+            found[dataset] = pairs[0]
         elif both:
             found[dataset] = (max(both, key=lambda variant: min(variant.transfer, variant.fine)), None)
     return found
@@ -74,19 +70,17 @@ def explained(study: Study, measure: str) -> dict[str, dict[str, Estimate]]:
     """
     first: dict[str, tuple[Variant, Variant]] = {}
     for moving, plain in _pairs(study):
-        first.setdefault(plain.dataset, (moving, plain))
+        if plain.metrics["batch_norm"] == "batch" and "train_clean_loss" in plain.runs:
+            first.setdefault(plain.dataset, (moving, plain))
     return {dataset: _parts(study, *pair, measure) for dataset, pair in first.items()}
 
 
 def _pairs(study: Study) -> list[tuple[Variant, Variant]]:
-    """Pairs of a style with moving statistics and its plain schedule, which is in the grid and has batch statistics."""
+    """Pairs of a style whose one own key is moving statistics, and its plain schedule, with both phases."""
     return [
         (style, plain)
         for style, plain in study.styles_with_plain()
-        if (style.metrics["batch_norm"], plain.metrics["batch_norm"]) == ("moving", "batch")
-        and plain.in_grid
-        and has_border(plain)
-        and "train_clean_loss" in plain.runs
+        if style.own_keys == {"batch_norm": "moving"} and has_border(plain)
     ]
 
 

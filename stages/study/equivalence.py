@@ -114,7 +114,7 @@ class Contrast:
         pictures = _least(lambda times: self._settles(noise, 1, times), noise.pictures)
         repeats = _least(lambda times: self._settles(noise, times, 1), noise.repeats)
         found = [
-            f"about {count:,} {name} instead of {now:,}"
+            f"about {_about(count)} {name} instead of {now:,}"
             for count, name, now in ((pictures, each, noise.pictures), (repeats, "repeats", noise.repeats))
             if count
         ]
@@ -124,7 +124,8 @@ class Contrast:
         if both is None:
             return f"nothing feasible: even {FEASIBLE} times as many pictures and repeats would be too few"
         more = -(-noise.pictures * both // noise.repeats)
-        return f"about {more:,} {each} and {both:,} repeats instead of {noise.pictures:,} and {noise.repeats:,}"
+        now = f"{noise.pictures:,} and {noise.repeats:,}"
+        return f"about {_about(more)} {each} and {_about(both)} repeats instead of {now}"
 
     def _settles(self, noise: Noise, repeats: float, pictures: float) -> bool:
         """Whether `repeats` and `pictures` times as many would give a verdict with probability POWER."""
@@ -136,6 +137,11 @@ class Contrast:
         equal = float(scipy.stats.t.ppf(1 - self.alpha, degrees)) + chance
         size = abs(self.estimate.value)
         return size >= different * error or self.margin - size >= equal * error
+
+
+def _about(count: int) -> str:
+    """Two digits: the noise, from which it follows, is known no better."""
+    return f"{int(float(f'{count:.2g}')):,}"
 
 
 def _least(settles: Callable[[float], bool], now: int) -> int | None:

@@ -151,7 +151,11 @@ def _lowest(study: Study, ends: Sequence[Stop], best: Stop) -> str:
     if not _is_repeated(study, best):
         return f"{sentence}, in one repeat."
     rivals = [end for end in ends if end is not best and _may_be_best(study, end, ends)]
-    others = f"Not shown to be worse: {by_arm(rivals)}." if rivals else "Every other schedule is shown to be worse."
+    others = (
+        f"Other schedules that may be the best: {by_arm(rivals)}."
+        if rivals
+        else "Every other schedule is shown to be worse than at least one other."
+    )
     return f"{sentence}, the mean of {study.repeat_count(best.variant.dataset)} repeats. {others}"
 
 
