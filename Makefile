@@ -25,7 +25,7 @@ $(VENV)/ready: requirements.txt $(if $(SOUND),,anew)
 	$(if $(SOUND),,@$(or $(PYTHON),false) -c '$(FITS)' || { echo 'error: Thaw needs Python 3.11, 3.12 or 3.13, for which' \
 		'TensorFlow is made; install one, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; })
 	$(if $(SOUND),,$(PYTHON) -m venv --clear $(VENV))
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.txt
 	$(VENV)/bin/python -m stages.plots_page
 	touch $@
 
@@ -42,7 +42,7 @@ git:
 extra: $(VENV)/extra  ## add to .venv the packages for clusters, JAX and ONNX
 
 $(VENV)/extra: $(VENV)/ready requirements-extra.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-extra.txt
+	$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements-extra.txt
 	touch $@
 
 REPRO_ONE = dvc --wait-for-lock repro --single-item

@@ -71,7 +71,7 @@ def record(arguments: argparse.Namespace, settings: params.Params) -> None:
     source = manifest.load(arguments.source)
     study, _ = inputs.read(arguments, settings)
     with files.folder_written_whole(arguments.out / arguments.network) as folder:
-        networks.write(study, source, costs.read(arguments.costs), folder)
+        networks.write(study, source, settings.fine, costs.read(arguments.costs), folder)
         shutil.copyfile(arguments.params, folder / "params.yaml")
         shutil.copyfile(arguments.source, folder / arguments.source.name)
     figure = figures.draw_switches(networks.read(arguments.out / arguments.network), settings.statistics)
@@ -104,7 +104,7 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
 
     `frozen` counts the data sets on which a schedule without fine-tuning has the lowest loss of all, `converged` those
     on which the converged head is below all schedules, and `shown` those of them whose intervals exclude 0. `fixed` and
-    `adaptive` are the rules of each kind with the lowest mean regret.
+    `adaptive` are the rules of each kind with the lowest mean regret. `fine_tuning` says how the top was trained.
     """
     rows = of_sets[of_sets["network"] == network.name]
     lowest = rows.loc[rows.groupby("dataset")["loss"].idxmin()]
@@ -116,6 +116,7 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
         "adaptive": [rules.adaptive(gain).name for gain in rules.GAINS],
     }
     return {
+        "fine_tuning": network.sets["fine_tuning"].iloc[0],
         "sets": len(lowest),
         "frozen": int((lowest["best"] == lowest["dataset"].map(budgets)).sum()),
         "converged": int((lowest["gain"] < 0).sum()),

@@ -33,7 +33,7 @@ def network(name: str = "small") -> Network:
             ]
     sets = [
         {"dataset": dataset, "title": f"many {dataset}", "classes": 2, "pictures": 30, "repeat": repeat}
-        | {"converged_loss": loss, "converged_accuracy": 0.8}
+        | {"converged_loss": loss, "converged_accuracy": 0.8, "fine_tuning": "adam at 1e-05"}
         for dataset, loss in CONVERGED.items()
         for repeat in (1, 2, 3)
     ]
@@ -61,6 +61,16 @@ def test_thawing_at_once_stands_in_each_head_s_grid():
     assert list(final.columns) == [0, 2, 4]
     assert list(final[0]) == [0.5, 0.6, 0.4]
     assert list(final[2]) == [0.3, 0.4, 0.2]
+
+
+def test_a_head_with_which_only_thawing_at_once_ran_has_no_grid(monkeypatch):
+    for dataset in CONVERGED:
+        monkeypatch.setitem(FINAL, (dataset, "paper"), {0: FINAL[dataset, "paper"][0]})
+    assert [(each.dataset, each.arm) for each in switches.grids(network())] == [
+        ("ants", "head_rate 0.001"),
+        ("leaves", "head_rate 0.001"),
+    ]
+    assert {row["arm"] for row in elsewhere.rule_rows(network(), SETTINGS, {})} == {"head_rate 0.001"}
 
 
 def test_a_schedule_stops_before_it_costs_more():
@@ -145,6 +155,7 @@ def test_the_page_has_every_network_and_what_is_left_out(tmp_path):
     elsewhere.write_page(found, SETTINGS, {"leaves": "a label shows", "not here": "another"}, tmp_path)
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "| small | many ants | 2 | 30 | 1e-3 | 0.450 | 2 | 2 | 0.300 (0.0516 to 0.548) |" in page
+    assert "- **small** (fine-tuning by adam at 1e-5). On " in page
     assert "\\* many leaves: left out of the rules below. A label shows." in page
     # On ants 2 at the high rate is best; its head gains 1.25 % in its second epoch.
     assert (

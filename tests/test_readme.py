@@ -112,6 +112,16 @@ def test_the_cause_of_the_jump_and_what_moving_statistics_give_follow_from_the_r
     assert "at {:.3f} instead of {:.3f} and at {:.3f} instead of {:.3f}".format(*ends) in README
 
 
+def test_what_batch_statistics_do_to_one_network_is_what_the_csv_says():
+    rows = pd.read_csv(ROOT / "docs/batch_statistics.csv")
+    method = (ROOT / "docs/method.md").read_text(encoding="utf-8")
+    found = rows[rows["transfer"] == 10].groupby(["network", "dataset"])
+    assert len(found) == 4
+    for _, own in found:
+        losses = own.pivot(index="repeat", columns="batch_norm", values="loss")
+        assert with_interval((losses["batch"] - losses["moving"]).to_numpy()) in method
+
+
 def anchors(page: str) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)

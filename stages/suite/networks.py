@@ -1,7 +1,8 @@
 """The results of a suite of data sets with one network, as a folder of csv files: written, and read again.
 
 <folder>/epochs.csv   one row for each schedule, repeat and epoch
-<folder>/sets.csv     one row for each data set and repeat, with the results of the converged head
+<folder>/sets.csv     one row for each data set and repeat, with the results of the converged head; `fine_tuning` is
+                      the optimizer and the learning rate of every fine phase
 <folder>/costs.csv    one row for each data set and phase: the cost of an epoch
 """
 
@@ -13,12 +14,13 @@ import pandas as pd
 
 from stages.common import tables
 from stages.common.manifest import Manifest
+from stages.common.params import Fine
 from stages.results import history
 from stages.study import variants
 from stages.study.evidence import Study
 
 EPOCHS = ("dataset", "arm", "transfer", "fine", "repeat", "epoch", "phase", "loss", "val_loss", "val_accuracy")
-SETS = ("dataset", "title", "classes", "pictures", "repeat", "converged_loss", "converged_accuracy")
+SETS = ("dataset", "title", "classes", "pictures", "repeat", "converged_loss", "converged_accuracy", "fine_tuning")
 COSTS = ("dataset", "phase", "multiply_adds", "seconds")
 
 
@@ -49,11 +51,13 @@ class Network:
         return dict(zip(rows["phase"], rows[unit], strict=True))
 
 
-def write(study: Study, source: Manifest, spent: pd.DataFrame, folder: Path) -> None:
+def write(study: Study, source: Manifest, fine: Fine, spent: pd.DataFrame, folder: Path) -> None:
     """Write the tables of a finished run; `spent` is plots/costs/costs.csv, indexed by variant."""
     plain = [variant for variant in study.variants if variant.kind in ("grid", "tuned")]
     tables.write_table(_epochs(plain), folder / "epochs.csv")
-    tables.write_table(_sets(study, source, list(variants.of_datasets(plain))), folder / "sets.csv")
+    sets = _sets(study, source, list(variants.of_datasets(plain)))
+    sets["fine_tuning"] = f"{fine.optimizer} at {fine.learning_rate:g}"
+    tables.write_table(sets, folder / "sets.csv")
     tables.write_table(_costs(spent.loc[[variant.name for variant in plain]]), folder / "costs.csv")
 
 
@@ -94,7 +98,7 @@ def _sets(study: Study, source: Manifest, datasets: list[str]) -> pd.DataFrame:
             }
             for repeat, each in converged.items()
         ]
-    return pd.DataFrame(rows, columns=list(SETS)).round(tables.DECIMALS)
+    return pd.DataFrame(rows).round(tables.DECIMALS)
 
 
 def _costs(spent: pd.DataFrame) -> pd.DataFrame:

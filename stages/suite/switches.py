@@ -64,14 +64,19 @@ class Grid:
 
 
 def grids(network: Network) -> list[Grid]:
-    """The grids of each data set, the thesis's head first; thawing at once stands in each, where a head has no part."""
+    """The grids of each data set, the thesis's head first; thawing at once stands in each, where a head has no part.
+
+    A head with which nothing else ran has no grid.
+    """
     found = []
     for dataset in network.datasets:
         runs = network.epochs[network.epochs["dataset"] == dataset]
         at_once = runs[(runs["arm"] == PAPER_ARM) & (runs["transfer"] == 0)]
         for arm in runs["arm"].unique():
             own = runs[runs["arm"] == arm]
-            found.append(Grid(dataset, arm, own if arm == PAPER_ARM else pd.concat([at_once, own])))
+            grid = Grid(dataset, arm, own if arm == PAPER_ARM else pd.concat([at_once, own]))
+            if len(grid.final.columns) > 1:
+                found.append(grid)
     return found
 
 
