@@ -212,7 +212,7 @@ def test_a_head_of_its_own_is_described():
             [0.6, 0.3, 0.35],
             0.32,
             " A converged head, with nothing thawed, reaches loss 0.320 and accuracy 0.750: try longer schedules or a "
-            "higher `head_rate` in params.yaml.",
+            "higher head_rate in params.yaml.",
         ),
     ],
 )

@@ -74,7 +74,7 @@ def _room(study: Study, stop: Stop) -> list[str]:
         accuracy = study.converged_level(dataset, "accuracy")[0]
         found.append(
             f"A converged head, with nothing thawed, reaches loss {loss:.3f} and accuracy {accuracy:.3f}: try longer "
-            "schedules or a higher `head_rate` in params.yaml."
+            "schedules or a higher head_rate in params.yaml."
         )
     return found
 
