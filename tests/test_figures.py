@@ -270,6 +270,16 @@ def test_an_arm_without_a_schedule_that_starts_fine_tuning_shows_the_thesis_s_on
     assert tuned.get_ylim() == default.get_ylim()
 
 
+def test_a_further_arm_that_never_thaws_has_no_row(repeated, source):
+    study, *_ = repeated
+    animals = [variant for variant in study.variants if variant.dataset == "animals"]
+    never = {"transfer": 3, "fine": 0}
+    members = [replace(each, metrics={**each.metrics, **never}) if each.kind == "tuned" else each for each in animals]
+    figure = figures.draw_dataset(study, "animals", members, manifest.load(source))
+    assert len(figure.axes) == 2  # the default head's accuracy and loss
+    assert set(curves(figure.axes[1])) == {"2 + 1", "0 + 3"}
+
+
 def test_costs_grow_from_epoch_to_epoch_and_the_frontier_is_the_lowest(repeated, source):
     study, _, spent = repeated
     figure = cost_figure.draw(study.variants, spent, manifest.load(source), 0.95)

@@ -220,9 +220,14 @@ def arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
 def drawn_arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
     """The arms, and the thesis's schedules without transfer epochs in each arm that has none of its own.
 
-    In such schedules the keys of the head make no difference.
+    In such schedules the keys of the head make no difference. A further arm without fine-tuning is left out: it has no
+    start of fine-tuning to compare.
     """
-    found = arms(variants)
+    found = {
+        arm: members
+        for arm, members in arms(variants).items()
+        if arm == PAPER_ARM or any(variant.fine for variant in members)
+    }
     at_once = [variant for variant in found.get(PAPER_ARM, []) if not variant.transfer]
     return {
         arm: members if any(not variant.transfer for variant in members) else [*members, *at_once]
