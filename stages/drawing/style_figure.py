@@ -79,7 +79,8 @@ def _draw_differences(
         if len(variant.repeats) > 1:
             axes.plot([low, high], [place, place], color=colour)
         axes.plot(value, place, color=colour, marker=marker, ms=7)
-    axes.set_yticks(range(len(members)), [variant.style.replace("_", " ") for variant in members])
+    # A key a line: the labels stand in the gap between the panels.
+    axes.set_yticks(range(len(members)), [variant.style.replace("_", " ").replace(", ", ",\n") for variant in members])
     axes.set_ylim(len(members) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
