@@ -4,7 +4,7 @@
 FITS = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(shell for each in python3 python3.13 python3.12 python3.11 python; do \
 	$$each -c '$(FITS)' > /dev/null 2>&1 && echo $$each; done; true))
-# How many variants train at the same time: one per core. With a GPU it is one,
+# How many variants train, or tests run, at the same time: one per core. With a GPU it is one,
 # because TensorFlow takes all of its memory.
 JOBS ?= $(shell command -v nvidia-smi > /dev/null && echo 1 || getconf _NPROCESSORS_ONLN)
 VENV := .venv
@@ -71,8 +71,7 @@ leftovers: git setup  ## delete the results of variants and data sets that are n
 adopt: setup  ## set up a study of your own pictures: make adopt PICTURES=/path/to/folder
 	@python -m stages.adopt $(if $(PICTURES),"$(PICTURES)",$(error name the folder or archive: make adopt PICTURES=/path/to/folder))
 
-# One process more than cores, because tests also wait: for a server, a lock, a frozen worker.
-PYTEST = python -m pytest -n $$(($(JOBS) > 1 ? $(JOBS) + 1 : 1)) --no-loadscope-reorder
+PYTEST = python -m pytest -n $(JOBS) --no-loadscope-reorder
 
 test: extra lint  ## run all tests
 	$(PYTEST)

@@ -13,6 +13,7 @@ from stages.results import repeats
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+METHOD = (ROOT / "docs/method.md").read_text(encoding="utf-8")
 RECORD = ROOT / "docs/paper"
 WITH_ADAM = "roses_tulips-0-51-adam"
 ROWS = {
@@ -72,9 +73,8 @@ def test_the_answer_for_roses_and_tulips_follows_from_the_recorded_logits():
     assert f"after 5, it is higher than that of 3 + 48 by {with_interval(more)}." in README
     mean = adam.mean(axis=0)
     slow_head = by_fold("roses_tulips-51-0-rmsprop")[:, -1].mean()
-    method = (ROOT / "docs/method.md").read_text(encoding="utf-8")
-    assert f"loss is still {slow_head:.3f} after 51 epochs" in method
-    assert f"{mean.min():.3f} after {mean.argmin() + 1} epochs and ends at {mean[-1]:.3f}" in method
+    assert f"loss is still {slow_head:.3f} after 51 epochs" in METHOD
+    assert f"{mean.min():.3f} after {mean.argmin() + 1} epochs and ends at {mean[-1]:.3f}" in METHOD
     assert f"below that of 3 + 48 for {(mean >= three.mean(axis=0)).argmax()} epochs" in README
     assert f"It is lowest after {mean.argmin() + 1}, at {mean.min():.3f}, and then rises" in README
     late = [with_interval((three - alone)[:, epoch - 1]) for epoch in (10, 12, 50)]
@@ -117,12 +117,11 @@ def test_the_cause_of_the_jump_and_what_moving_statistics_give_follow_from_the_r
 
 def test_what_batch_statistics_do_to_one_network_is_what_the_csv_says():
     rows = pd.read_csv(ROOT / "docs/batch_statistics.csv")
-    method = (ROOT / "docs/method.md").read_text(encoding="utf-8")
     found = rows[rows["transfer"] == 10].groupby(["network", "dataset"])
     assert len(found) == 4
     for _, own in found:
         losses = own.pivot(index="repeat", columns="batch_norm", values="loss")
-        assert with_interval((losses["batch"] - losses["moving"]).to_numpy()) in method
+        assert with_interval((losses["batch"] - losses["moving"]).to_numpy()) in METHOD
 
 
 def anchors(page: str) -> set[str]:
@@ -131,7 +130,7 @@ def anchors(page: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-def lowest_elsewhere(network: str) -> tuple[pd.DataFrame, pd.Series]:
+def final_losses_elsewhere(network: str) -> tuple[pd.DataFrame, pd.Series]:
     """By data set, the final loss of each schedule on each fold (columns: arm, transfer), and the converged head's."""
     folder = ROOT / "docs/elsewhere" / network
     epochs, sets = pd.read_csv(folder / "epochs.csv"), pd.read_csv(folder / "sets.csv")
@@ -142,11 +141,11 @@ def lowest_elsewhere(network: str) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def test_what_holds_elsewhere_follows_from_the_recorded_epochs():
-    final, _ = lowest_elsewhere("mobilenet_0.25")
+    final, _ = final_losses_elsewhere("mobilenet_0.25")
     lowest = final.groupby("dataset").mean().idxmin(axis=1)
     assert len(lowest) == 7
     assert set(lowest) == {("head_rate 0.001", 20)}
-    final, converged = lowest_elsewhere("mobilenet_0.25_adam_1e-4")
+    final, converged = final_losses_elsewhere("mobilenet_0.25_adam_1e-4")
     best = final.groupby("dataset").mean().idxmin(axis=1)
     assert len(best) == 6
     assert sum(transfer < 20 for _, transfer in best) == 4
