@@ -348,10 +348,13 @@ def _params_text(
         entries["batch_size"] = training
         print(f"batch_size: {training} instead of {settings.batch_size}, the size of the training part")
     text = params_text.with_entries(PARAMS_FILE.read_text(encoding="utf-8"), entries)
+    for key, value in schedules.FINE.items():
+        text = params_text.with_value(text, "fine", key, value, "stages/own/schedules.py")
     if written["backbone"].get("name") == networks.COUNTED:
         return text
-    print(f"fine.from_layer: {networks.FROZEN_SHARE}, the share of frozen layers, as in {networks.COUNTED}")
-    return params_text.with_value(text, "fine", "from_layer", networks.FROZEN_SHARE)
+    source = f"the share of frozen layers, as in {networks.COUNTED}"
+    print(f"fine.from_layer: {networks.FROZEN_SHARE}, {source}")
+    return params_text.with_value(text, "fine", "from_layer", networks.FROZEN_SHARE, source)
 
 
 def _tell(found: Pictures, name: str) -> None:

@@ -88,7 +88,7 @@ def refusal(*arguments):
     return str(caught.value)
 
 
-def test_a_folder_becomes_a_manifest_and_five_schedules(pictures, capsys):
+def test_a_folder_becomes_a_manifest_and_four_schedules(pictures, capsys):
     draw_fruit(pictures)
     inputs, settings = adopted(pictures.folder)
     dataset = inputs.dataset("fruit")
@@ -101,12 +101,17 @@ def test_a_folder_becomes_a_manifest_and_five_schedules(pictures, capsys):
     assert settings.budget == {"fruit": 20}
     assert list(settings.variants) == [
         "fruit-20-0-tuned",
-        "fruit-3-17-tuned",
-        "fruit-6-14-tuned",
-        "fruit-10-10",
+        "fruit-5-15-tuned",
+        "fruit-5-15-tuned_gentle",
         "fruit-0-20",
     ]
-    assert {schedule.head_rate for name, schedule in settings.variants.items() if name.endswith("tuned")} == {1e-3}
+    rates = {name: settings.of(each) for name, each in settings.variants.items()}
+    assert {name: each.transfer.learning_rate for name, each in rates.items() if "tuned" in name} == dict.fromkeys(
+        list(rates)[:3], 1e-3
+    )
+    gentle = rates.pop("fruit-5-15-tuned_gentle").fine
+    assert (gentle.optimizer, gentle.learning_rate) == ("rmsprop", 1e-5)
+    assert {(each.fine.optimizer, each.fine.learning_rate) for each in rates.values()} == {("adam", 1e-4)}
     assert settings.schedule == settings.variants["fruit-20-0-tuned"]
     assert (settings.seeds, settings.repeats) == ([1], None)
     assert settings.batch_size == 9  # 5 of 6 and 4 of 5 train
@@ -128,8 +133,9 @@ def test_params_keep_their_comments_and_every_other_line(pictures):
     adopted(pictures.folder, "--budget", 4)
     after = Path("params.yaml").read_text(encoding="utf-8")
     changed = {"source", "downloads", "local", "budget", "variants", "schedule", "seeds", "repeats"}
-    kept = {key: value for key, value in yaml.safe_load(before).items() if key not in changed}
-    assert kept.items() <= yaml.safe_load(after).items()
+    old, new = yaml.safe_load(before), yaml.safe_load(after)
+    old["fine"] |= {"optimizer": "adam", "learning_rate": 1e-4}
+    assert {key: value for key, value in old.items() if key not in changed}.items() <= new.items()
     comments = [line for line in before.splitlines() if line.startswith("#")]
     assert [line for line in after.splitlines() if line.startswith("#")] == comments
 
@@ -358,6 +364,7 @@ def test_a_network_of_one_s_own_is_written_with_its_size_and_its_checksum(pictur
     (copy,) = written.download("weights").copies
     assert (copy.path, copy.sha256) == (str(path), hashlib.sha256(path.read_bytes()).hexdigest())
     assert params.load().fine.from_layer == 0.65
+    assert "from_layer: 0.65  # the share of frozen layers, as in MobileNetV2\n" in Path("params.yaml").read_text()
     assert "backbone: mine.keras takes pictures of 48 by 48 pixels, which Thaw scales to -1 to 1; if that is wrong" in (
         capsys.readouterr().out
     )

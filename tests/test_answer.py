@@ -188,7 +188,7 @@ def test_the_cheapest_of_all_has_none_cheaper():
 def test_a_schedule_alone_is_compared_with_none():
     alone = made_up_study.study(made_up_study.variant("fruit-2-1", val_loss=[[1, 1, 0.5]]))
     which, reached, _ = brief.sentences(alone, recommendation.choices(alone)["fruit"], SPENT)
-    assert which == "2 + 1 is the only plain schedule. Add others to the variants in params.yaml to compare them."
+    assert which == "2 + 1 is the only schedule. Add others to the variants in params.yaml to compare them."
     assert "about 1.5 seconds on" in reached
 
 

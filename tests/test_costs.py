@@ -152,7 +152,26 @@ def test_several_arms_are_compared_within_and_across():
     told = recommendation.for_budget(made, recommendation.multiply_adds(made))["d"]
     assert list(told) == ["paper", "head_rate 0.001", "all"]
     assert "Choose 0 + 3: loss 0.400" in told["paper"][2]
-    assert "Choose 2 + 1 (head learning rate 0.001): loss 0.300" in told["all"][2]
+    # The style is in no arm and has the lowest loss of all.
+    assert "Choose 2 + 1 (head learning rate 0.001, unfreezing gradual): loss 0.200" in told["all"][2]
+    assert recommendation.choices(made)["d"].recommended.variant is style
+
+
+def test_a_schedule_whose_rate_decays_is_recommended_at_its_end_alone():
+    grid = variant("d-2-1", val_loss=alike([0.9, 0.8, 0.5])), variant("d-0-3", val_loss=alike([0.9, 0.8, 0.4]))
+    decays = variant("d-0-3-x", own_keys={"decay": "cosine"}, val_loss=alike([0.3, 0.2, 0.1]))
+    made = study(*grid, decays)
+    assert recommendation.choices(made)["d"].recommended.variant is decays
+    (told,) = recommendation.for_budget(made, recommendation.multiply_adds(made))["d"].values()
+    assert told[2].startswith("Choose 0 + 3: loss 0.400")
+
+
+def test_one_schedule_and_a_style_are_compared():
+    style = variant("d-0-3-x", own_keys={"fine_rate": 1e-4}, val_loss=alike([0.9, 0.8, 0.4]))
+    made = study(variant("d-2-1", val_loss=alike([0.9, 0.8, 0.5])), style)
+    told = recommendation.for_budget(made, recommendation.multiply_adds(made))["d"]
+    assert list(told) == ["all"]
+    assert "Choose 0 + 3 (fine learning rate 0.0001): loss 0.400" in told["all"][2]
 
 
 def test_the_words_of_a_recommendation(made):
@@ -209,11 +228,11 @@ def test_the_schedule_to_run_to_its_end_is_the_cheapest_good_enough_or_else_the_
     assert (stop.variant.name, stop.epoch) == (chosen, 3)
 
 
-def test_rivals_of_several_arms_name_each_head_once():
+def test_rivals_name_each_own_key_once():
     names = {"d-0-3": {}, "d-1-2-quick": {"head_rate": 0.001}, "d-2-1": {}, "d-2-1-quick": {"head_rate": 0.001}}
     members = [variant(name, own_keys=keys, val_loss=alike([0.9, 0.8, 0.4])) for name, keys in names.items()]
     stops = [recommendation.Stop(each, 2, 0.8, (None, None), 1.0) for each in members]
-    assert recommendation.by_arm(stops) == "0 + 2, 2 + 0; with head learning rate 0.001: 1 + 1, 2 + 0"
+    assert recommendation.by_settings(stops) == "0 + 2, 2 + 0; with head learning rate 0.001: 1 + 1, 2 + 0"
 
 
 def test_nothing_is_chosen_that_something_cheaper_beats_or_equals():

@@ -140,7 +140,7 @@ def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(
         "8 pictures trained the model and 4 validated it. The parts are as shipped, `animals/train` and",
         "| animals-0-3: the head and the layers from ",
         " up for 3 epochs, rmsprop at 1e-5; batches",
-        "0 + 3 has the lowest validation loss of 2 schedules. Each ran once, so this is not evidence that it is",
+        "0 + 3 has the lowest validation loss of 3 schedules. Each ran once, so this is not evidence that it is",
         "with the 95% interval",
         "| 0.350 (",
         "keras 3.1.2, python 3.11.0",

@@ -27,12 +27,15 @@ def with_entries(text: str, entries: Mapping[str, object]) -> str:
     return text
 
 
-def with_value(text: str, section: str, key: str, value: float) -> str:
-    """The YAML mapping `text`, with `value` for `key` of the top-level `section`. Raises ThawError as above."""
+def with_value(text: str, section: str, key: str, value: float | str, source: str) -> str:
+    """The YAML mapping `text`, with `value` for `key` of the top-level `section`, and its `source` as the comment.
+
+    Raises ThawError as above.
+    """
     expected = sections.value(text)
     expected[section][key] = value
-    line = rf"(^{section}:.*\n(?:[ \t]*\n|[ \t]+.*\n)*?[ \t]+{key}:[ \t]*)[^\s#]+"
-    text = re.sub(line, rf"\g<1>{value}", text, count=1, flags=re.MULTILINE)
+    line = rf"(^{section}:.*\n(?:[ \t]*\n|[ \t]+.*\n)*?[ \t]+{key}:[ \t]*)\S.*"
+    text = re.sub(line, rf"\g<1>{value}  # {source}", text, count=1, flags=re.MULTILINE)
     if sections.value(text) != expected:
         raise ThawError(f"{PARAMS_FILE}: cannot write {section}.{key} into it; give it its own line")
     return text

@@ -5,7 +5,6 @@ import pandas as pd
 from stages.study import recommendation
 from stages.study.evidence import Study
 from stages.study.recommendation import Choice, Stop
-from stages.study.variants import PAPER_ARM, arm_in_words
 
 
 def sentences(study: Study, choice: Choice, spent: pd.DataFrame) -> list[str]:
@@ -19,7 +18,7 @@ def reason(study: Study, choice: Choice) -> str:
     """The recommended schedule and why it is chosen; one repeat recommends none."""
     chosen, lowest = choice.recommended, choice.lowest
     if len(choice.ends) == 1:
-        return f"{chosen.label} is the only plain schedule."
+        return f"{chosen.label} is the only schedule."
     if study.repeat_count(chosen.variant.dataset) == 1:
         return (
             f"{lowest.label} has the lowest validation loss of {len(choice.ends)} schedules. Each ran once, so this is "
@@ -80,15 +79,15 @@ def _room(study: Study, stop: Stop) -> list[str]:
 
 
 def _description(stop: Stop) -> str:
-    """The phases, and the head's own keys if it has any."""
-    transfer, fine, arm = stop.variant.transfer, stop.variant.fine, stop.variant.arm
+    """The phases, and the schedule's own keys if it has any."""
+    transfer, fine, settings = stop.variant.transfer, stop.variant.fine, stop.variant.settings
     if not fine:
         phases = "the head alone, without fine-tuning"
     elif not transfer:
         phases = "fine-tuning from the first epoch"
     else:
         phases = f"{epochs(transfer)} of the head alone, then {fine} of fine-tuning"
-    return phases if arm == PAPER_ARM else f"{phases}; {arm_in_words(arm)}"
+    return f"{phases}; {settings}" if settings else phases
 
 
 def epochs(count: float) -> str:
@@ -108,5 +107,5 @@ def _sure(study: Study, choice: Choice) -> str:
     if len(choice.ends) == 1:
         return sentence
     if choice.rivals:
-        return f"{sentence} Other schedules that may be the best: {recommendation.by_arm(choice.rivals)}."
+        return f"{sentence} Other schedules that may be the best: {recommendation.by_settings(choice.rivals)}."
     return f"{sentence} Every other schedule is shown to be worse than at least one other."

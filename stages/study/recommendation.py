@@ -16,7 +16,7 @@ from stages.study import costs, simultaneous, variants
 from stages.study.equivalence import BETTER, CANNOT_TELL, EQUIVALENT, WORSE, Contrast
 from stages.study.evidence import Study
 from stages.study.two_way import Interval, Sample
-from stages.study.variants import PAPER_ARM, Variant
+from stages.study.variants import ALL_ARMS, Variant
 
 # What the comparison of the best other schedule with the one chosen shows.
 COMPARED = {
@@ -35,7 +35,7 @@ Paid = Mapping[str, np.ndarray]  # the cost up to the end of each epoch, by vari
 class Stop:
     """A schedule stopped after an epoch: its validation loss and its cost up to there.
 
-    Its learning rates do not depend on later epochs, so that it equals a shorter schedule.
+    If its learning rates do not depend on later epochs (`_depends_on_its_end`), it equals a shorter schedule.
     """
 
     variant: Variant
@@ -46,9 +46,8 @@ class Stop:
 
     @property
     def label(self) -> str:
-        """The schedule of these epochs, such as `10 + 7`, with the head's own keys behind."""
-        arm = "" if self.variant.arm == PAPER_ARM else f" ({variants.arm_in_words(self.variant.arm)})"
-        return f"{self.epochs}{arm}"
+        """The schedule of these epochs, such as `10 + 7`, with its own keys behind."""
+        return f"{self.epochs} ({self.variant.settings})" if self.variant.settings else self.epochs
 
     @property
     def epochs(self) -> str:
@@ -71,17 +70,14 @@ class Choice:
 
 
 def choices(study: Study) -> dict[str, Choice]:
-    """The choice for each data set, by multiply-adds. A data set with only styles and the trial is left out.
+    """The choice for each data set, by multiply-adds, among `variants.comparable`. A data set without any is left out.
 
     The recommended schedule is the cheapest that is shown to be non-inferior to every other; if there is none, the one
     with the lowest validation loss. Only schedules run to their end count, because only they have a saved network.
     """
-    by_dataset = {name: variants.arms(members) for name, members in variants.of_datasets(study.variants).items()}
-    return {
-        name: _of_ends(study, [variant for arm in arms.values() for variant in arm])
-        for name, arms in by_dataset.items()
-        if arms
-    }
+    by_dataset = variants.of_datasets(study.variants)
+    members = {name: variants.comparable(of_dataset) for name, of_dataset in by_dataset.items()}
+    return {name: _of_ends(study, those) for name, those in members.items() if those}
 
 
 def _of_ends(study: Study, members: Sequence[Variant]) -> Choice:
@@ -118,11 +114,25 @@ def table(study: Study, paid: Mapping[str, Paid]) -> pd.DataFrame:
 
 
 def for_budget(study: Study, paid: Paid, unit: str = "multiply_adds") -> dict[str, dict[str, list[str]]]:
-    """The sentences by data set and arm, for budgets in `unit`; with several arms, the last, `all`, is about all."""
-    return {
-        dataset: {arm: _sentences(study, members, paid, unit) for arm, members in arms.items()}
-        for dataset, arms in study.arms().items()
-    }
+    """The sentences by data set and arm, for budgets in `unit`, of arms with at least two schedules.
+
+    If more can be stopped after each epoch than one arm has, the last, `all`, is about all of these: other arms and
+    styles.
+    """
+    found = {}
+    for dataset, of_dataset in variants.of_datasets(study.variants).items():
+        arms = {name: arm for name, arm in study.arms().get(dataset, {}).items() if name != ALL_ARMS}
+        every = [variant for variant in variants.comparable(of_dataset) if not _depends_on_its_end(variant)]
+        if len(every) > max(map(len, arms.values()), default=1):
+            arms[ALL_ARMS] = every
+        if arms:
+            found[dataset] = {arm: _sentences(study, members, paid, unit) for arm, members in arms.items()}
+    return found
+
+
+def _depends_on_its_end(variant: Variant) -> bool:
+    """Whether earlier epochs depend on the number of all, by a learning rate that decays to 0 at the end."""
+    return variant.own_keys.get("decay", "none") != "none"
 
 
 def _sentences(study: Study, members: Sequence[Variant], paid: Paid, unit: str) -> list[str]:
@@ -152,7 +162,7 @@ def _lowest(study: Study, ends: Sequence[Stop], best: Stop) -> str:
         return f"{sentence}, in one repeat."
     rivals = [end for end in ends if end is not best and _may_be_best(study, end, ends)]
     others = (
-        f"Other schedules that may be the best: {by_arm(rivals)}."
+        f"Other schedules that may be the best: {by_settings(rivals)}."
         if rivals
         else "Every other schedule is shown to be worse than at least one other."
     )
@@ -211,7 +221,7 @@ def _smaller_budget(
     sentence = f"Within {amount}, the lowest loss is {_loss(stop)}, with {stop.label}."
     others = [variant for variant in members if variant is not stop.variant]
     rivals = _rivals(study, stop, others, paid, budget_of.cost) if _is_repeated(study, stop) else []
-    return f"{sentence} Not shown to be worse: {by_arm(rivals)}." if rivals else sentence
+    return f"{sentence} Not shown to be worse: {by_settings(rivals)}." if rivals else sentence
 
 
 def _rivals(study: Study, stop: Stop, others: Sequence[Variant], paid: Paid, amount: float) -> list[Stop]:
@@ -313,13 +323,12 @@ def scale(amount: float) -> tuple[float, str]:
     return next(((size, word) for size, word in _LARGE if abs(amount) >= size), (1, ""))
 
 
-def by_arm(stops: Iterable[Stop]) -> str:
-    """The schedules in a list, each arm's head named once: `10 + 41; with head learning rate 0.001: 3 + 48, 6 + 45`."""
-    arms: dict[str, list[str]] = {}
+def by_settings(stops: Iterable[Stop]) -> str:
+    """The schedules in a list, own keys named once: `10 + 41; with head learning rate 0.001: 3 + 48, 6 + 45`."""
+    found: dict[str, list[str]] = {}
     for stop in stops:
-        arms.setdefault(stop.variant.arm, []).append(stop.epochs)
+        found.setdefault(stop.variant.settings, []).append(stop.epochs)
     parts = [
-        ", ".join(epochs) if arm == PAPER_ARM else f"with {variants.arm_in_words(arm)}: {', '.join(epochs)}"
-        for arm, epochs in arms.items()
+        f"with {settings}: {', '.join(epochs)}" if settings else ", ".join(epochs) for settings, epochs in found.items()
     ]
     return "; ".join(parts)

@@ -108,6 +108,11 @@ class Variant:
         return _in_words({key: value for key, value in self.own_keys.items() if key not in self._of_style}) or PAPER_ARM
 
     @property
+    def settings(self) -> str:
+        """All own keys in words, such as `fine learning rate 0.0001, head learning rate 0.001`; empty without any."""
+        return keys_in_words(_in_words(self.own_keys))
+
+    @property
     def has_style(self) -> bool:
         """Whether it has a key besides those of the head, whatever its kind."""
         return bool(self._of_style)
@@ -126,7 +131,7 @@ class Variant:
     def label(self) -> str:
         """The schedule in sentences and tables: `30 + 1`, `3 + 17 (head learning rate 0.001)`, `40 + 11 gradual`."""
         if self.kind == "tuned":
-            return f"{self.transfer} + {self.fine} ({arm_in_words(self.arm)})"
+            return f"{self.transfer} + {self.fine} ({self.settings})"
         return self.short_name.replace("-", " + ", 1).replace("-", " ").replace("_", " ")
 
     def by_repeat(self, column: str) -> pd.DataFrame:
@@ -217,6 +222,12 @@ def arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
     return found
 
 
+def comparable(variants: Sequence[Variant]) -> list[Variant]:
+    """The schedules among which one is recommended: each arm's, then the styles; not the trial and `transfer: auto`."""
+    plain = [variant for arm in arms(variants).values() for variant in arm]
+    return plain + [variant for variant in variants if variant.kind == "style"]
+
+
 def drawn_arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
     """The arms, and the thesis's schedules without transfer epochs in each arm that has none of its own.
 
@@ -237,4 +248,9 @@ def drawn_arms(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
 
 def arm_in_words(arm: str) -> str:
     """The head of an arm: `default head`, or the head's own keys, such as `head learning rate 0.001`."""
-    return "default head" if arm == PAPER_ARM else arm.replace("head_rate", "head learning rate").replace("_", " ")
+    return "default head" if arm == PAPER_ARM else keys_in_words(arm)
+
+
+def keys_in_words(keys: str) -> str:
+    """Keys and values as in `arm`, for sentences: `rate` becomes `learning rate`, and underscores become blanks."""
+    return keys.replace("_rate", "_learning_rate").replace("_", " ")
