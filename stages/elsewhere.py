@@ -1,7 +1,8 @@
 """Record a finished run of a suite of data sets, and compare rules for when to thaw over all recorded networks.
 
 Reads the run and the networks recorded before. Writes <out>/<network>/, the tables of the run with its params, manifest
-and figure; and from all networks <out>/README.md, rules.csv, switches.csv and rules.png.
+and figure; and from all networks <out>/README.md, switches.csv, associations.csv, rules.csv and
+rules.png.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from stages.drawing import drawing
 from stages.pages.render import render
 from stages.study import costs, inputs, two_way
 from stages.study.two_way import Estimate
-from stages.suite import figures, networks, rules, switches
+from stages.suite import associations, figures, networks, rules, switches
 from stages.suite.networks import Network
 from stages.suite.rules import Rule
 from stages.suite.switches import Grid
@@ -82,7 +83,10 @@ def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mappi
     """Write what all networks say together."""
     of_sets = pd.DataFrame([row for network in found for row in set_rows(network, statistics)])
     of_rules = pd.DataFrame([row for network in found for row in rule_rows(network, statistics, left_out)])
+    of_evidence = of_sets[~of_sets["dataset"].isin(list(left_out))]
+    associated = pd.DataFrame(associations.rows(of_evidence), columns=list(associations.COLUMNS))
     tables.write_table(of_sets.round(tables.DECIMALS), out / "switches.csv")
+    tables.write_table(associated.round(tables.DECIMALS), out / "associations.csv")
     tables.write_table(of_rules.round(tables.DECIMALS), out / "rules.csv")
     drawing.save(figures.draw_regrets(of_rules[of_rules["unit"] == "epochs"], statistics.confidence), out / "rules.png")
     titles = {name: network.of_set(name)["title"].iloc[0] for network in found for name in network.datasets}
@@ -91,6 +95,7 @@ def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mappi
         "findings": {network.name: finding(network, of_sets, of_rules) for network in found},
         "sets": of_sets.to_dict("records"),
         "rules": of_rules.to_dict("records"),
+        "associations": associated.to_dict("records"),
         "left_out": {name: reason for name, reason in left_out.items() if name in titles},
         "titles": titles,
         "confidence": f"{statistics.confidence:.0%}",
@@ -104,7 +109,7 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
 
     `frozen` counts the data sets on which a schedule without fine-tuning has the lowest loss of all, `converged` those
     on which the converged head is below all schedules, and `shown` those of them whose intervals exclude 0. `fixed` and
-    `adaptive` are the rules of each kind with the lowest mean regret. `fine_tuning` says how the top was trained.
+    `adaptive` are the rules of each kind with the lowest mean regret. `fine_optimizer` and `fine_rate` trained the top.
     """
     rows = of_sets[of_sets["network"] == network.name]
     lowest = rows.loc[rows.groupby("dataset")["loss"].idxmin()]
@@ -116,7 +121,7 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
         "adaptive": [rules.adaptive(gain).name for gain in rules.GAINS],
     }
     return {
-        "fine_tuning": network.sets["fine_tuning"].iloc[0],
+        **network.sets[["fine_optimizer", "fine_rate"]].iloc[0],
         "sets": len(lowest),
         "frozen": int((lowest["best"] == lowest["dataset"].map(budgets)).sum()),
         "converged": int((lowest["gain"] < 0).sum()),

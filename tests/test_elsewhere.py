@@ -1,5 +1,7 @@
 """Rules for when to thaw, on tables written by hand: what they choose, their regret, and the page of all networks."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from made_up_study import SETTINGS
 
 from stages import elsewhere
 from stages.common import tables
-from stages.suite import networks, rules, switches
+from stages.suite import associations, networks, rules, switches
 from stages.suite.networks import Network
 
 BUDGET = 4
@@ -33,7 +35,7 @@ def network(name: str = "small") -> Network:
             ]
     sets = [
         {"dataset": dataset, "title": f"many {dataset}", "classes": 2, "pictures": 30, "repeat": repeat}
-        | {"converged_loss": loss, "converged_accuracy": 0.8, "fine_tuning": "adam at 1e-05"}
+        | {"converged_loss": loss, "converged_accuracy": 0.8, "fine_optimizer": "adam", "fine_rate": 1e-05}
         for dataset, loss in CONVERGED.items()
         for repeat in (1, 2, 3)
     ]
@@ -161,7 +163,13 @@ def test_the_page_has_every_network_and_what_is_left_out(tmp_path):
     assert (
         "“after 2 epochs” with the head at 1e-3 has the lowest mean regret, 0.000; of the adaptive ones “gain " in page
     )
-    assert {path.name for path in tmp_path.iterdir()} == {"README.md", "rules.csv", "rules.png", "switches.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "README.md",
+        "associations.csv",
+        "rules.csv",
+        "rules.png",
+        "switches.csv",
+    }
     assert set(tables.read_table(tmp_path / "rules.csv", ["network"])["network"]) == {"small", "large"}
 
 
@@ -175,6 +183,40 @@ def test_a_finding_counts_sets_on_which_thawing_does_not_pay():
     of_sets = pd.DataFrame(elsewhere.set_rows(found, SETTINGS))
     told = elsewhere.finding(found, of_sets, pd.DataFrame(elsewhere.rule_rows(found, SETTINGS, {})))
     assert [told[name] for name in ("sets", "frozen", "converged", "shown")] == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("ones", "others", "correlation", "p_value"),
+    [
+        # Of the 24 orders of 4, one has a correlation of 1 and one of -1.
+        ((0, 5, 10, 20), (300, 400, 500, 900), 1, 2 / 24),
+        ((0, 5, 10, 20), (0.9, 0.8, 0.3, 0.1), -1, 2 / 24),
+        # Ranks 1.5, 1.5, 3.5, 3.5 with 1 to 4: 4 / sqrt(4 * 5). Of the 6 ways to place the pairs, one is as large.
+        ((0, 0, 5, 5), (1, 2, 3, 4), 4 / math.sqrt(20), 2 / 6),
+    ],
+)
+def test_a_rank_correlation_has_a_p_value_from_all_permutations(ones, others, correlation, p_value):
+    found = associations.correlation(ones, others)
+    assert found == {"correlation": pytest.approx(correlation), "p_value": pytest.approx(p_value)}
+
+
+def test_what_is_the_same_on_all_sets_goes_with_nothing():
+    assert all(math.isnan(value) for value in associations.correlation([20] * 4, [1, 2, 3, 4]).values())
+
+
+def test_associations_are_over_the_data_sets_of_a_network_and_a_head():
+    sets = [
+        {"network": network, "arm": "paper", "best": best, "gain": -best, "pictures": 10 * best, "converged_loss": 1}
+        for network, count in (("small", 4), ("large", 3))
+        for best in range(count)
+    ]
+    found = pd.DataFrame(associations.rows(pd.DataFrame(sets)))
+    assert set(found["network"]) == {"small"}  # three data sets are too few
+    assert list(zip(found["outcome"], found["property"], found["correlation"].round(6), strict=True))[::2] == [
+        ("best", "pictures", 1),
+        ("gain", "pictures", -1),
+    ]
+    assert found.loc[found["property"] == "converged_loss", "correlation"].isna().all()
 
 
 def test_tables_are_read_as_they_were_written(tmp_path):

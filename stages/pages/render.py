@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from stages.study import recommendation
 
@@ -66,8 +67,8 @@ def scale(amounts: Iterable[float]) -> tuple[float, str]:
 
 
 def rate(value: float) -> str:
-    """A learning rate as the pages of text write it: 0.001, or 1e-5."""
-    return f"{value:g}".replace("e-0", "e-")
+    """A learning rate as the pages write it: 0.001, or 1e-4 if it is smaller."""
+    return f"{value:g}" if value >= 0.001 else np.format_float_scientific(value, trim="-", exp_digits=1)
 
 
 def p_value(value: float) -> str:

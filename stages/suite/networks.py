@@ -1,8 +1,8 @@
 """The results of a suite of data sets with one network, as a folder of csv files: written, and read again.
 
 <folder>/epochs.csv   one row for each schedule, repeat and epoch
-<folder>/sets.csv     one row for each data set and repeat, with the results of the converged head; `fine_tuning` is
-                      the optimizer and the learning rate of every fine phase
+<folder>/sets.csv     one row for each data set and repeat, with the results of the converged head; `fine_optimizer`
+                      and `fine_rate` are those of every fine phase
 <folder>/costs.csv    one row for each data set and phase: the cost of an epoch
 """
 
@@ -20,7 +20,17 @@ from stages.study import variants
 from stages.study.evidence import Study
 
 EPOCHS = ("dataset", "arm", "transfer", "fine", "repeat", "epoch", "phase", "loss", "val_loss", "val_accuracy")
-SETS = ("dataset", "title", "classes", "pictures", "repeat", "converged_loss", "converged_accuracy", "fine_tuning")
+SETS = (
+    "dataset",
+    "title",
+    "classes",
+    "pictures",
+    "repeat",
+    "converged_loss",
+    "converged_accuracy",
+    "fine_optimizer",
+    "fine_rate",
+)
 COSTS = ("dataset", "phase", "multiply_adds", "seconds")
 
 
@@ -56,8 +66,7 @@ def write(study: Study, source: Manifest, fine: Fine, spent: pd.DataFrame, folde
     plain = [variant for variant in study.variants if variant.kind in ("grid", "tuned")]
     tables.write_table(_epochs(plain), folder / "epochs.csv")
     sets = _sets(study, source, list(variants.of_datasets(plain)))
-    sets["fine_tuning"] = f"{fine.optimizer} at {fine.learning_rate:g}"
-    tables.write_table(sets, folder / "sets.csv")
+    tables.write_table(sets.assign(fine_optimizer=fine.optimizer, fine_rate=fine.learning_rate), folder / "sets.csv")
     tables.write_table(_costs(spent.loc[[variant.name for variant in plain]]), folder / "costs.csv")
 
 
