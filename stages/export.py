@@ -130,10 +130,17 @@ def _facts(study: Study, source: Manifest, settings: Params, stop: Stop) -> Mapp
 def phases(transfer: int, fine: int, own: Params) -> str:
     """The phases that have epochs, each with its optimizer and learning rate."""
     head = f"the head alone for {_trained(transfer, own.transfer)}"
-    top = f"the head and the layers from {own.fine.from_layer} up for {_trained(fine, own.fine)}"
+    top = f"the head and {_unfrozen(own.fine.from_layer)} for {_trained(fine, own.fine)}"
     if not fine:
         return f"{head}; no fine-tuning"
     return f"{head}; then {top}" if transfer else top
+
+
+def _unfrozen(from_layer: float | str) -> str:
+    """The layers that fine-tuning trains; a fraction is the share of frozen layers."""
+    if isinstance(from_layer, float):
+        return f"the upper {1 - from_layer:.0%} of the layers"
+    return f"the layers from {from_layer} up" if isinstance(from_layer, str) else f"layer {from_layer} and those above"
 
 
 def _trained(epochs: int, phase: Transfer | Fine) -> str:

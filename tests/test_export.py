@@ -80,14 +80,23 @@ CLASSES = {"animals": ["cats", "dogs"], "flowers": ["roses", "tulips"]}
     ("transfer", "fine", "words"),
     [
         (6, 0, "the head alone for 6 epochs, adam at 0.001; no fine-tuning"),
-        (0, 6, "the head and the layers from 100 up for 6 epochs, rmsprop at 1e-5"),
-        (1, 5, "the head alone for 1 epoch, adam at 0.001; then the head and the layers from 100 up for 5 epochs, "),
+        (0, 6, "the head and layer 100 and those above for 6 epochs, rmsprop at 1e-5"),
+        (1, 5, "the head alone for 1 epoch, adam at 0.001; then the head and layer 100 and those above for 5 epochs, "),
     ],
 )
 def test_a_phase_without_epochs_is_not_described(transfer, fine, words):
     own = params.load(Path(__file__).parent.parent / "params.yaml")
     own = own.model_copy(update={"transfer": own.transfer.model_copy(update={"learning_rate": 1e-3})})
     assert export.phases(transfer, fine, own).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("from_layer", "words"), [(0.65, "the upper 35% of the layers"), ("block_12", "the layers from block_12 up")]
+)
+def test_a_cut_by_share_or_by_name_is_described(from_layer, words):
+    own = params.load(Path(__file__).parent.parent / "params.yaml")
+    own = own.model_copy(update={"fine": own.fine.model_copy(update={"from_layer": from_layer})})
+    assert export.phases(0, 1, own).startswith(f"the head and {words} for 1 epoch, ")
 
 
 @pytest.fixture
@@ -138,8 +147,8 @@ def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(
         "## cats and dogs",
         "| cats | 2 | 1 |",  # training and validation, as the manifest has them
         "8 pictures trained the model and 4 validated it. The parts are as shipped, `animals/train` and",
-        "| animals-0-3: the head and the layers from ",
-        " up for 3 epochs, rmsprop at 1e-5; batches",
+        "| animals-0-3: the head and layer ",
+        " and those above for 3 epochs, rmsprop at 1e-5; batches",
         "0 + 3 has the lowest validation loss of 3 schedules. Each ran once, so this is not evidence that it is",
         "with the 95% interval",
         "| 0.350 (",
