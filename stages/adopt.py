@@ -348,8 +348,9 @@ def _params_text(
         entries["batch_size"] = training
         print(f"batch_size: {training} instead of {settings.batch_size}, the size of the training part")
     text = params_text.with_entries(PARAMS_FILE.read_text(encoding="utf-8"), entries)
-    for key, value in schedules.FINE.items():
-        text = params_text.with_value(text, "fine", key, value, "stages/own/schedules.py")
+    for section, values in schedules.SETTINGS.items():
+        for key, value in values.items():
+            text = params_text.with_value(text, section, key, value, "stages/own/schedules.py")
     if written["backbone"].get("name") == networks.COUNTED:
         return text
     source = f"the share of frozen layers, as in {networks.COUNTED}"

@@ -100,19 +100,17 @@ def test_a_folder_becomes_a_manifest_and_four_schedules(pictures, capsys):
     assert settings.fine.from_layer == 100  # the embedded network is a MobileNetV2 too
     assert settings.budget == {"fruit": 20}
     assert list(settings.variants) == [
-        "fruit-20-0-tuned",
-        "fruit-5-15-tuned",
-        "fruit-5-15-tuned_gentle",
+        "fruit-20-0",
+        "fruit-5-15",
+        "fruit-5-15-gentle",
         "fruit-0-20",
     ]
     rates = {name: settings.of(each) for name, each in settings.variants.items()}
-    assert {name: each.transfer.learning_rate for name, each in rates.items() if "tuned" in name} == dict.fromkeys(
-        list(rates)[:3], 1e-3
-    )
-    gentle = rates.pop("fruit-5-15-tuned_gentle").fine
+    assert {each.transfer.learning_rate for each in rates.values()} == {1e-3}
+    gentle = rates.pop("fruit-5-15-gentle").fine
     assert (gentle.optimizer, gentle.learning_rate) == ("rmsprop", 1e-5)
     assert {(each.fine.optimizer, each.fine.learning_rate) for each in rates.values()} == {("adam", 1e-4)}
-    assert settings.schedule == settings.variants["fruit-20-0-tuned"]
+    assert settings.schedule == settings.variants["fruit-20-0"]
     assert (settings.seeds, settings.repeats) == ([1], None)
     assert settings.batch_size == 9  # 5 of 6 and 4 of 5 train
     told = capsys.readouterr().out
@@ -134,6 +132,7 @@ def test_params_keep_their_comments_and_every_other_line(pictures):
     after = Path("params.yaml").read_text(encoding="utf-8")
     changed = {"source", "downloads", "local", "budget", "variants", "schedule", "seeds", "repeats"}
     old, new = yaml.safe_load(before), yaml.safe_load(after)
+    old["transfer"] |= {"learning_rate": 1e-3}
     old["fine"] |= {"optimizer": "adam", "learning_rate": 1e-4}
     assert {key: value for key, value in old.items() if key not in changed}.items() <= new.items()
     comments = [line for line in before.splitlines() if line.startswith("#")]

@@ -1,4 +1,4 @@
-"""The schedules that `adopt` compares on your own data set, and how they fine-tune.
+"""The schedules that `adopt` compares on your own data set, and the rates of their two phases.
 
 On most data sets of the study, fine-tuning by Adam at 1e-4 has the lowest loss and the highest accuracy within few
 epochs, and the thesis's gentle fine-tuning the lowest loss after many (docs/paper, docs/elsewhere).
@@ -6,10 +6,10 @@ epochs, and the thesis's gentle fine-tuning the lowest loss after many (docs/pap
 
 from typing import NamedTuple
 
-HEAD_RATE = 1.0e-3  # the best rate for the head, chosen on training pictures alone: docs/head_rates.csv
-TUNED, GENTLE = "tuned", "gentle"  # suffixes of variants: with this rate; with this rate and gentle fine-tuning
-FINE = {"optimizer": "adam", "learning_rate": 1.0e-4}  # the keys of `fine` for all schedules but the gentle one
-GENTLE_FINE = {"fine_optimizer": "rmsprop", "fine_rate": 1.0e-5}  # the thesis's fine-tuning, as own keys
+# The keys of `transfer` and `fine` for all schedules. The head's rate was chosen on training pictures alone:
+# docs/head_rates.csv.
+SETTINGS = {"transfer": {"learning_rate": 1.0e-3}, "fine": {"optimizer": "adam", "learning_rate": 1.0e-4}}
+GENTLE = {"fine_optimizer": "rmsprop", "fine_rate": 1.0e-5}  # the thesis's fine-tuning, as a schedule's own keys
 
 
 class Share(NamedTuple):
@@ -19,7 +19,7 @@ class Share(NamedTuple):
     gentle: bool = False
 
 
-# The head alone, a quarter of the epochs for it (the rule with the least regret in docs/elsewhere), none for it.
+# The head alone for all epochs, for a quarter of them (the least regret in docs/elsewhere), for none.
 SHARES = (Share(1.0), Share(0.25), Share(0.25, gentle=True), Share(0.0))
 
 
@@ -30,13 +30,7 @@ def variants(dataset: str, budget: int) -> dict[str, dict[str, object]]:
         transfer = round(share.transfer * budget)
         if (transfer == 0) != (share.transfer == 0) or (transfer == budget) != (share.transfer == 1):
             continue
-        words = ([TUNED] if transfer else []) + ([GENTLE] if share.gentle else [])
-        name = "-".join([dataset, str(transfer), str(budget - transfer), *(["_".join(words)] if words else [])])
-        found[name] = {
-            "dataset": dataset,
-            "transfer": transfer,
-            "fine": budget - transfer,
-            **({"head_rate": HEAD_RATE} if transfer else {}),
-            **(GENTLE_FINE if share.gentle else {}),
-        }
+        name = f"{dataset}-{transfer}-{budget - transfer}"
+        schedule = {"dataset": dataset, "transfer": transfer, "fine": budget - transfer}
+        found |= {f"{name}-gentle": schedule | GENTLE} if share.gentle else {name: schedule}
     return found
