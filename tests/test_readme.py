@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from stages.common import params
 from stages.results import repeats
 
 ROOT = Path(__file__).parent.parent
@@ -122,6 +123,23 @@ def test_what_batch_statistics_do_to_one_network_is_what_the_csv_says():
     for _, own in found:
         losses = own.pivot(index="repeat", columns="batch_norm", values="loss")
         assert with_interval((losses["batch"] - losses["moving"]).to_numpy()) in METHOD
+
+
+def test_the_replayed_adaptive_switch_is_what_the_recorded_heads_give():
+    gain = params.load(ROOT / "params.yaml").switch.relative_gain
+    for dataset, whole, after in (("roses_tulips", 51, "on the folds"), ("cats_dogs", 31, "on those")):
+        alone = f"{dataset}-{whole - 1}-1-tuned"
+        epochs = pd.read_csv(RECORD / "results" / alone / "epochs.csv")
+        chosen = []
+        for _, own in epochs[epochs["phase"] == "transfer"].groupby("repeat"):
+            gains = 1 - own["loss"].to_numpy()[1:] / own["loss"].to_numpy()[:-1]
+            chosen.append(int((gains < gain).argmax()) + 2)  # the second epoch is the first that can gain
+        assert f"after {', '.join(map(str, chosen))} {'epochs ' if dataset == 'roses_tulips' else ''}{after}" in METHOD
+    ends = {
+        dataset: [by_fold(f"{dataset}-{switch}-{whole - switch}-tuned")[:, -1].mean() for switch in (3, 6, 10)]
+        for dataset, whole in (("roses_tulips", 51), ("cats_dogs", 31))
+    }
+    assert [np.ptp(each).round(3) for each in ends.values()] == [0.006, 0.003]
 
 
 def anchors(page: str) -> set[str]:
