@@ -252,5 +252,5 @@ def arm_in_words(arm: str) -> str:
 
 
 def keys_in_words(keys: str) -> str:
-    """Keys and values as in `arm`, for sentences: `rate` becomes `learning rate`, and underscores become blanks."""
-    return keys.replace("_rate", "_learning_rate").replace("_", " ")
+    """Keys and values as in `arm`, for sentences: `rate` becomes `learning rate`, `_` a blank, and 1e-05 is 1e-5."""
+    return keys.replace("_rate", "_learning_rate").replace("_", " ").replace("e-0", "e-")
