@@ -54,7 +54,7 @@ Each variant's json names the versions of Python, TensorFlow, Keras, NumPy and D
 | --- | --- | ---: | ---: | ---: |
 {rows}
 
-The last row shows, for scale, what another seed changes.
+The last row shows, for scale, what another seed changes. TensorFlow uses oneDNN only on CPUs with AVX-512's instructions for neural networks; on any other, both rows about oneDNN are equal.
 """  # noqa: E501  a paragraph is a line
 ANOTHER_SEED = {"with another seed": {"params": {"seeds": [2]}}}
 
