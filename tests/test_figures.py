@@ -338,8 +338,22 @@ def test_styles_are_shown_beside_the_plain_schedule(repeated, source):
         "plain": [(1, 0.65), (2, 0.45), (3, 0.4)],
         "batch norm moving": [(1, 0.65), (2, 0.45), (3, 0.38)],
     }
-    assert [label.get_text() for label in differences.get_yticklabels()] == ["batch norm moving"]
+    assert [label.get_text() for label in differences.get_yticklabels()] == ["2 + 1 moving"]
     assert differences.get_lines()[1].get_xdata()[0] == pytest.approx(-0.02, abs=1e-4)  # half precision
+
+
+def test_the_same_style_of_several_schedules_is_told_apart_by_their_epochs(source):
+    adam = {"fine_optimizer": "adam", "fine_rate": 1e-5}
+    losses = {"val_loss": [[0.9, 0.8, 0.4], [0.9, 0.8, 0.5]]}
+    plain = [made_up_study.variant(f"animals-{epochs}", **losses) for epochs in ("2-1", "0-3")]
+    own = [made_up_study.variant(f"animals-{epochs}-adam", own_keys=adam, **losses) for epochs in ("2-1", "0-3")]
+    styles = {each.name: {"value": 0.1, "low": 0.0, "high": 0.2} for each in own}
+    figure = style_figure.draw(made_up_study.study(*plain, *own), styles, manifest.load(source))
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == [
+        "2 + 1 adam",
+        "0 + 3 adam",
+    ]
+    assert "fine optimizer adam, fine learning rate 1e-5" in curves(figure.axes[0])
 
 
 def test_a_data_set_with_and_one_without_moving_statistics_leave_no_panel_empty(repeated, source):

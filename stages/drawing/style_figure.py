@@ -60,7 +60,7 @@ def _draw_curves(axes: Axes, members: Sequence[Variant], looks: Mapping[str, Loo
     drawing.format_loss(axes)
     for variant in members:
         colour, _, dashes = looks[variant.name]
-        label = variant.style.replace("_", " ") or "plain"
+        label = variants.keys_in_words(variant.style) or "plain"
         axes.plot(variant.history["epoch"], variant.history["val_loss"], color=colour, ls=dashes, label=label)
     drawing.format_epochs(axes, max(len(variant.history) for variant in members))
     axes.set_ylabel("validation loss (log scale)")
@@ -79,8 +79,7 @@ def _draw_differences(
         if len(variant.repeats) > 1:
             axes.plot([low, high], [place, place], color=colour)
         axes.plot(value, place, color=colour, marker=marker, ms=7)
-    # A key a line: the labels stand in the gap between the panels.
-    axes.set_yticks(range(len(members)), [variant.style.replace("_", " ").replace(", ", ",\n") for variant in members])
+    axes.set_yticks(range(len(members)), [variant.label for variant in members])
     axes.set_ylim(len(members) - 0.5, -0.5)
     axes.axvline(0, color=GREY, lw=1)
     axes.xaxis.set_major_locator(MaxNLocator(5))
