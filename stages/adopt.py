@@ -351,6 +351,7 @@ def _params_text(
     for section, values in schedules.SETTINGS.items():
         for key, value in values.items():
             text = params_text.with_value(text, section, key, value, "stages/own/schedules.py")
+            print(f"{section}.{key}: {value}")
     if written["backbone"].get("name") == networks.COUNTED:
         return text
     source = f"the share of frozen layers, as in {networks.COUNTED}"

@@ -115,6 +115,7 @@ def test_a_folder_becomes_a_manifest_and_four_schedules(pictures, capsys):
     assert settings.batch_size == 9  # 5 of 6 and 4 of 5 train
     told = capsys.readouterr().out
     assert "next: make repro" in told
+    assert "transfer.learning_rate: 0.001\nfine.optimizer: adam\nfine.learning_rate: 0.0001\n" in told
     assert "uneven" not in told
 
 
