@@ -110,12 +110,16 @@ def test_a_folder_becomes_a_manifest_and_four_schedules(pictures, capsys):
     gentle = rates.pop("fruit-5-15-gentle").fine
     assert (gentle.optimizer, gentle.learning_rate) == ("rmsprop", 1e-5)
     assert {(each.fine.optimizer, each.fine.learning_rate) for each in rates.values()} == {("adam", 1e-4)}
+    assert settings.fine.batch_norm == "moving"
     assert settings.schedule == settings.variants["fruit-20-0"]
     assert (settings.seeds, settings.repeats) == ([1], None)
     assert settings.batch_size == 9  # 5 of 6 and 4 of 5 train
     told = capsys.readouterr().out
     assert "next: make repro" in told
-    assert "transfer.learning_rate: 0.001\nfine.optimizer: adam\nfine.learning_rate: 0.0001\n" in told
+    assert (
+        "transfer.learning_rate: 0.001\nfine.optimizer: adam\nfine.learning_rate: 0.0001\nfine.batch_norm: moving\n"
+        in told
+    )
     assert "uneven" not in told
 
 
@@ -134,7 +138,7 @@ def test_params_keep_their_comments_and_every_other_line(pictures):
     changed = {"source", "downloads", "local", "budget", "variants", "schedule", "seeds", "repeats"}
     old, new = yaml.safe_load(before), yaml.safe_load(after)
     old["transfer"] |= {"learning_rate": 1e-3}
-    old["fine"] |= {"optimizer": "adam", "learning_rate": 1e-4}
+    old["fine"] |= {"optimizer": "adam", "learning_rate": 1e-4, "batch_norm": "moving"}
     assert {key: value for key, value in old.items() if key not in changed}.items() <= new.items()
     comments = [line for line in before.splitlines() if line.startswith("#")]
     assert [line for line in after.splitlines() if line.startswith("#")] == comments
