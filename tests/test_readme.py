@@ -147,6 +147,21 @@ def test_what_batch_statistics_do_to_one_network_is_what_the_csv_says():
         assert with_interval((losses["batch"] - losses["moving"]).to_numpy()) in METHOD
 
 
+def test_what_moving_statistics_save_with_few_pictures_is_what_the_csv_says():
+    rows = pd.read_csv(ROOT / "docs/batch_norm.csv")
+    means = rows.groupby(["dataset", "batch_norm", "epoch"])[["loss", "train_clean_loss", "val_accuracy"]].mean()
+    batch, moving = means.loc["textures", "batch"], means.loc["textures", "moving"]
+    clean = batch["train_clean_loss"]
+    assert f"falls to {batch.loc[20, 'loss']:.3f} in fine-tuning with batch statistics" in METHOD
+    assert f"rises from {clean[5]:.3f} to {clean[20]:.3f}, and validation" in METHOD
+    assert f"accuracy ends at {batch.loc[20, 'val_accuracy']:.3f}; with" in METHOD
+    assert f"the clean loss falls to {moving.loc[20, 'train_clean_loss']:.3f}, and" in METHOD
+    last = rows[rows["epoch"] == 20].pivot(index=["dataset", "repeat"], columns="batch_norm", values="val_accuracy")
+    higher = last["moving"] - last["batch"]
+    assert f"accuracy is higher by {with_interval(higher.loc['textures'].to_numpy())}. On ants" in METHOD
+    assert f"is shown: {with_interval(higher.loc['ants_bees'].to_numpy())}. Keras's" in METHOD
+
+
 def test_the_replayed_adaptive_switch_is_what_the_recorded_heads_give():
     gain = params.load(ROOT / "params.yaml").switch.relative_gain
     for dataset, whole, after in (("roses_tulips", 51, "on the folds"), ("cats_dogs", 31, "on those")):
