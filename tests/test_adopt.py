@@ -102,13 +102,14 @@ def test_a_folder_becomes_a_manifest_and_four_schedules(pictures, capsys):
     assert list(settings.variants) == [
         "fruit-20-0",
         "fruit-5-15",
-        "fruit-5-15-gentle",
+        "fruit-5-15-cosine",
         "fruit-0-20",
     ]
     rates = {name: settings.of(each) for name, each in settings.variants.items()}
     assert {each.transfer.learning_rate for each in rates.values()} == {1e-3}
-    gentle = rates.pop("fruit-5-15-gentle").fine
-    assert (gentle.optimizer, gentle.learning_rate) == ("rmsprop", 1e-5)
+    assert {name: each.fine.decay for name, each in rates.items() if each.fine.decay != "none"} == {
+        "fruit-5-15-cosine": "cosine"
+    }
     assert {(each.fine.optimizer, each.fine.learning_rate) for each in rates.values()} == {("adam", 1e-4)}
     assert settings.fine.batch_norm == "moving"
     assert settings.schedule == settings.variants["fruit-20-0"]

@@ -16,7 +16,6 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 METHOD = (ROOT / "docs/method.md").read_text(encoding="utf-8")
 RECORD = ROOT / "docs/paper"
-WITH_ADAM = "roses_tulips-3-48-tuned_adam"
 ROWS = {
     "3 + 48 and 3 + 28, head at 1e-3": ("3-48-tuned", "3-28-tuned"),
     "50 + 1 and 30 + 1, head at 1e-3": ("50-1-tuned", "30-1-tuned"),
@@ -66,7 +65,7 @@ def test_the_answer_for_roses_and_tulips_follows_from_the_recorded_logits():
     assert at_once.shape == (5, 51)
     late = [with_interval((three - alone)[:, epoch - 1]) for epoch in (10, 12, 50)]
     assert "{} after 10 epochs, {} after 12, and {} after 50.".format(*late) in README
-    assert f"3 + 48 ends at {three[:, -1].mean():.3f}." in README
+    assert f"3 + 48 ends at {three[:, -1].mean():.3f}, lower than 3 + 17" in README
     for name in ("0-51", "10-41", "10-41-tuned"):
         assert 0 < by_fold(f"roses_tulips-{name}")[:, -1].mean() - three[:, -1].mean() < 0.006
     behind = (three >= at_once).any(axis=0)
@@ -82,39 +81,29 @@ def test_the_answer_for_roses_and_tulips_follows_from_the_recorded_logits():
 
 
 def test_what_adam_gives_in_fine_tuning_follows_from_the_recorded_logits():
-    ran = [path.name for path in (RECORD / "results").glob("roses_tulips-*") if not path.name.endswith("-converged")]
-    means = pd.DataFrame({name: by_fold(name).mean(axis=0) for name in ran}, index=range(1, 52))
-    lowest = means.idxmin(axis=1)
-    assert f"of all {len(ran)} schedules from epoch 4 to 12." in README
-    assert set(lowest.loc[4:12]) == {WITH_ADAM}
-    assert WITH_ADAM not in {lowest.loc[3], lowest.loc[13]}
-    assert not lowest.loc[13:].str.contains("adam|fast_head|rmsprop|moving").any()  # "a schedule with this rate"
-    best = means[WITH_ADAM].idxmin()
-    assert best == 8
-    gentle, at_once = "roses_tulips-3-48-tuned", "roses_tulips-0-51-adam"
-    more = [
-        by_fold(WITH_ADAM, "correct")[:, best - 1] - by_fold(name, "correct")[:, best - 1] for name in (gentle, at_once)
-    ]
-    assert (
-        "higher by {} than with fine-tuning at 1e-5, and by {} than when thawed at once".format(
-            *map(with_interval, more)
-        )
-        in README
-    )
-    accuracy = by_fold(WITH_ADAM, "correct")[:, best - 1].mean()
-    assert f"After 8 epochs its accuracy is {accuracy:.3f}, " in README
-    assert f"Its loss is lowest then, at {means[WITH_ADAM].min():.3f}, and rises later" in README
-    less = by_fold(at_once)[:, best - 1] - by_fold(WITH_ADAM)[:, best - 1]
-    assert f"thawing at once by Adam could be chance: {with_interval(less)}." in README
-    on_cats = by_fold("cats_dogs-0-31-adam", "correct") - by_fold("cats_dogs-3-28-tuned", "correct")
-    assert f"after 5 epochs higher than that of 3 + 28 by {with_interval(on_cats[:, 4])}." in README
+    names = ("3-17-tuned_adam_cosine", "3-48-tuned_adam", "3-48-tuned", "0-51-adam")
+    cosine, constant, slow, at_once = (by_fold(f"roses_tulips-{name}") for name in names)
+    right, right_constant, right_slow, right_at_once = (by_fold(f"roses_tulips-{name}", "correct") for name in names)
+    assert cosine.shape == (5, 20)
+    ends = right[:, -1].mean(), cosine[:, -1].mean()
+    assert "3 + 17 so trained ends at accuracy {:.3f} and loss {:.3f}.".format(*ends) in README
+    assert f"after 20 epochs by {with_interval(right[:, -1] - right_slow[:, 19])}, and" in README
+    assert f"after 51 by {with_interval(right[:, -1] - right_slow[:, 50])}." in README
+    low, high = stats.ttest_1samp(cosine[:, -1] - slow[:, 50], 0).confidence_interval(0.95)
+    less = f"{(cosine[:, -1] - slow[:, 50]).mean():.3f}, which could be chance ({low:.3f} to {high:.3f})"
+    assert less.replace("-", "\N{MINUS SIGN}") in README
+    assert low < 0 < high
+    best = constant.mean(axis=0).argmin()
+    lowest = constant[:, best].mean(), right_constant[:, best].mean()
+    assert "lowest after {} epochs, at {:.3f} (accuracy {:.3f}), and rises".format(best + 1, *lowest) in README
+    assert f"accuracy after 8 is lower by {with_interval((right_constant - right_at_once)[:, best])}." in README
+    assert f"thawing at once by Adam could be chance: {with_interval((at_once - constant)[:, best])}." in README
     slow_head = by_fold("roses_tulips-51-0-rmsprop")[:, -1].mean()
     assert f"loss is still {slow_head:.3f} after 51 epochs" in METHOD
-    for name, words in (
-        (at_once, "{:.3f} after {} epochs and ends at {:.3f};"),
-        (WITH_ADAM, "{:.3f} after {} epochs and ends at {:.3f}."),
-    ):
-        assert words.format(means[name].min(), means[name].idxmin(), means[name].iloc[-1]) in METHOD
+    for losses, end in ((at_once, ";"), (constant, ".")):
+        mean = losses.mean(axis=0)
+        assert f"{mean.min():.3f} after {mean.argmin() + 1} epochs and ends at {mean[-1]:.3f}{end}" in METHOD
+    assert f"17 epochs of it end at {ends[1]:.3f}." in METHOD
 
 
 def test_the_answer_for_cats_and_dogs_follows_from_the_recorded_logits():
