@@ -1,8 +1,7 @@
 """Record a finished run of a suite of data sets, and compare rules for when to thaw over all recorded networks.
 
 Reads the run and the networks recorded before. Writes <out>/<network>/, the tables of the run with its params, manifest
-and figure; and from all networks <out>/README.md, switches.csv, associations.csv, rules.csv and
-rules.png.
+and figure; and from all networks <out>/README.md, switches.csv, associations.csv, rules.csv and rules.png.
 """
 
 import argparse

@@ -119,9 +119,9 @@ def for_budget(study: Study, paid: Paid, unit: str = "multiply_adds") -> dict[st
     If more can be stopped after each epoch than one arm has, the last, `all`, is about all of these: other arms and
     styles.
     """
-    found = {}
+    found, of_datasets = {}, study.arms()
     for dataset, of_dataset in variants.of_datasets(study.variants).items():
-        arms = {name: arm for name, arm in study.arms().get(dataset, {}).items() if name != ALL_ARMS}
+        arms = {name: arm for name, arm in of_datasets.get(dataset, {}).items() if name != ALL_ARMS}
         every = [variant for variant in variants.comparable(of_dataset) if not _depends_on_its_end(variant)]
         if len(every) > max(map(len, arms.values()), default=1):
             arms[ALL_ARMS] = every
