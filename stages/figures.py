@@ -207,7 +207,9 @@ def _schedule(variant: Variant) -> str:
     epochs = f"{variant.transfer} transfer + {variant.fine} fine epochs"
     if variant.kind == "trial":
         return f"schedule under trial, {epochs}"
-    return f"{epochs}, {variant.style}" if variant.style else epochs
+    # The words of the name: several own keys with their values would be wider than the figure.
+    words = variant.label.removeprefix(f"{variant.transfer} + {variant.fine} ")
+    return f"{epochs}, {words}" if variant.style else epochs
 
 
 if __name__ == "__main__":
