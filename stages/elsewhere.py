@@ -71,7 +71,7 @@ def record(arguments: argparse.Namespace, settings: params.Params) -> None:
     source = manifest.load(arguments.source)
     study, _ = inputs.read(arguments, settings)
     with files.folder_written_whole(arguments.out / arguments.network) as folder:
-        networks.write(study, source, settings.fine, costs.read(arguments.costs), folder)
+        networks.write(study, source, settings, costs.read(arguments.costs), folder)
         shutil.copyfile(arguments.params, folder / "params.yaml")
         shutil.copyfile(arguments.source, folder / arguments.source.name)
     figure = figures.draw_switches(networks.read(arguments.out / arguments.network), settings.statistics)
@@ -91,6 +91,9 @@ def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mappi
     titles = {name: network.of_set(name)["title"].iloc[0] for network in found for name in network.datasets}
     facts = {
         "networks": [network.name for network in found],
+        "heads": {
+            network.name: {arm: network.head_of(arm) for arm in network.epochs["arm"].unique()} for network in found
+        },
         "findings": {network.name: finding(network, of_sets, of_rules) for network in found},
         "sets": of_sets.to_dict("records"),
         "rules": of_rules.to_dict("records"),
@@ -108,7 +111,8 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
 
     `frozen` counts the data sets on which a schedule without fine-tuning has the lowest loss of all, `converged` those
     on which the converged head is below all schedules, and `shown` those of them whose intervals exclude 0. `fixed` and
-    `adaptive` are the rules of each kind with the lowest mean regret. `fine_optimizer` and `fine_rate` trained the top.
+    `adaptive` are the rules of each kind with the lowest mean regret. `fine_optimizer`, `fine_rate` and `batch_norm`
+    are those of the fine phase.
     """
     rows = of_sets[of_sets["network"] == network.name]
     lowest = rows.loc[rows.groupby("dataset")["loss"].idxmin()]
@@ -120,7 +124,7 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
         "adaptive": [rules.adaptive(gain).name for gain in rules.GAINS],
     }
     return {
-        **network.sets[["fine_optimizer", "fine_rate"]].iloc[0],
+        **network.sets[["fine_optimizer", "fine_rate", "batch_norm"]].iloc[0],
         "sets": len(lowest),
         "frozen": int((lowest["best"] == lowest["dataset"].map(budgets)).sum()),
         "converged": int((lowest["gain"] < 0).sum()),
@@ -133,7 +137,8 @@ def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
     """A row for each data set and head: the best switch, those not worse, and what thawing gains over a frozen network.
 
     `gain` is the loss of the converged head minus that of the best schedule. `dip` is the rise of the training loss in
-    the first epoch after thawing, in the schedule that thaws after half of the epochs.
+    the first epoch after thawing, in the schedule that thaws after half of the epochs. `accuracy_gain` is the accuracy
+    of `most_accurate`, the best of the schedules that thaw, minus that of the head alone in all epochs.
     """
     rows = []
     for grid in switches.grids(network):
@@ -158,9 +163,22 @@ def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
                 "loss_at_once": final[0].mean(),
                 **_interval("gain", gain, statistics),
                 "dip": _dip(grid),
+                "converged_accuracy": of_set["converged_accuracy"].mean(),
+                **_accuracies(grid, statistics),
             }
         )
     return rows
+
+
+def _accuracies(grid: Grid, statistics: Statistics) -> dict[str, Any]:
+    final = grid.final_accuracy
+    thawed = final.drop(columns=grid.budget, errors="ignore")
+    best = int(thawed.mean().idxmax())
+    row = {"most_accurate": best, "thawed_accuracy": thawed[best].mean()}
+    if grid.budget not in final:
+        return row | dict.fromkeys(("never_accuracy", "accuracy_gain", "accuracy_gain_low", "accuracy_gain_high"))
+    gain = two_way.over_repeats(thawed[best] - final[grid.budget])
+    return row | {"never_accuracy": final[grid.budget].mean(), **_interval("accuracy_gain", gain, statistics)}
 
 
 def rule_rows(network: Network, statistics: Statistics, left_out: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -197,9 +215,13 @@ def rule_rows(network: Network, statistics: Statistics, left_out: Mapping[str, s
 def _regrets(
     own: Sequence[Grid], losses: Mapping[str, pd.DataFrame], every: Mapping[str, pd.DataFrame]
 ) -> list[tuple[str, dict[str, float]]]:
-    """The regret of each rule by data set; also of the fixed and of the adaptive one that the other sets choose."""
+    """The regret of each rule by data set; also of the fixed and of the adaptive one that the other sets choose.
+
+    A fixed rule needs a schedule that ran on every set.
+    """
+    everywhere = sorted(set.intersection(*(set(grid.final.columns) for grid in own)))
     families: dict[str, list[Rule]] = {
-        "best fixed of the other sets": [rules.fixed(switch, own[0].budget) for switch in own[0].final.columns],
+        "best fixed of the other sets": [rules.fixed(switch, own[0].budget) for switch in everywhere],
         "best gain of the other sets": [rules.adaptive(gain) for gain in rules.GAINS],
     }
     found = []

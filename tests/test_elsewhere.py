@@ -1,6 +1,7 @@
 """Rules for when to thaw, on tables written by hand: what they choose, their regret, and the page of all networks."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,8 @@ def network(name: str = "small") -> Network:
             ]
     sets = [
         {"dataset": dataset, "title": f"many {dataset}", "classes": 2, "pictures": 30, "repeat": repeat}
-        | {"converged_loss": loss, "converged_accuracy": 0.8, "fine_optimizer": "adam", "fine_rate": 1e-05}
+        | {"converged_loss": loss, "converged_accuracy": 0.8, "head_rate": 1e-4}
+        | {"fine_optimizer": "adam", "fine_rate": 1e-05, "batch_norm": "moving"}
         for dataset, loss in CONVERGED.items()
         for repeat in (1, 2, 3)
     ]
@@ -56,6 +58,18 @@ def epochs(dataset: str, arm: str, transfer: int, repeat: int, final: float) -> 
 
 def grid(dataset: str, arm: str) -> switches.Grid:
     return next(each for each in switches.grids(network()) if (each.dataset, each.arm) == (dataset, arm))
+
+
+@pytest.mark.parametrize(
+    ("arm", "head"),
+    [
+        ("paper", "1e-4"),
+        ("head_rate 0.001", "0.001"),
+        ("head_optimizer sgd, head_rate 0.01", "head optimizer sgd, head learning rate 0.01"),
+    ],
+)
+def test_a_head_is_named_by_its_rate_or_by_all_its_keys(arm, head):
+    assert network().head_of(arm) == head
 
 
 def test_thawing_at_once_stands_in_each_head_s_grid():
@@ -121,6 +135,9 @@ def test_a_row_of_a_set_says_what_thawing_gains_and_how_large_the_dip_is():
     assert row["gain"] == pytest.approx(0.15)
     assert row["dip"] == pytest.approx(0.9 - 0.79)
     # Student's t of 0.3, 0.4 and 0.2 with two degrees of freedom: 4.303 times 0.1 / sqrt(3).
+    # The accuracy is 1 minus the final loss: 0.7 after thawing at 2, and 0.5 of the head alone.
+    assert (row["most_accurate"], row["thawed_accuracy"], row["never_accuracy"]) == pytest.approx((2, 0.7, 0.5))
+    assert row["accuracy_gain"] == pytest.approx(0.2)
     assert row["loss_high"] == pytest.approx(0.3 + 4.303 * 0.1 / np.sqrt(3), abs=1e-4)
 
 
@@ -152,19 +169,39 @@ def test_rules_are_compared_with_the_best_of_both_heads_and_without_the_sets_lef
     assert set(alone["largest_on"]) == {"ants"}
 
 
+def test_where_no_head_ran_alone_nothing_is_said_of_never_thawing(tmp_path):
+    found = network()
+    found = replace(found, epochs=found.epochs[found.epochs["transfer"] < BUDGET])
+    elsewhere.write_page([found], SETTINGS, {}, tmp_path)
+    assert "| small | many ants | 0.001 | 0.800 |  | 2 | 0.700 |  |\n" in (tmp_path / "README.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_a_fixed_rule_needs_a_schedule_of_every_set():
+    found = network()
+    runs = found.epochs
+    missing = (runs["dataset"] == "leaves") & (runs["arm"] == "paper") & (runs["transfer"] == 2)
+    rows = pd.DataFrame(elsewhere.rule_rows(replace(found, epochs=runs[~missing]), SETTINGS, {}))
+    of_arm = {arm: set(own["rule"]) for arm, own in rows.groupby("arm")}
+    assert "after 2 epochs" not in of_arm["paper"]
+    assert {"after 0 epochs", "never"} <= of_arm["paper"]
+    assert "after 2 epochs" in of_arm["head_rate 0.001"]
+
+
 def test_the_page_has_every_network_and_what_is_left_out(tmp_path):
     found = [network("small"), network("large")]
     elsewhere.write_page(found, SETTINGS, {"leaves": "a label shows", "not here": "another"}, tmp_path)
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "| small | many ants | 2 | 30 | 1e-3 | 0.450 | 2 | 2 | 0.300 (0.0516 to 0.548) |" in page
-    assert "- **small** (fine-tuning by adam at 1e-5). On " in page
+    assert "| small | many ants | 2 | 30 | 0.001 | 0.450 | 2 | 2 | 0.300 (0.0516 to 0.548) |" in page
+    assert "- **small** (fine-tuning by adam at 1e-5, moving statistics). On " in page
     # The lowest loss of ants is 0.3, after 2 epochs of the high rate; the converged head has 0.45. Leaves: 0.2 and 0.3.
     assert "| data set | small | large |\n| --- | --- | --- |\n| many ants | 2 (+0.150) | 2 (+0.150) |\n" in page
     assert "\n| many leaves* | 0 (+0.100) | 0 (+0.100) |\n" in page
     assert "\\* many leaves: left out of the rules below. A label shows." in page
     # On ants 2 at the high rate is best; its head gains 1.25 % in its second epoch.
     assert (
-        "“after 2 epochs” with the head at 1e-3 has the lowest mean regret, 0.000; of the adaptive ones “gain " in page
+        "“after 2 epochs” with the head at 0.001 has the lowest mean regret, 0.000; of the adaptive ones “gain " in page
     )
     assert {path.name for path in tmp_path.iterdir()} == {
         "README.md",

