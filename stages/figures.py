@@ -32,7 +32,7 @@ from stages.study.variants import PAPER_ARM, Variant
 def main() -> None:
     arguments = _arguments()
     source = manifest.load(arguments.source)
-    study = read_study(params.load(), arguments.table, arguments.histories, arguments.results)
+    study = read_study(params.load(), arguments.table, arguments.histories, arguments.results, source)
     claims = tables.read_json(arguments.claims)
     with plt.rc_context(STYLE), folder_written_whole(arguments.out) as folder:
         for variant in study.variants:
@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_study(settings: Params, table: Path, histories: Path, results: Path) -> Study:
+def read_study(settings: Params, table: Path, histories: Path, results: Path, source: Manifest) -> Study:
     """The variants of the params, from the table, their epochs and logits; raises ThawError if one is missing."""
     columns = ("variant", "dataset", "transfer", "fine")
     rows = {row["variant"]: row for row in tables.read_table(table, columns).to_dict("records")}
@@ -70,7 +70,7 @@ def read_study(settings: Params, table: Path, histories: Path, results: Path) ->
     members = [
         variants.checked(variants.with_epochs(name, rows[name], histories, results), table) for name in settings.names
     ]
-    return evidence.read(members, results, settings.statistics)
+    return evidence.read(members, results, settings.statistics, source=source)
 
 
 def draw_variant(study: Study, variant: Variant, source: Manifest) -> Figure:

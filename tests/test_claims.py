@@ -1,5 +1,6 @@
 """The paper's claims: each verdict of each claim, on curves that a reader can check."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import made_up_study
@@ -321,13 +322,27 @@ def test_gap_and_harm_are_decided_on_the_data_set_with_the_lower_accuracy():
     )
 
 
+def test_pictures_of_a_group_are_one_unit_of_a_sample():
+    member = made_up_study.variant("d-0-1", val_loss=[[0.5], [0.6], [0.4]])
+    made = made_up_study.study(member, image_noise=0.1)
+    images = np.array([f"ripe/tree{place // 2}_{place % 2}.jpg" for place in range(made_up_study.IMAGES)])
+    renamed = {repeat: replace(each, images=images) for repeat, each in made.validations[member.name].items()}
+    grouped = replace(made, validations={member.name: renamed}, groups={"d": r"tree\d+"})
+    assert [units.tolist() for units in grouped.units("d")] == [[0, 0, 1, 1, 2, 2, 3, 3]] * 3
+    sample = grouped.at(member, "loss")
+    # Of each group's two pictures one is better and one worse by the same.
+    assert np.array(sample.values) == pytest.approx(np.array([[0.5] * 4, [0.6] * 4, [0.4] * 4]))
+    assert sample.pictures == made_up_study.IMAGES
+    assert len(grouped.sample("d", [np.arange(3.0)] * 3, places=[np.array([0, 1, 4])] * 3).values[0]) == 2
+
+
 def test_too_much_confidence_is_told_from_worse_decisions():
     # Right three times in four throughout, and ever more sure of it: the loss rises, and scaled it stays.
     signs = np.array([1, 1, 1, 1, 1, 1, -1, -1] * 25)
     validation = Validation(
         (signs * np.array([[1.1], [6.0]]))[..., None], np.ones(200, dtype=int), np.arange(200).astype(str)
     )
-    changes = halves.from_best_to_last(validation)
+    changes = halves.from_best_to_last(validation, np.arange(200))
     best, last = validation.losses().mean(axis=1)
     assert changes["loss"].mean() == pytest.approx(last - best)
     assert changes["loss"].mean() > 0.9
@@ -349,7 +364,15 @@ def test_what_one_half_chooses_is_measured_on_the_other():
     even = np.arange(8) % 2 == 0
     losses = np.where(even, [[0.1], [0.9], [0.5]], [[0.9], [0.1], [0.5]])
     validation = Validation(made_up_study.logits(losses), np.ones(8, dtype=int), np.arange(8).astype(str))
-    assert halves.from_best_to_last(validation)["loss"] == pytest.approx(np.full(8, 0.5 - 0.9))
+    assert halves.from_best_to_last(validation, np.arange(8))["loss"] == pytest.approx(np.full(8, 0.5 - 0.9))
+
+
+@pytest.mark.parametrize(
+    ("units", "even", "odd"),
+    [([0, 1, 2, 3], [0, 2], [1, 3]), ([0, 0, 1, 1, 2], [0, 1, 4], [2, 3]), ([0, 0, 0], [0, 2], [1])],
+)
+def test_a_half_has_whole_units_unless_there_is_only_one(units, even, odd):
+    assert [places.tolist() for places in halves.of(np.array(units))] == [even, odd]
 
 
 @pytest.mark.parametrize(

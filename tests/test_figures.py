@@ -53,7 +53,8 @@ def figures_closed():
 
 def read(folder):
     settings = params.load(folder / "params.yaml")
-    return figures.read_study(settings, folder / "plots/tables/summary.csv", folder / "plots", folder / "results")
+    table, source = folder / "plots/tables/summary.csv", manifest.load(folder / settings.source)
+    return figures.read_study(settings, table, folder / "plots", folder / "results", source)
 
 
 def curves(axes):

@@ -51,11 +51,12 @@ def read(arguments: argparse.Namespace) -> FinishedRun:
     members = variants.read_all(settings.names, arguments.metrics, arguments.plots, arguments.results, arguments.source)
     margins = thesis.margins_of(settings.statistics.margin)
     summary, spent = arguments.plots / "tables/summary.csv", arguments.plots / "costs/costs.csv"
+    source = manifest.load(arguments.source)
     run = FinishedRun(
-        source=manifest.load(arguments.source),
+        source=source,
         params=settings,
         paper=thesis,
-        study=evidence.read(members, arguments.results, settings.statistics, margins),
+        study=evidence.read(members, arguments.results, settings.statistics, margins, source),
         claims=tables.read_json(arguments.metrics / "claims.json"),
         results=tables.read_table(summary, ["variant"]).set_index("variant"),
         spent=costs.read(spent),

@@ -232,7 +232,8 @@ def check_harm(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding:
     temperature scaling, show whether decisions or only confidences get worse.
     """
     largest = grid[-1]
-    changes = [halves.from_best_to_last(run) for run in study.validations[largest.name].values()]
+    runs = study.validations[largest.name].values()
+    changes = [halves.from_best_to_last(*each) for each in zip(runs, study.units(largest.dataset), strict=True)]
 
     def contrast(name: str, measure: str, factor: int) -> Contrast:
         sample = study.sample(largest.dataset, [change[name] for change in changes])
@@ -264,10 +265,9 @@ def check_advice(study: Study, grid: Sequence[Variant], paper: Paper) -> Finding
     """
     earliest, dataset = min(grid, key=lambda variant: variant.transfer), grid[0].dataset
     curves = {variant.name: study.losses(variant) for variant in grid}
-    pictures = [losses.shape[1] for losses in curves[earliest.name]]
-    places = [[np.arange(half, n, 2) for n in pictures] for half in (0, 1)]
+    places = list(zip(*map(halves.of, study.units(dataset)), strict=True))
     chosen = [_short(study, earliest, curves, half) for half in places]
-    values = [np.empty(n) for n in pictures]
+    values = [np.empty(losses.shape[1]) for losses in curves[earliest.name]]
     for (epoch, best), measured_on in zip(reversed(chosen), places, strict=True):  # the choice of the other half
         for repeat, at in enumerate(measured_on):
             stopped, end = curves[earliest.name][repeat][epoch - 1], curves[best][repeat][-1]
@@ -310,7 +310,7 @@ def _short(
 
     def sample(name: str, epoch: int) -> Sample:
         values = [losses[epoch, at] for losses, at in zip(curves[name], places, strict=True)]
-        return study.sample(earliest.dataset, values)
+        return study.sample(earliest.dataset, values, places=places)
 
     best = min(curves, key=lambda name: sample(name, -1).estimate().value)
     end = sample(best, -1)

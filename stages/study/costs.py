@@ -105,9 +105,9 @@ def spent_until(study: Study, aim: Target, variant: Variant, by_phase: Mapping[s
     paid = cumulative(variant, by_phase)
     paid = np.append(paid, paid[-1] + by_phase[variant.history["phase"].iloc[-1]])
     values = []
-    for losses, least in zip(study.losses(variant), aim.losses, strict=True):
+    for losses, least, units in zip(study.losses(variant), aim.losses, study.units(variant.dataset), strict=True):
         first = partial(_first, losses, least)
-        values.append(two_way.pseudo_values(lambda places, first=first: paid[first(places) - 1], len(least)))
+        values.append(two_way.pseudo_values(lambda places, first=first: paid[first(places) - 1], units))
     return study.sample(variant.dataset, values, pictures=len(aim.losses[0]))
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from stages.common.command import ThawError
+from stages.common.manifest import Manifest
 from stages.common.params import Margins, Statistics
+from stages.pictures.splits import group_of
 from stages.results import repeats
 from stages.results.repeats import Validation
 from stages.study import two_way, variants
@@ -27,7 +29,8 @@ class Study:
     """The variants in the order given, and by variant their `validations`, the logits of every repeat and epoch.
 
     All variants of a data set have the same repeats, and in each repeat the same pictures. `converged` has the logits
-    of the converged head by data set, where one was trained, as those of one epoch. `margins` are by data set.
+    of the converged head by data set, where one was trained, as those of one epoch. `margins` are by data set; `groups`
+    too: the regular expressions of the pictures that are not independent (`split.group` of the manifest).
     """
 
     variants: list[Variant]
@@ -35,6 +38,7 @@ class Study:
     statistics: Statistics
     margins: Mapping[str, Margins] = field(default_factory=dict)
     converged: Mapping[str, Validations] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def repeat_count(self, dataset: str) -> int:
         """The number of the data set's repeats; one repeat does not show the variation between training runs."""
@@ -75,12 +79,28 @@ class Study:
         by_measure = {"loss": self.losses, "accuracy": self.correct}
         return by_measure[measure](variant)
 
-    def sample(self, dataset: str, values: Sequence[np.ndarray], pictures: int | None = None) -> Sample:
+    def units(self, dataset: str) -> list[np.ndarray]:
+        """For each repeat, the number of each picture's unit, its group or itself: int (pictures,), from 0."""
+        return self._units[dataset]
+
+    def sample(
+        self,
+        dataset: str,
+        values: Sequence[np.ndarray],
+        pictures: int | None = None,
+        places: Sequence[np.ndarray] | None = None,
+    ) -> Sample:
         """Values of each repeat's pictures, (pictures,), as a sample in the data set's design.
 
-        Repeats on the same fold are averaged first, because folds are the independent units. `pictures` is Sample's.
+        The values may be of some of the pictures, those at `places`; or pseudo-values of `pictures` pictures. Repeats
+        on the same fold are averaged first, because folds are the independent units. On one split, the units are groups
+        of pictures.
         """
         groups = self._repeats_by_pictures[dataset]
+        if len(groups) == 1 and pictures is None:
+            units = self.units(dataset)[0] if places is None else self.units(dataset)[0][places[0]]
+            _, numbers = np.unique(units, return_inverse=True)
+            return Sample([two_way.of_units(each, numbers) for each in values], crossed=True, pictures=len(units))
         if len(groups) == 1:
             return Sample(values, crossed=True, pictures=pictures)
         return Sample([np.mean([values[place] for place in group], axis=0) for group in groups], False, pictures)
@@ -121,6 +141,13 @@ class Study:
         return {name: _group_by_pictures(self.validations[members[0].name]) for name, members in grouped.items()}
 
     @cached_property
+    def _units(self) -> dict[str, list[np.ndarray]]:
+        return {
+            name: [_numbered(each.images, self.groups.get(name)) for each in self.validations[members[0].name].values()]
+            for name, members in variants.of_datasets(self.variants).items()
+        }
+
+    @cached_property
     def _losses(self) -> dict[str, list[np.ndarray]]:
         return {name: [each.losses() for each in by_repeat.values()] for name, by_repeat in self.validations.items()}
 
@@ -137,9 +164,16 @@ class Study:
 
 
 def read(
-    members: list[Variant], results: Path, statistics: Statistics, margins: Mapping[str, Margins] | None = None
+    members: list[Variant],
+    results: Path,
+    statistics: Statistics,
+    margins: Mapping[str, Margins] | None = None,
+    source: Manifest | None = None,
 ) -> Study:
-    """The study of `members`, with the logits of <results>/<variant>/; raises ThawError where they do not match."""
+    """The study of `members`, with the logits of <results>/<variant>/; raises ThawError where they do not match.
+
+    `source` says which pictures are not independent; without it, all are.
+    """
     validations = {variant.name: repeats.read_logits(results / variant.name) for variant in members}
     converged = {}
     for dataset, same_dataset in variants.of_datasets(members).items():
@@ -150,7 +184,16 @@ def read(
         if (results / f"{dataset}-converged").is_dir():
             converged[dataset] = repeats.read_logits(results / f"{dataset}-converged")
             _check_alike(converged[dataset], first, 1, _path(results, f"{dataset}-converged"))
-    return Study(members, validations, statistics, margins or {}, converged)
+    splits = {name: dataset.split for name, dataset in source.datasets.items()} if source else {}
+    groups = {name: split.group for name, split in splits.items() if split.group}
+    return Study(members, validations, statistics, margins or {}, converged, groups)
+
+
+def _numbered(images: Sequence[str], expression: str | None) -> np.ndarray:
+    """The number of each picture's group, int (pictures,), from 0; without an expression, each is its own."""
+    if expression is None:
+        return np.arange(len(images))
+    return np.unique([group_of(path, expression) for path in images], return_inverse=True)[1]
 
 
 def _path(results: Path, name: str) -> Path:

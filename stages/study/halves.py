@@ -13,14 +13,25 @@ from stages.results.repeats import Validation
 _TEMPERATURES = (np.log(0.05), np.log(20))  # of logits, on a log scale: far beyond what networks need
 
 
-def crossed_over(pictures: int, reported: Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]) -> list[np.ndarray]:
+def of(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the pictures of the even units and of the odd ones, int (n,); of a single unit, of its pictures.
+
+    `units` has the number of each picture's unit (`Study.units`).
+    """
+    numbers = units if units.any() else np.arange(len(units))
+    return np.flatnonzero(numbers % 2 == 0), np.flatnonzero(numbers % 2)
+
+
+def crossed_over(
+    units: np.ndarray, reported: Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
+) -> list[np.ndarray]:
     """Values of all pictures, from `reported(chosen_on, measured_on)`, which gives arrays of values at `measured_on`.
 
-    Its arguments are the places of the even and the odd pictures, or of the odd and the even ones: int (n,).
+    Its arguments are the places of one half and of the other (`of`).
     """
-    even, odd = np.arange(0, pictures, 2), np.arange(1, pictures, 2)
+    even, odd = of(units)
     first, second = reported(odd, even), reported(even, odd)
-    whole = [np.empty(pictures) for _ in first]
+    whole = [np.empty(len(units)) for _ in first]
     for values, of_even, of_odd in zip(whole, first, second, strict=True):
         values[even], values[odd] = of_even, of_odd
     return whole
@@ -35,7 +46,7 @@ def temperature(run: Validation, epoch: int, places: np.ndarray) -> float:
     return float(np.exp(found.x))
 
 
-def from_best_to_last(run: Validation) -> dict[str, np.ndarray]:
+def from_best_to_last(run: Validation, units: np.ndarray) -> dict[str, np.ndarray]:
     """Each picture's values in the last epoch minus those in the best, which the other half's loss chooses.
 
     By measure, (pictures,): `loss`; `accuracy`; `scaled`, the loss with a temperature fitted on the other half.
@@ -48,7 +59,7 @@ def from_best_to_last(run: Validation) -> dict[str, np.ndarray]:
         changes = (losses[last] - losses[best], correct[last] - correct[best], scaled[0] - scaled[1])
         return [change[measured_on] for change in changes]
 
-    return dict(zip(("loss", "accuracy", "scaled"), crossed_over(losses.shape[1], reported), strict=True))
+    return dict(zip(("loss", "accuracy", "scaled"), crossed_over(units, reported), strict=True))
 
 
 def _scaled(run: Validation, epoch: int, fitted_on: np.ndarray) -> np.ndarray:

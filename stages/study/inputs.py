@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from stages.common import manifest
 from stages.common.params import Params
 from stages.study import evidence, paper, variants
 from stages.study.evidence import Study
@@ -25,4 +26,5 @@ def read(arguments: argparse.Namespace, settings: Params) -> tuple[Study, Paper]
         settings.names, arguments.metrics, arguments.histories, arguments.results, arguments.source
     )
     margins = thesis.margins_of(settings.statistics.margin)
-    return evidence.read(members, arguments.results, settings.statistics, margins), thesis
+    source = manifest.load(arguments.source)
+    return evidence.read(members, arguments.results, settings.statistics, margins, source), thesis

@@ -191,18 +191,33 @@ def over_repeats(values: Sequence[float] | np.ndarray) -> Estimate:
     return replace(estimate, noise=Noise(estimate.error**2, 0, 0, len(values), pictures=1, crossed=False))
 
 
-def pseudo_values(functional: Callable[[np.ndarray], float], pictures: int) -> np.ndarray:
+def pseudo_values(functional: Callable[[np.ndarray], float], units: np.ndarray) -> np.ndarray:
     """The jackknife's pseudo-values of groups of pictures (Tukey, 1958), whose mean is `functional` of all: (groups,).
 
-    `functional` takes the places of the pictures to use, int (n,). Group g leaves out every GROUPS-th picture from
-    place g on. The jackknife is valid for functionals that are not smooth, such as the first epoch under a target, if
-    a group has more pictures than the root of their number (Shao and Wu, 1989). The pseudo-values are centred on
-    `functional`, without the jackknife's correction of bias, which is erratic for such functionals.
+    `functional` takes the places of the pictures to use, int (n,); `units` has the number of each picture's unit, int
+    (pictures,). Group g leaves out every GROUPS-th unit from unit g on. The jackknife is valid for functionals that are
+    not smooth, such as the first epoch under a target, if a group has more pictures than the root of their number (Shao
+    and Wu, 1989). The pseudo-values are centred on `functional`, without the jackknife's correction of bias, which is
+    erratic for such functionals.
     """
-    places = np.arange(pictures)
-    groups = min(GROUPS, pictures)
-    without = np.array([functional(places[places % groups != group]) for group in range(groups)])
+    places = np.arange(len(units))
+    groups = min(GROUPS, int(units.max()) + 1)
+    without = np.array([functional(places[units % groups != group]) for group in range(groups)])
     return functional(places) + (groups - 1) * (without.mean() - without)
+
+
+def of_units(values: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """The pictures' `values`, (pictures,), as one value for each unit, with the same mean.
+
+    A unit is a group of pictures that are not independent, or a single picture. Its value is the mean of all plus the
+    sum of its pictures' differences from that, times units / pictures: the linearisation by which surveys estimate a
+    mean from clusters of unequal size (Cochran, 1977, section 9A). It assumes that units are independent.
+    """
+    count = int(units.max()) + 1
+    if count == len(values):
+        return values
+    mean = values.mean()
+    return mean + np.bincount(units, values - mean) * count / len(values)
 
 
 def _of_values(values: np.ndarray) -> Estimate:
