@@ -82,6 +82,13 @@ def test_versions_and_machine_can_be_recorded():
     assert machine["cores"] >= 1
 
 
+def test_the_backend_of_keras_is_recorded(monkeypatch):
+    monkeypatch.setattr(environment.importlib.metadata, "version", lambda name: f"version of {name}")
+    assert "jax" not in environment.versions()
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert environment.versions()["jax"] == "version of jax"
+
+
 def test_a_gpu_is_recorded_where_there_is_one(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "GPUS", tmp_path)
     assert "gpu" not in environment.machine()

@@ -11,8 +11,9 @@ GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on, by name; imports none of them."""
-    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    """Versions of Python, of the packages that results depend on and of Keras's backend, by name; imports none."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"  # as stages/network/keras_quietly.py reads it
+    packages = {name: importlib.metadata.version(name) for name in (*PACKAGES, backend)}
     return {"python": platform.python_version(), **packages}
 
 

@@ -47,9 +47,10 @@ class FineTuned(keras.Model):
 
 
 def compile_model(model: keras.Model, optimizer: keras.optimizers.Optimizer, classes: int) -> None:
-    """Compile with cross-entropy from logits, binary for two classes, and accuracy, and build the optimizer.
+    """Compile `model` with cross-entropy from logits (binary for two classes) and accuracy, and build `optimizer`.
 
-    Both collect the variables that are trainable then; an optimizer that is built keeps its variables and their state.
+    The model and a new optimizer take the variables that are trainable at this moment. An optimizer that is already
+    built keeps its variables and their state.
     """
     binary = classes == 2
     accuracy = (
