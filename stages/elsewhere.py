@@ -1,7 +1,7 @@
 """Record a finished run of a suite of data sets, and compare rules for when to thaw over all recorded networks.
 
 Reads the run and the networks recorded before. Writes <out>/<network>/, the tables of the run with its params, manifest
-and figure; and from all networks <out>/README.md, switches.csv, associations.csv, rules.csv and rules.png.
+and figure; and from all networks <out>/README.md, switches.csv, styles.csv, associations.csv, rules.csv and rules.png.
 """
 
 import argparse
@@ -26,7 +26,13 @@ from stages.suite.networks import Network
 from stages.suite.rules import Rule
 from stages.suite.switches import Grid
 
+ENDS = ("", "_low", "_high")  # of an estimate's columns: its value and its interval
 UNITS = ("epochs", "multiply_adds", "seconds")
+STYLE_KEYS = ("dataset", "style", "arm", "transfer")
+STYLE_COLUMNS = (
+    *("network", *STYLE_KEYS, "fine", "loss", "accuracy"),
+    *(f"{of}_minus_{other}{end}" for other in ("plain", "never") for of in ("loss", "accuracy") for end in ENDS),
+)
 HALF = 0.5  # at equal cost, schedules may cost what the one costs that thaws after half of the epochs
 
 
@@ -84,7 +90,11 @@ def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mappi
     of_rules = pd.DataFrame([row for network in found for row in rule_rows(network, statistics, left_out)])
     of_evidence = of_sets[~of_sets["dataset"].isin(list(left_out))]
     associated = pd.DataFrame(associations.rows(of_evidence), columns=list(associations.COLUMNS))
+    of_styles = pd.DataFrame(
+        [row for network in found for row in style_rows(network, statistics)], columns=list(STYLE_COLUMNS)
+    )
     tables.write_table(of_sets.round(tables.DECIMALS), out / "switches.csv")
+    tables.write_table(of_styles.round(tables.DECIMALS), out / "styles.csv")
     tables.write_table(associated.round(tables.DECIMALS), out / "associations.csv")
     tables.write_table(of_rules.round(tables.DECIMALS), out / "rules.csv")
     drawing.save(figures.draw_regrets(of_rules[of_rules["unit"] == "epochs"], statistics.confidence), out / "rules.png")
@@ -92,10 +102,12 @@ def write_page(found: Sequence[Network], statistics: Statistics, left_out: Mappi
     facts = {
         "networks": [network.name for network in found],
         "heads": {
-            network.name: {arm: network.head_of(arm) for arm in network.epochs["arm"].unique()} for network in found
+            network.name: {arm: network.head_of(arm) for arm in {*network.epochs["arm"], *network.styles["arm"]}}
+            for network in found
         },
         "findings": {network.name: finding(network, of_sets, of_rules) for network in found},
         "sets": of_sets.to_dict("records"),
+        "styles": of_styles.to_dict("records"),
         "rules": of_rules.to_dict("records"),
         "associations": associated.to_dict("records"),
         "left_out": {name: reason for name, reason in left_out.items() if name in titles},
@@ -179,6 +191,36 @@ def _accuracies(grid: Grid, statistics: Statistics) -> dict[str, Any]:
         return row | dict.fromkeys(("never_accuracy", "accuracy_gain", "accuracy_gain_low", "accuracy_gain_high"))
     gain = two_way.over_repeats(thawed[best] - final[grid.budget])
     return row | {"never_accuracy": final[grid.budget].mean(), **_interval("accuracy_gain", gain, statistics)}
+
+
+def style_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
+    """A row for each style of a schedule: its results at the end, minus its plain schedule's and minus never thawing's.
+
+    A comparison is left out where the other schedule did not run with the same head.
+    """
+    rows = []
+    plain = network.epochs.set_index(["dataset", "arm", "transfer"])
+    for (dataset, style, arm, transfer), runs in network.styles.groupby(list(STYLE_KEYS), sort=False):
+        own = _at_end(runs)
+        row = {"network": network.name, "dataset": dataset, "arm": arm, "style": style, "transfer": transfer}
+        row |= {
+            "fine": int(runs["fine"].iloc[0]),
+            "loss": own["val_loss"].mean(),
+            "accuracy": own["val_accuracy"].mean(),
+        }
+        for other, switch in (("plain", transfer), ("never", transfer + row["fine"])):
+            if (dataset, arm, switch) in plain.index:
+                ends = _at_end(plain.loc[[(dataset, arm, switch)]])
+                for measure in ("loss", "accuracy"):
+                    difference = own[f"val_{measure}"] - ends[f"val_{measure}"]
+                    row |= _interval(f"{measure}_minus_{other}", two_way.over_repeats(difference), statistics)
+        rows.append(row)
+    return rows
+
+
+def _at_end(runs: pd.DataFrame) -> pd.DataFrame:
+    """The last epoch of each repeat of one schedule, indexed by repeat."""
+    return runs[runs["epoch"] == runs["epoch"].max()].set_index("repeat")
 
 
 def rule_rows(network: Network, statistics: Statistics, left_out: Mapping[str, str]) -> list[dict[str, Any]]:

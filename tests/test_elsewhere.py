@@ -23,6 +23,8 @@ FINAL = {
 }
 HEAD = {"paper": (1.0, 0.8, 0.64, 0.512), "head_rate 0.001": (0.8, 0.79, 0.5, 0.49)}
 """Training losses of the head alone: at the low rate each epoch gains a fifth, at the high one the second 1.25 %."""
+COSINE = (0.2, 0.4, 0.1)
+"""The final losses of 2 + 2 on ants with a decaying rate: 0.1, 0 and 0.1 below the plain ones."""
 CONVERGED = {"ants": 0.45, "leaves": 0.3}
 COSTS = {"transfer": {"multiply_adds": 1.0, "seconds": 0.5}, "fine": {"multiply_adds": 3.0, "seconds": 5.0}}
 
@@ -42,7 +44,14 @@ def network(name: str = "small") -> Network:
         for repeat in (1, 2, 3)
     ]
     costs = [{"dataset": dataset, "phase": phase} | each for dataset in CONVERGED for phase, each in COSTS.items()]
-    return Network(name, pd.DataFrame(rows), pd.DataFrame(sets), pd.DataFrame(costs))
+    styles = pd.DataFrame(
+        [
+            {"style": "decay cosine", **row}
+            for repeat, final in enumerate(COSINE, 1)
+            for row in epochs("ants", "head_rate 0.001", 2, repeat, final)
+        ]
+    )
+    return Network(name, pd.DataFrame(rows), styles, pd.DataFrame(sets), pd.DataFrame(costs))
 
 
 def epochs(dataset: str, arm: str, transfer: int, repeat: int, final: float) -> list[dict[str, object]]:
@@ -189,6 +198,28 @@ def test_a_fixed_rule_needs_a_schedule_of_every_set():
     assert "after 2 epochs" in of_arm["head_rate 0.001"]
 
 
+def test_a_style_is_compared_with_its_plain_schedule_and_with_never_thawing():
+    (row,) = elsewhere.style_rows(network(), SETTINGS)
+    assert (row["dataset"], row["style"], row["transfer"], row["fine"]) == ("ants", "decay cosine", 2, 2)
+    assert row["loss"] == pytest.approx(0.7 / 3)
+    # Over never thawing: 0.3, 0.2 and 0.3 lower. The accuracy is 1 minus the loss.
+    assert (row["loss_minus_plain"], row["loss_minus_never"]) == pytest.approx((-0.2 / 3, -0.8 / 3))
+    assert (row["accuracy_minus_plain"], row["accuracy_minus_never"]) == pytest.approx((0.2 / 3, 0.8 / 3))
+    # Student's t with two degrees of freedom: 4.303 times the deviation 0.1 / sqrt(3) over the root of 3.
+    half = 4.303 * 0.1 / 3
+    assert (row["loss_minus_plain_low"], row["loss_minus_plain_high"]) == pytest.approx(
+        (-0.2 / 3 - half, -0.2 / 3 + half), abs=1e-4
+    )
+
+
+def test_a_style_without_its_plain_schedule_is_shown_by_itself(tmp_path):
+    found = network()
+    found = replace(found, epochs=found.epochs[found.epochs["arm"] == "paper"])
+    elsewhere.write_page([found], SETTINGS, {}, tmp_path)
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| small | many ants | 2 + 2, head at 0.001 | decay cosine | 0.233 |  |  | 0.767 |  |  |\n" in page
+
+
 def test_the_page_has_every_network_and_what_is_left_out(tmp_path):
     found = [network("small"), network("large")]
     elsewhere.write_page(found, SETTINGS, {"leaves": "a label shows", "not here": "another"}, tmp_path)
@@ -208,6 +239,7 @@ def test_the_page_has_every_network_and_what_is_left_out(tmp_path):
         "associations.csv",
         "rules.csv",
         "rules.png",
+        "styles.csv",
         "switches.csv",
     }
     assert set(tables.read_table(tmp_path / "rules.csv", ["network"])["network"]) == {"small", "large"}
@@ -261,7 +293,7 @@ def test_associations_are_over_the_data_sets_of_a_network_and_a_head():
 
 def test_tables_are_read_as_they_were_written(tmp_path):
     written = network()
-    for name in ("epochs", "sets", "costs"):
+    for name in ("epochs", "styles", "sets", "costs"):
         tables.write_table(getattr(written, name), tmp_path / "small" / f"{name}.csv")
     found = networks.read(tmp_path / "small")
     assert found.name == "small"

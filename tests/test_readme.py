@@ -1,5 +1,6 @@
 """The README's numbers, paths and commands hold."""
 
+import json
 import os
 import re
 import subprocess
@@ -119,6 +120,15 @@ def test_what_a_fold_takes_is_what_the_costs_say():
     names = ("3-17-tuned_adam_cosine", "3-48-tuned", "50-1-tuned")
     minutes = [round(seconds[f"roses_tulips-{name}"] / 60) for name in names]
     assert "takes {} minutes for 3 + 17, {} for 3 + 48 and {} for 50 + 1.".format(*minutes) in README
+
+
+def test_how_many_fine_epochs_are_enough_and_the_target_are_the_record_s():
+    advice = json.loads((RECORD / "metrics/claims.json").read_text(encoding="utf-8"))["claims"]["advice"]["datasets"]
+    enough = {name: found["details"][0] for name, found in advice.items()}
+    roses, cats = (f"{enough[name]['low']:g} to {enough[name]['high']:g}" for name in ("roses_tulips", "cats_dogs"))
+    assert f"0 + 51 needs {roses} of its 51 epochs on roses and tulips, and 0 + 31 needs {cats} of 31 on cats" in README
+    cats, roses = (by_fold(f"{name}-converged").mean() for name in ("cats_dogs", "roses_tulips"))
+    assert f"gives: {cats:.3f} on cats and dogs, {roses:.3f} on roses and tulips." in README
 
 
 def test_the_cause_of_the_jump_and_what_moving_statistics_give_follow_from_the_record():

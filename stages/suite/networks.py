@@ -1,12 +1,13 @@
 """The results of a suite of data sets with one network, as a folder of csv files: written, and read again.
 
 <folder>/epochs.csv   one row for each schedule, repeat and epoch
+<folder>/styles.csv   the same of the schedules with a style, whose keys the column `style` has
 <folder>/sets.csv     one row for each data set and repeat, with the results of the converged head; `head_rate` is the
                       default head's, `fine_optimizer`, `fine_rate` and `batch_norm` are those of every fine phase
 <folder>/costs.csv    one row for each data set and phase: the cost of an epoch
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from stages.study import variants
 from stages.study.evidence import Study
 
 EPOCHS = ("dataset", "arm", "transfer", "fine", "repeat", "epoch", "phase", "loss", "val_loss", "val_accuracy")
+STYLES = ("style", *EPOCHS)
 SETS = (
     "dataset",
     "title",
@@ -39,13 +41,14 @@ COSTS = ("dataset", "phase", "multiply_adds", "seconds")
 
 @dataclass(frozen=True)
 class Network:
-    """The results with one network: its name, and the tables of its folder with the columns EPOCHS, SETS and COSTS.
+    """The results with one network: its name, and the tables of its folder with the columns EPOCHS, STYLES and so on.
 
     `loss` is the training loss that Keras reports; multiply-adds and seconds are those of one epoch of the phase.
     """
 
     name: str
     epochs: pd.DataFrame
+    styles: pd.DataFrame
     sets: pd.DataFrame
     costs: pd.DataFrame
 
@@ -73,7 +76,9 @@ def write(study: Study, source: Manifest, settings: Params, spent: pd.DataFrame,
     """Write the tables of a finished run; `spent` is plots/costs/costs.csv, indexed by variant."""
     fine = settings.fine
     plain = [variant for variant in study.variants if variant.kind in ("grid", "tuned")]
-    tables.write_table(_epochs(plain), folder / "epochs.csv")
+    tables.write_table(_epochs(plain, EPOCHS), folder / "epochs.csv")
+    styles = [variant for variant in study.variants if variant.kind == "style"]
+    tables.write_table(_epochs(styles, STYLES), folder / "styles.csv")
     sets = _sets(study, source, list(variants.of_datasets(plain)))
     sets = sets.assign(
         head_rate=settings.transfer.learning_rate,
@@ -87,21 +92,22 @@ def write(study: Study, source: Manifest, settings: Params, spent: pd.DataFrame,
 
 def read(folder: Path) -> Network:
     """Read the tables of a folder; raises ThawError that names the file."""
-    epochs, sets, costs = (
-        tables.read_table(folder / f"{name}.csv", columns)
-        for name, columns in (("epochs", EPOCHS), ("sets", SETS), ("costs", COSTS))
-    )
-    return Network(folder.name, epochs, sets, costs)
+    columns = {"epochs": EPOCHS, "styles": STYLES, "sets": SETS, "costs": COSTS}
+    return Network(folder.name, *(tables.read_table(folder / f"{name}.csv", own) for name, own in columns.items()))
 
 
-def _epochs(members: list[variants.Variant]) -> pd.DataFrame:
+def _epochs(members: list[variants.Variant], columns: Sequence[str]) -> pd.DataFrame:
     of_variants = [
         variant.runs.assign(
-            dataset=variant.dataset, arm=variant.arm, transfer=variant.transfer, fine=variant.fine
-        ).reindex(columns=list(EPOCHS))
+            style=variant.style,
+            dataset=variant.dataset,
+            arm=variant.arm,
+            transfer=variant.transfer,
+            fine=variant.fine,
+        ).reindex(columns=list(columns))
         for variant in members
     ]
-    return pd.concat(of_variants, ignore_index=True)
+    return pd.concat(of_variants, ignore_index=True) if members else pd.DataFrame(columns=list(columns))
 
 
 def _sets(study: Study, source: Manifest, datasets: list[str]) -> pd.DataFrame:
