@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -245,6 +246,10 @@ def test_what_two_large_networks_gain_by_thawing_follows_from_the_recorded_epoch
         low, _ = stats.t.interval(0.95, len(more) - 1, more.mean(), more.sem())
         assert (low > 0).sum() == 4
         gains.append(more.mean())
+        for of_sets in (losses, thawed):
+            means = of_sets.groupby("dataset").mean()[[0, 1, 2, 5, 10]]
+            for one, other in combinations(means, 2):
+                assert stats.ttest_1samp((means[one] - means[other]).dropna(), 0).pvalue > 0.05
         lowest = losses.groupby("dataset").mean().idxmin(axis=1)
         never_lowest.append(lowest.index[lowest == 20])
         table = pd.read_csv(ROOT / "docs/elsewhere/rules.csv")
