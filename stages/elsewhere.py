@@ -27,6 +27,7 @@ from stages.suite.rules import Rule
 from stages.suite.switches import Grid
 
 ENDS = ("", "_low", "_high")  # of an estimate's columns: its value and its interval
+CHOSEN_ELSEWHERE = {"fixed": "best fixed of the other sets", "adaptive": "best gain of the other sets"}
 UNITS = ("epochs", "multiply_adds", "seconds")
 STYLE_KEYS = ("dataset", "style", "arm", "transfer")
 STYLE_COLUMNS = (
@@ -123,8 +124,8 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
 
     `frozen` counts the data sets on which a schedule without fine-tuning has the lowest loss of all, `converged` those
     on which the converged head is below all schedules, and `shown` those of them whose intervals exclude 0. `fixed` and
-    `adaptive` are the rules of each kind with the lowest mean regret. `fine_optimizer`, `fine_rate` and `batch_norm`
-    are those of the fine phase.
+    `adaptive` are the rules of each kind with the lowest mean regret; their `held_out` is the regret where the other
+    sets choose the rule. `fine_optimizer`, `fine_rate` and `batch_norm` are those of the fine phase.
     """
     rows = of_sets[of_sets["network"] == network.name]
     lowest = rows.loc[rows.groupby("dataset")["loss"].idxmin()]
@@ -141,8 +142,14 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
         "frozen": int((lowest["best"] == lowest["dataset"].map(budgets)).sum()),
         "converged": int((lowest["gain"] < 0).sum()),
         "shown": int((lowest["gain_high"] < 0).sum()),
-        **{kind: own.loc[own[own["rule"].isin(names)]["regret"].idxmin()].to_dict() for kind, names in of_kind.items()},
+        **{kind: _best_rule(own, names, CHOSEN_ELSEWHERE[kind]) for kind, names in of_kind.items()},
     }
+
+
+def _best_rule(rows: pd.DataFrame, names: Sequence[str], chosen_elsewhere: str) -> dict[str, Any]:
+    best = rows.loc[rows[rows["rule"].isin(names)]["regret"].idxmin()].to_dict()
+    held_out = rows.loc[(rows["rule"] == chosen_elsewhere) & (rows["arm"] == best["arm"]), "regret"]
+    return best | dict(zip(["held_out"], held_out, strict=False))  # none if there is one data set alone
 
 
 def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:
@@ -263,8 +270,8 @@ def _regrets(
     """
     everywhere = sorted(set.intersection(*(set(grid.final.columns) for grid in own)))
     families: dict[str, list[Rule]] = {
-        "best fixed of the other sets": [rules.fixed(switch, own[0].budget) for switch in everywhere],
-        "best gain of the other sets": [rules.adaptive(gain) for gain in rules.GAINS],
+        CHOSEN_ELSEWHERE["fixed"]: [rules.fixed(switch, own[0].budget) for switch in everywhere],
+        CHOSEN_ELSEWHERE["adaptive"]: [rules.adaptive(gain) for gain in rules.GAINS],
     }
     found = []
     for name, members in families.items():

@@ -162,8 +162,12 @@ def test_a_schedule_whose_rate_decays_is_recommended_at_its_end_alone():
     decays = variant("d-0-3-x", own_keys={"decay": "cosine"}, val_loss=alike([0.3, 0.2, 0.1]))
     made = study(*grid, decays)
     assert recommendation.choices(made)["d"].recommended.variant is decays
-    (told,) = recommendation.for_budget(made, recommendation.multiply_adds(made))["d"].values()
-    assert told[2].startswith("Choose 0 + 3: loss 0.400")
+    told = recommendation.for_budget(made, recommendation.multiply_adds(made))["d"]
+    assert told["paper"][2].startswith("Choose 0 + 3: loss 0.400")
+    sentences = told["all"]
+    assert any(sentence.startswith(f"Choose 0 + 3 ({decays.settings}): loss 0.100") for sentence in sentences)
+    # After two epochs its loss is the lowest too, but it is not the one that it would have if it ended there.
+    assert not any("0.200" in sentence for sentence in sentences)
 
 
 def test_one_schedule_and_a_style_are_compared():

@@ -116,13 +116,12 @@ def table(study: Study, paid: Mapping[str, Paid]) -> pd.DataFrame:
 def for_budget(study: Study, paid: Paid, unit: str = "multiply_adds") -> dict[str, dict[str, list[str]]]:
     """The sentences by data set and arm, for budgets in `unit`, of arms with at least two schedules.
 
-    If more can be stopped after each epoch than one arm has, the last, `all`, is about all of these: other arms and
-    styles.
+    If there are more schedules than one arm has, the last, `all`, is about all of them: other arms and styles.
     """
     found, of_datasets = {}, study.arms()
     for dataset, of_dataset in variants.of_datasets(study.variants).items():
         arms = {name: arm for name, arm in of_datasets.get(dataset, {}).items() if name != ALL_ARMS}
-        every = [variant for variant in variants.comparable(of_dataset) if not _depends_on_its_end(variant)]
+        every = variants.comparable(of_dataset)
         if len(every) > max(map(len, arms.values()), default=1):
             arms[ALL_ARMS] = every
         if arms:
@@ -133,6 +132,11 @@ def for_budget(study: Study, paid: Paid, unit: str = "multiply_adds") -> dict[st
 def _depends_on_its_end(variant: Variant) -> bool:
     """Whether earlier epochs depend on the number of all, by a learning rate that decays to 0 at the end."""
     return variant.own_keys.get("decay", "none") != "none"
+
+
+def _first_stop(variant: Variant) -> int:
+    """The first epoch, from 1, after which the schedule may be stopped."""
+    return variant.epochs if _depends_on_its_end(variant) else 1
 
 
 def _sentences(study: Study, members: Sequence[Variant], paid: Paid, unit: str) -> list[str]:
@@ -239,9 +243,9 @@ def _stop(study: Study, variant: Variant, epoch: int, paid: Paid) -> Stop:
 
 
 def _affordable(members: Sequence[Variant], paid: Paid, amount: float) -> dict[str, tuple[Variant, int]]:
-    """The last epoch that each schedule completes for this amount, if it completes one."""
+    """The last epoch that each schedule completes for this amount, if it completes one at which it may be stopped."""
     epochs = {variant.name: (variant, int((paid[variant.name] <= amount).sum())) for variant in members}
-    return {name: (variant, epoch) for name, (variant, epoch) in epochs.items() if epoch}
+    return {name: (variant, epoch) for name, (variant, epoch) in epochs.items() if epoch >= _first_stop(variant)}
 
 
 def _best_within(
@@ -261,7 +265,7 @@ def _best_within(
         (float(loss), float(paid[name][epoch]), variant, epoch + 1)
         for name, (variant, last) in _affordable(members, paid, amount).items()
         for epoch, loss in enumerate(_mean_curve(study, variant)[:last])
-        if epoch >= after(variant)
+        if epoch + 1 >= max(after(variant) + 1, _first_stop(variant))
     ]
     *_, variant, epoch = min(losses, key=lambda each: each[:2])
     return _stop(study, variant, epoch, paid)
