@@ -204,7 +204,7 @@ def test_variants_train_side_by_side(study):
     {
         "common": ["download", "split", "features", "transfer", "train", "trial", *TABLES],
         "sources": ["download", "split"],
-        "pictures": ["download", "split", "features", "transfer", "train", "trial", "answer", "report", "export"],
+        "pictures": ["download", "split", "features", "transfer", "train", "trial", *TABLES],
         "network": ["features", "transfer", "train", "trial", "answer", "export"],
         "training": ["transfer", "train", "trial", "answer"],
         "trained": ["answer", "export"],
