@@ -101,6 +101,11 @@ def test_pseudo_values_leave_out_whole_units():
     assert left_out == [{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11}, set()]  # then all of them
 
 
+def test_of_a_single_unit_nothing_is_left_out():
+    values = np.arange(5.0)
+    assert two_way.pseudo_values(lambda places: values[places].mean(), np.zeros(5, int)).tolist() == [2]
+
+
 def test_a_unit_s_value_has_the_weight_of_its_pictures():
     # The mean is 2. The first unit's three pictures are 3 below it in sum, the second's one 3 above; 2 / 4 of that.
     assert two_way.of_units(np.array([1.0, 1.0, 1.0, 5.0]), np.array([0, 0, 0, 1])) == pytest.approx([0.5, 3.5])

@@ -202,6 +202,8 @@ def pseudo_values(functional: Callable[[np.ndarray], float], units: np.ndarray) 
     """
     places = np.arange(len(units))
     groups = min(GROUPS, int(units.max()) + 1)
+    if groups == 1:  # nothing can be left out
+        return np.array([functional(places)])
     without = np.array([functional(places[units % groups != group]) for group in range(groups)])
     return functional(places) + (groups - 1) * (without.mean() - without)
 
