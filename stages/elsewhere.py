@@ -149,7 +149,7 @@ def finding(network: Network, of_sets: pd.DataFrame, of_rules: pd.DataFrame) -> 
 def _best_rule(rows: pd.DataFrame, names: Sequence[str], chosen_elsewhere: str) -> dict[str, Any]:
     best = rows.loc[rows[rows["rule"].isin(names)]["regret"].idxmin()].to_dict()
     held_out = rows.loc[(rows["rule"] == chosen_elsewhere) & (rows["arm"] == best["arm"]), "regret"]
-    return best | dict(zip(["held_out"], held_out, strict=False))  # none if there is one data set alone
+    return best if held_out.empty else best | {"held_out": held_out.iloc[0]}  # a single data set has no others
 
 
 def set_rows(network: Network, statistics: Statistics) -> list[dict[str, Any]]:

@@ -97,13 +97,13 @@ class Study:
         of pictures.
         """
         groups = self._repeats_by_pictures[dataset]
-        if len(groups) == 1 and pictures is None:
-            units = self.units(dataset)[0] if places is None else self.units(dataset)[0][places[0]]
-            _, numbers = np.unique(units, return_inverse=True)
-            return Sample([two_way.of_units(each, numbers) for each in values], crossed=True, pictures=len(units))
-        if len(groups) == 1:
+        if len(groups) > 1:
+            return Sample([np.mean([values[place] for place in group], axis=0) for group in groups], False, pictures)
+        if pictures is not None:
             return Sample(values, crossed=True, pictures=pictures)
-        return Sample([np.mean([values[place] for place in group], axis=0) for group in groups], False, pictures)
+        units = self.units(dataset)[0] if places is None else self.units(dataset)[0][places[0]]
+        _, numbers = np.unique(units, return_inverse=True)
+        return Sample([two_way.of_units(each, numbers) for each in values], crossed=True, pictures=len(units))
 
     def over_repeats(self, dataset: str, values: Sequence[float] | np.ndarray) -> Estimate:
         """The mean of one value a repeat, for values that no single picture has; folds as in `sample`."""

@@ -262,10 +262,10 @@ def _best_within(
     interval does not show.
     """
     losses = [
-        (float(loss), float(paid[name][epoch]), variant, epoch + 1)
+        (float(loss), float(paid[name][epoch - 1]), variant, epoch)
         for name, (variant, last) in _affordable(members, paid, amount).items()
-        for epoch, loss in enumerate(_mean_curve(study, variant)[:last])
-        if epoch + 1 >= max(after(variant) + 1, _first_stop(variant))
+        for epoch, loss in enumerate(_mean_curve(study, variant)[:last], start=1)
+        if epoch > after(variant) and epoch >= _first_stop(variant)
     ]
     *_, variant, epoch = min(losses, key=lambda each: each[:2])
     return _stop(study, variant, epoch, paid)
