@@ -21,11 +21,17 @@ setup: $(VENV)/ready  ## create .venv with the pinned packages
 # interpreter is gone; make then creates the environment again.
 SOUND := $(shell { cd $(VENV) && bin/python -c '' && head -n 2 bin/dvc | grep -F "$$(pwd -P)/bin/python"; } 2> /dev/null)
 
+# Where PYTHONDONTWRITEBYTECODE is set, as in many containers, Python does not keep the bytecode of what it imports. Every
+# start of TensorFlow would then compile it again, which takes longer than the start itself.
+PIP = $(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes
+COMPILE = $(VENV)/bin/python -W ignore -m compileall -qq -j 0 $(VENV)/lib || true  # on all cores, which pip does not do
+
 $(VENV)/ready: requirements.txt $(if $(SOUND),,anew)
 	$(if $(SOUND),,@$(or $(PYTHON),false) -c '$(FITS)' || { echo 'error: Thaw needs Python 3.11, 3.12 or 3.13, for which' \
 		'TensorFlow is made; install one, or name it: make PYTHON=/path/to/python3.13' >&2; exit 1; })
 	$(if $(SOUND),,$(PYTHON) -m venv --clear $(VENV))
-	$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements.txt
+	$(PIP) -r requirements.txt
+	$(COMPILE)
 	$(VENV)/bin/python -m stages.plots_page
 	touch $@
 
@@ -42,7 +48,8 @@ git:
 extra: $(VENV)/extra  ## add to .venv the packages for clusters, JAX and ONNX
 
 $(VENV)/extra: $(VENV)/ready requirements-extra.txt
-	$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r requirements-extra.txt
+	$(PIP) -r requirements-extra.txt
+	$(COMPILE)
 	touch $@
 
 REPRO_ONE = dvc --wait-for-lock repro --single-item

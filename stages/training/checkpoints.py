@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -38,11 +39,15 @@ def path_of(folder: Path, made_of: dict[str, object]) -> Path:
 
 
 def write(path: Path, rows: Sequence[dict], arrays: Sequence[np.ndarray]) -> None:
-    """Write history rows and arrays to `path`, whole."""
-    text = json.dumps(list(rows))
-    named = {f"array_{index:04}": array for index, array in enumerate(arrays)}
+    """Write history rows and arrays to `path`, whole.
+
+    All arrays are one array of bytes there. An archive with one for each of a network's variables takes far longer.
+    """
+    kinds = [(array.dtype.str, array.shape) for array in arrays]
+    text = json.dumps({"rows": list(rows), "kinds": kinds})
+    content = np.frombuffer(b"".join(array.tobytes() for array in arrays), np.uint8)
     with files.written_whole(path) as beside:
-        np.savez(beside, rows=np.array(text), digest=np.array(_digest(text, arrays)), **named)
+        np.savez(beside, text=np.array(text), digest=np.array(_digest(text, content)), content=content)
 
 
 def read(path: Path) -> tuple[list[dict], State] | None:
@@ -54,15 +59,15 @@ def read(path: Path) -> tuple[list[dict], State] | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            text = str(stored["rows"])
-            arrays = [stored[name] for name in sorted(stored.files) if name.startswith("array_")]
-            sound = _digest(text, arrays) == str(stored["digest"])
+            text, content = str(stored["text"]), stored["content"]
+            sound = _digest(text, content) == str(stored["digest"])
     except Exception:  # zipfile and NumPy raise whatever damaged bytes lead them to
         sound = False
     if not sound:
         print(f"{path}: damaged; passed over", file=sys.stderr)
         return None
-    return json.loads(text), arrays
+    described = json.loads(text)
+    return described["rows"], _arrays(content, described["kinds"])
 
 
 def longest(paths: Iterable[Path], most: int) -> tuple[list[dict], State] | None:
@@ -71,10 +76,15 @@ def longest(paths: Iterable[Path], most: int) -> tuple[list[dict], State] | None
     return max(found, key=lambda stored: len(stored[0]), default=None)
 
 
-def _digest(text: str, arrays: Sequence[np.ndarray]) -> str:
+def _arrays(content: np.ndarray, kinds: Sequence[tuple[str, Sequence[int]]]) -> State:
+    """The arrays that lie one after another in the bytes `content`, by their type and shape."""
+    ends = np.cumsum([np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in kinds])
+    parts = np.split(content, ends[:-1])
+    return [part.view(dtype).reshape(shape) for part, (dtype, shape) in zip(parts, kinds, strict=True)]
+
+
+def _digest(text: str, content: np.ndarray) -> str:
     """A digest of all that `read` returns; the zip's own checksums cover less."""
     total = hashlib.sha256(text.encode())
-    for array in arrays:
-        total.update(f"{array.dtype.str} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array))
+    total.update(content)
     return total.hexdigest()
