@@ -63,15 +63,23 @@ def variant(name: str, *, own_keys: Mapping[str, object] | None = None, **curves
     return Variant(name, values, repeats.mean_history(runs), runs)
 
 
-def study(*members: Variant, image_noise: float = 0.0, folds: bool = False, margins: Margins | None = None) -> Study:
+def study(
+    *members: Variant,
+    image_noise: float = 0.0,
+    folds: bool = False,
+    margins: Margins | None = None,
+    could_run: Mapping[str, int] | None = None,
+) -> Study:
     """The study of `members`. The losses of images are their repeat's, but for the last member's.
 
     There one image in two is better and one worse by `image_noise`. With `folds` each repeat has images of its own.
+    `could_run` is the manifest's number of folds by data set.
     """
     validations = {
         member.name: _validations(member, image_noise * (member is members[-1]), folds) for member in members
     }
-    return Study(list(members), validations, SETTINGS, {member.dataset: margins or MARGINS for member in members})
+    by_dataset = {member.dataset: margins or MARGINS for member in members}
+    return Study(list(members), validations, SETTINGS, by_dataset, folds=could_run or {})
 
 
 def seconds(*members: Variant) -> dict[str, pd.DataFrame]:

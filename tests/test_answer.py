@@ -138,11 +138,11 @@ def test_a_repeat_without_mistakes_has_none():
 # The sentences.
 
 
-def sentences(losses_of_late, losses_of_early):
-    """Of two schedules whose losses after the last epoch are these, a repeat each."""
+def sentences(losses_of_late, losses_of_early, could_run=None):
+    """Of two schedules whose losses after the last epoch are these, a repeat each; `could_run`: folds by data set."""
     late = made_up_study.variant("fruit-2-1", val_loss=[[1, 1, loss] for loss in losses_of_late])
     early = made_up_study.variant("fruit-0-3", val_loss=[[1, 1, loss] for loss in losses_of_early])
-    study = made_up_study.study(late, early)
+    study = made_up_study.study(late, early, could_run=could_run)
     return brief.sentences(study, recommendation.choices(study)["fruit"], SPENT)
 
 
@@ -158,6 +158,11 @@ def test_one_repeat_says_that_the_noise_of_training_is_unknown():
         ". It takes 3 epochs, about 20 seconds on the machine of this run and 9,000 multiply-adds. The loss" in reached
     )
     assert sure == "The intervals cover the sampling of validation pictures, not the variation between training runs."
+
+
+def test_one_repeat_of_pictures_in_folds_asks_for_the_folds():
+    which, _, _ = sentences([0.5], [0.4], could_run={"fruit": 5})
+    assert which.endswith("set seeds: null and repeats: {fruit: 5} in params.yaml, and run dvc repro again.")
 
 
 def test_the_cheapest_that_is_good_enough_is_chosen():

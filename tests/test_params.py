@@ -196,6 +196,11 @@ def test_a_good_value_is_taken(changed, key, value):
         ("statistics.resamples", 99, "statistics.resamples: Input should be greater than or equal to 100, not 99"),
         ("fine.learning_rate", float("inf"), "fine.learning_rate: Input should be a finite number, not inf"),
         ("fine.from_layer", 0, "fine.from_layer: Input should be greater than or equal to 1, not 0"),
+        (
+            "fine.decay",
+            "cosine",
+            "fine: decay: cosine; set it to none here, and in the entries of `variants` that decay",
+        ),
         ("fine.layer_decay", 0, "fine.layer_decay: Input should be greater than 0, not 0"),
         ("schedule.layer_decay", 1.5, "schedule.layer_decay: Input should be less than or equal to 1, not 1.5"),
         (

@@ -183,6 +183,14 @@ class Params(Section):
             raise ValueError(f"{seeds} names a seed twice; a run repeated with the same seed is the same run")
         return seeds
 
+    @field_validator("fine")
+    @classmethod
+    def _decays_in_single_schedules(cls, fine: Fine) -> Fine:
+        """What is recommended may stop a schedule early, unless its own keys name a decay."""
+        if fine.decay != "none":
+            raise ValueError(f"decay: {fine.decay}; set it to none here, and in the entries of `variants` that decay")
+        return fine
+
     @field_validator("variants")
     @classmethod
     def _named_after_their_schedules(cls, variants: dict[str, Schedule]) -> dict[str, Schedule]:

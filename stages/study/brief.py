@@ -41,11 +41,11 @@ def _advice(study: Study, choice: Choice) -> list[str]:
     """What to do where nothing is compared, or each schedule ran once; else nothing."""
     if len(choice.ends) == 1:
         return ["Add others to the variants in params.yaml to compare them."]
-    if study.repeat_count(choice.recommended.variant.dataset) == 1:
-        return [
-            "To find out which is better, set seeds: [1, 2, 3] and repeats: null in params.yaml, and run dvc repro "
-            "again."
-        ]
+    dataset = choice.recommended.variant.dataset
+    if study.repeat_count(dataset) == 1:
+        folds = study.folds.get(dataset)
+        keys = f"seeds: null and repeats: {{{dataset}: {folds}}}" if folds else "seeds: [1, 2, 3] and repeats: null"
+        return [f"To find out which is better, set {keys} in params.yaml, and run dvc repro again."]
     return []
 
 

@@ -29,8 +29,9 @@ class Study:
     """The variants in the order given, and by variant their `validations`, the logits of every repeat and epoch.
 
     All variants of a data set have the same repeats, and in each repeat the same pictures. `converged` has the logits
-    of the converged head by data set, where one was trained, as those of one epoch. `margins` are by data set; `groups`
-    too: the regular expressions of the pictures that are not independent (`split.group` of the manifest).
+    of the converged head by data set, where one was trained, as those of one epoch. `margins` are by data set, as are
+    two keys of `split` in the manifest: `groups`, the regular expressions of the pictures that are not independent, and
+    `folds`, the number of folds that could run.
     """
 
     variants: list[Variant]
@@ -39,6 +40,7 @@ class Study:
     margins: Mapping[str, Margins] = field(default_factory=dict)
     converged: Mapping[str, Validations] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    folds: Mapping[str, int] = field(default_factory=dict)
 
     def repeat_count(self, dataset: str) -> int:
         """The number of the data set's repeats; one repeat does not show the variation between training runs."""
@@ -172,7 +174,7 @@ def read(
 ) -> Study:
     """The study of `members`, with the logits of <results>/<variant>/; raises ThawError where they do not match.
 
-    `source` says which pictures are not independent; without it, all are.
+    `source` says which pictures are not independent, and how many folds there are; without it, all are, and none.
     """
     validations = {variant.name: repeats.read_logits(results / variant.name) for variant in members}
     converged = {}
@@ -186,7 +188,8 @@ def read(
             _check_alike(converged[dataset], first, 1, _path(results, f"{dataset}-converged"))
     splits = {name: dataset.split for name, dataset in source.datasets.items()} if source else {}
     groups = {name: split.group for name, split in splits.items() if split.group}
-    return Study(members, validations, statistics, margins or {}, converged, groups)
+    folds = {name: split.folds for name, split in splits.items() if split.folds}
+    return Study(members, validations, statistics, margins or {}, converged, groups, folds)
 
 
 def _numbered(images: Sequence[str], expression: str | None) -> np.ndarray:

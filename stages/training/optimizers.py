@@ -8,10 +8,10 @@ from stages.network.keras_quietly import keras
 
 
 class RateSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate of a fine phase of `steps` steps: it rises linearly to `rate` over the first `warm_up` steps.
+    """The learning rate of a fine phase of `steps` steps: `rate` times a warm-up, times a decay.
 
-    With `decay` cosine it then falls to zero after the last step, as half a cosine (Loshchilov and Hutter, 2017,
-    without restarts); with none it stays at `rate`.
+    The warm-up rises linearly to 1 over the first `warm_up` steps. The decay `cosine` falls over all steps from 1 to 0,
+    as half a cosine (Loshchilov and Hutter, 2017, without restarts); the decay `none` is 1.
     """
 
     def __init__(self, rate: float, warm_up: int, decay: Decay, steps: int) -> None:

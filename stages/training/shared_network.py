@@ -51,8 +51,8 @@ class SharedNetwork:
     def fresh_top(self, weights: Weights, data: Data, params: Params, epoch_count: int) -> Steps:
         """The compiled top with `weights` and a fresh optimizer, for a fine phase of `epoch_count` epochs.
 
-        It is compiled again only if the repeat's learning rate differs from the one before: a rate that changes depends
-        on the number of steps.
+        It is compiled again only if the learning rate differs from the last repeat's. A rate with a warm-up or a decay
+        depends on the number of steps, which may differ between folds.
         """
         rate = learning_rate(params.fine, data.steps, epoch_count)
         if self._steps is None or rate != self._rate:
