@@ -170,6 +170,15 @@ def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(
     assert "stay together" not in card  # a group does not change parts as shipped
 
 
+def test_the_card_names_the_keys_of_its_schedule(finished, monkeypatch):
+    folder, _ = finished
+    path = folder / "metrics/animals-0-3.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"differs": {"decay": "cosine"}}))
+    run(finished, monkeypatch)
+    card = (folder / "exported/card.md").read_text()
+    assert "rmsprop at 1e-5; set for this schedule alone: decay cosine; batches of" in card
+
+
 def test_a_model_that_is_missing_is_told_before_anything_is_written(finished, monkeypatch):
     folder, _ = finished
     (folder / "models/animals-0-3/model.keras").unlink()

@@ -19,7 +19,7 @@ from stages.study.variants import Variant
 
 def table(study: Study) -> pd.DataFrame:
     """One row for each variant, in the order given: its schedule, its final and best values, the latter's epochs."""
-    return pd.DataFrame([_row(study, variant) for variant in study.variants])
+    return pd.DataFrame([_row(study, variant) for variant in study.variants]).round(tables.DECIMALS)
 
 
 def summary(title: str, study: Study) -> dict[str, Any]:
