@@ -1,4 +1,4 @@
-"""The README's numbers, paths and commands hold."""
+"""The numbers of the README and of docs/answer.md hold, and the README's paths and commands."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import stats
 
 from stages.common import params
@@ -16,6 +17,7 @@ from stages.results import repeats
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ANSWER = (ROOT / "docs/answer.md").read_text(encoding="utf-8")
 METHOD = (ROOT / "docs/method.md").read_text(encoding="utf-8")
 RECORD = ROOT / "docs/paper"
 ROWS = {
@@ -27,8 +29,15 @@ ROWS = {
     "3 + 48; 3 + 28, fine-tuned by Adam at 1e-4": ("3-48-tuned_adam", "3-28-tuned_adam"),
     "0 + 51; 0 + 31, fine-tuned by Adam at 1e-4": ("0-51-adam", "0-31-adam"),
 }
-"""The table of the answer: of roses and tulips and of cats and dogs, the variant of each row."""
+"""The table of docs/answer.md: of roses and tulips and of cats and dogs, the variant of each row."""
 COLUMNS = [*(("roses_tulips", epoch) for epoch in (5, 10, 20, 51)), *(("cats_dogs", epoch) for epoch in (5, 31))]
+README_ROWS = {
+    "3 + 17, fine-tuned by Adam from 1e-4 to 0": ("3-17-tuned_adam_cosine", "3-17-tuned_adam_cosine"),
+    "3 + 48; 3 + 28, by RMSprop at 1e-5": ("3-48-tuned", "3-28-tuned"),
+    "50 + 1; 30 + 1, the same": ("50-1-tuned", "30-1-tuned"),
+    "0 + 51; 0 + 31, the same": ("0-51", "0-31"),
+}
+README_COLUMNS = [column for column in COLUMNS if column != ("roses_tulips", 10)]
 
 
 def by_fold(variant: str, measure: str = "losses") -> np.ndarray:
@@ -46,15 +55,20 @@ def with_interval(differences: np.ndarray) -> str:
     return f"{differences.mean():.3f} ({low:.3f} to {high:.3f})".replace("-", "\N{MINUS SIGN}")
 
 
-def test_the_table_of_the_answer_is_the_recorded_run_s():
+@pytest.mark.parametrize(
+    ("page", "rows", "columns"),
+    [(ANSWER, ROWS, COLUMNS), (README, README_ROWS, README_COLUMNS)],
+    ids=["page", "readme"],
+)
+def test_the_table_of_the_answer_is_the_recorded_run_s(page, rows, columns):
     shown = {}
-    for line in README.splitlines():
+    for line in page.splitlines():
         name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
         shown[name] = cells
-    for row, names in ROWS.items():
+    for row, names in rows.items():
         variant_of = dict(zip(("roses_tulips", "cats_dogs"), names, strict=True))
-        assert len(shown[row]) == len(COLUMNS)
-        for cell, (dataset, epoch) in zip(shown[row], COLUMNS, strict=True):
+        assert len(shown[row]) == len(columns)
+        for cell, (dataset, epoch) in zip(shown[row], columns, strict=True):
             variant = f"{dataset}-{variant_of[dataset]}"
             if epoch > by_fold(variant).shape[1]:  # it is shorter
                 assert cell == ""
@@ -63,24 +77,37 @@ def test_the_table_of_the_answer_is_the_recorded_run_s():
             assert cell == "{:.3f}, {:.3f}".format(*means)
 
 
+def test_the_answer_of_the_first_screen_follows_from_the_recorded_logits():
+    three, alone, at_once = (by_fold(f"roses_tulips-{name}") for name in ("3-48-tuned", "50-1-tuned", "0-51"))
+    assert f"the final loss on roses and tulips is higher by {with_interval((alone - three)[:, -1])}." in README
+    assert stats.ttest_1samp((three - at_once)[:, -1], 0).pvalue > 0.05
+    cosine, slow = (by_fold(f"roses_tulips-3-{name}", "correct") for name in ("17-tuned_adam_cosine", "48-tuned"))
+    cats = by_fold("cats_dogs-3-17-tuned_adam_cosine", "correct")
+    assert stats.ttest_1samp((cosine - slow[:, :20])[:, -1], 0).pvalue < 0.05
+    reached = (each[:, 19].mean() for each in (cosine, slow, cats))
+    assert "{:.3f} on roses and tulips, where the thesis's rate of 1e-5 has {:.3f} after 20 epochs, and {:.3f}".format(
+        *reached
+    ) in (README)
+
+
 def test_the_answer_for_roses_and_tulips_follows_from_the_recorded_logits():
     at_once, three, alone = (by_fold(f"roses_tulips-{name}") for name in ("0-51", "3-48-tuned", "50-1-tuned"))
     assert at_once.shape == (5, 51)
     late = [with_interval((three - alone)[:, epoch - 1]) for epoch in (10, 12, 50)]
-    assert "{} after 10 epochs, {} after 12, and {} after 50;".format(*late) in README
-    assert f"3 + 48 ends at loss {three[:, -1].mean():.3f}, the lowest mean on these folds; a converged" in README
+    assert "{} after 10 epochs, {} after 12, and {} after 50;".format(*late) in ANSWER
+    assert f"3 + 48 ends at loss {three[:, -1].mean():.3f}, the lowest mean on these folds; a converged" in ANSWER
     recorded = [path.name for path in (RECORD / "results").glob("roses_tulips-*-*")]
     assert min(recorded, key=lambda name: by_fold(name)[:, -1].mean()) == "roses_tulips-3-48-tuned"
     kept_fast = by_fold("roses_tulips-0-51-fast_head") - three
     lag, end = with_interval(kept_fast[:, 15]), with_interval(kept_fast[:, -1])
-    assert f"shows no lag there, {lag}, but ends higher by {end}." in README
+    assert f"shows no lag there, {lag}, but ends higher by {end}." in ANSWER
     assert (
-        f"epochs instead of 3, the loss on roses and tulips is higher by {with_interval((alone - three)[:, -1])};"
-        in README
+        f"epochs instead of 3, the loss on roses and tulips is higher by {with_interval((alone - three)[:, -1])}."
+        in ANSWER
     )
     behind = (three >= at_once).any(axis=0)
-    assert f"Until epoch {behind.argmax()}, 3 + 48 has a lower loss than 0 + 51 on each of five folds" in README
-    assert f"is shown between 3 + 48 and 0 + 51, {with_interval((three - at_once)[:, -1])}, nor between" in README
+    assert f"Until epoch {behind.argmax()}, 3 + 48 has a lower loss than 0 + 51 on each of five folds" in ANSWER
+    assert f"is shown between 3 + 48 and 0 + 51, {with_interval((three - at_once)[:, -1])}, nor between" in ANSWER
     # The text of the figure.
     for name in ("3-48-tuned", "6-45-tuned", "10-41-tuned"):
         assert (by_fold(f"roses_tulips-{name}").mean(axis=0) < at_once.mean(axis=0)).all()
@@ -88,14 +115,14 @@ def test_the_answer_for_roses_and_tulips_follows_from_the_recorded_logits():
     assert (np.min(slow, axis=0) <= at_once.mean(axis=0)).argmax() == 45
     converged = by_fold("roses_tulips-converged")
     level = converged.mean()
-    assert f"its loss is {slow[0][49]:.3f} after 50 epochs, and that of a converged head is {level:.3f}." in README
-    assert f"frozen network gives) is worse by {with_interval(converged[:, 0] - three[:, -1])}." in README
+    assert f"its loss is {slow[0][49]:.3f} after 50 epochs, and that of a converged head is {level:.3f}." in ANSWER
+    assert f"frozen network gives) is worse by {with_interval(converged[:, 0] - three[:, -1])}." in ANSWER
     ahead = [(at_once.mean(axis=0) < own.mean(axis=0)).argmax() + 1 for own in (by_fold("roses_tulips-50-1"), alone)]
     assert ahead[0] == 1
-    assert f"it is ahead only from epoch {ahead[1]} on, and" in README
+    assert f"it is ahead only from epoch {ahead[1]} on, and" in ANSWER
     reached = [(own <= converged).any(axis=1).sum() for own in (by_fold("roses_tulips-50-1"), alone, at_once)]
     assert reached == [0, 1, 5]
-    assert "50 + 1 reaches it on no fold at 1e-4, and on one of five at 1e-3." in README
+    assert "50 + 1 reaches it on no fold at 1e-4, and on one of five at 1e-3." in ANSWER
     first = [(own <= converged).argmax(axis=1) for own in (at_once, alone)]
     assert (first[0] < np.where((alone <= converged).any(axis=1), first[1], 51)).all()
 
@@ -106,17 +133,17 @@ def test_what_adam_gives_in_fine_tuning_follows_from_the_recorded_logits():
     right, right_constant, right_slow, right_at_once = (by_fold(f"roses_tulips-{name}", "correct") for name in names)
     assert cosine.shape == (5, 20)
     ends = right[:, -1].mean(), cosine[:, -1].mean()
-    assert "3 + 17 so trained ends at accuracy {:.3f} and loss {:.3f} on".format(*ends) in README
-    assert f"after 20 epochs by {with_interval(right[:, -1] - right_slow[:, 19])}; in loss" in README
+    assert "3 + 17 so trained ends at accuracy {:.3f} and loss {:.3f} on".format(*ends) in ANSWER
+    assert f"after 20 epochs by {with_interval(right[:, -1] - right_slow[:, 19])}; in loss" in ANSWER
     in_loss = [with_interval(cosine[:, -1] - slow[:, epoch - 1]) for epoch in (20, 51)]
-    assert "after 20 epochs is {}, and minus its end {}; in accuracy".format(*in_loss) in README
-    assert f"in accuracy, minus its end, {with_interval(right[:, -1] - right_slow[:, 50])}." in README
+    assert "after 20 epochs is {}, and minus its end {}; in accuracy".format(*in_loss) in ANSWER
+    assert f"in accuracy, minus its end, {with_interval(right[:, -1] - right_slow[:, 50])}." in ANSWER
     best = constant.mean(axis=0).argmin()
     lowest = constant[:, best].mean(), right_constant[:, best].mean()
-    assert "lowest after {} epochs, at {:.3f} (accuracy {:.3f}), and rises".format(best + 1, *lowest) in README
+    assert "lowest after {} epochs, at {:.3f} (accuracy {:.3f}), and rises".format(best + 1, *lowest) in ANSWER
     behind = right_constant - right_at_once
     after, over = with_interval(behind[:, 9]), with_interval(behind[:, 3:20].mean(axis=1))
-    assert f"accuracy is lower by {after} after 10 epochs, but over epochs 4 to 20 by {over} on average." in README
+    assert f"accuracy is lower by {after} after 10 epochs, but over epochs 4 to 20 by {over} on average." in ANSWER
     slow_head = by_fold("roses_tulips-51-0-rmsprop")[:, -1].mean()
     assert f"loss is still {slow_head:.3f} after 51 epochs" in METHOD
     for losses, end in ((at_once, ";"), (constant, ".")):
@@ -128,40 +155,40 @@ def test_what_adam_gives_in_fine_tuning_follows_from_the_recorded_logits():
 def test_the_answer_for_cats_and_dogs_follows_from_the_recorded_logits():
     at_once, three, alone = (by_fold(f"cats_dogs-{name}") for name in ("0-31", "3-28-tuned", "30-1-tuned"))
     assert at_once.shape == (5, 31)
-    assert f"that of 3 + 28 is {with_interval((three - alone)[:, 9])} after 10." in README
-    assert f"ends lower than 3 + 28 by {with_interval((three - by_fold('cats_dogs-10-21'))[:, -1])}." in README
+    assert f"that of 3 + 28 is {with_interval((three - alone)[:, 9])} after 10." in ANSWER
+    assert f"ends lower than 3 + 28 by {with_interval((three - by_fold('cats_dogs-10-21'))[:, -1])}." in ANSWER
     converged = by_fold("cats_dogs-converged")[:, 0]
     late = with_interval((alone - three)[:, -1]), with_interval((by_fold("cats_dogs-30-1") - at_once)[:, -1])
-    assert "after 30 instead of 3, by {}, and instead of at once, with the head at 1e-4, by {}.".format(*late) in README
+    assert "after 30 instead of 3, by {}, and instead of at once, with the head at 1e-4, by {}.".format(*late) in ANSWER
     end, gain = f"{three[:, -1].mean():.3f}", with_interval(converged - three[:, -1])
-    assert f"3 + 28 ends at {end}, and no gain over a converged head is shown: {gain}." in README
-    assert f"nor between 3 + 28 and 0 + 31, {with_interval((three - at_once)[:, -1])}." in README
+    assert f"3 + 28 ends at {end}, and no gain over a converged head is shown: {gain}." in ANSWER
+    assert f"nor between 3 + 28 and 0 + 31, {with_interval((three - at_once)[:, -1])}." in ANSWER
     ahead = [(at_once.mean(axis=0) < own.mean(axis=0)).argmax() + 1 for own in (by_fold("cats_dogs-30-1"), alone)]
     assert ahead[0] == 1
-    assert f"and on cats and dogs from epoch {ahead[1]}." in README
+    assert f"and on cats and dogs from epoch {ahead[1]}." in ANSWER
     cosine = by_fold("cats_dogs-3-17-tuned_adam_cosine")
     right = by_fold("cats_dogs-3-17-tuned_adam_cosine", "correct")
-    assert f"and at {right[:, -1].mean():.3f} and {cosine[:, -1].mean():.3f} on cats and dogs." in README
+    assert f"and at {right[:, -1].mean():.3f} and {cosine[:, -1].mean():.3f} on cats and dogs." in ANSWER
     right_slow = by_fold("cats_dogs-3-28-tuned", "correct")
     in_accuracy = with_interval(right[:, -1] - right_slow[:, 19])
     in_loss = with_interval(cosine[:, -1] - three[:, 19])
-    assert f"minus 3 + 28 after 20 epochs, it is {in_accuracy} in accuracy and {in_loss} in loss." in README
+    assert f"minus 3 + 28 after 20 epochs, it is {in_accuracy} in accuracy and {in_loss} in loss." in ANSWER
 
 
 def test_what_a_fold_takes_is_what_the_costs_say():
     seconds = pd.read_csv(RECORD / "plots/costs/costs.csv").set_index("variant")["seconds"]
     names = ("3-17-tuned_adam_cosine", "3-48-tuned", "50-1-tuned")
     minutes = [round(seconds[f"roses_tulips-{name}"] / 60) for name in names]
-    assert "takes {} minutes for 3 + 17, {} for 3 + 48 and {} for 50 + 1.".format(*minutes) in README
+    assert "takes {} minutes for 3 + 17, {} for 3 + 48 and {} for 50 + 1.".format(*minutes) in ANSWER
 
 
 def test_how_many_fine_epochs_are_enough_and_the_target_are_the_record_s():
     advice = json.loads((RECORD / "metrics/claims.json").read_text(encoding="utf-8"))["claims"]["advice"]["datasets"]
     enough = {name: found["details"][0] for name, found in advice.items()}
     roses, cats = (f"{enough[name]['low']:g} to {enough[name]['high']:g}" for name in ("roses_tulips", "cats_dogs"))
-    assert f"0 + 51 needs {roses} of its 51 epochs on roses and tulips, and 0 + 31 needs {cats} of 31 on cats" in README
+    assert f"0 + 51 needs {roses} of its 51 epochs on roses and tulips, and 0 + 31 needs {cats} of 31 on cats" in ANSWER
     cats, roses = (by_fold(f"{name}-converged").mean() for name in ("cats_dogs", "roses_tulips"))
-    assert f"gives: {cats:.3f} on cats and dogs, {roses:.3f} on roses and tulips." in README
+    assert f"gives: {cats:.3f} on cats and dogs, {roses:.3f} on roses and tulips." in ANSWER
 
 
 def test_the_cause_of_the_jump_and_what_moving_statistics_give_follow_from_the_record():
@@ -170,12 +197,12 @@ def test_the_cause_of_the_jump_and_what_moving_statistics_give_follow_from_the_r
     for dataset, name in (("cats_dogs", "cats and dogs 10 + 21"), ("roses_tulips", "roses and tulips 10 + 41")):
         row = claims.loc[("batch_statistics", dataset)]
         assert row["verdict"] == "holds"
-        assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f}) for {name}" in README
+        assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f}) for {name}" in ANSWER
         schedule = f"{dataset}-{name[-7:].replace(' + ', '-')}"
         plain, moving = (by_fold(f"{schedule}{style}").mean(axis=0) for style in ("", "-moving"))
         assert moving[10] < plain[10]
         ends += [moving[-1], plain[-1]]
-    assert "at {:.3f} instead of {:.3f} and at {:.3f} instead of {:.3f}".format(*ends) in README
+    assert "at {:.3f} instead of {:.3f} and at {:.3f} instead of {:.3f}".format(*ends) in ANSWER
 
 
 def test_what_batch_statistics_do_to_one_network_is_what_the_csv_says():
@@ -260,7 +287,7 @@ def test_what_holds_elsewhere_follows_from_the_recorded_epochs():
         "of all schedules on four of six",
         "beats them all on four, on two with",
     ):
-        assert words in README
+        assert words in ANSWER
 
 
 def test_what_two_large_networks_gain_by_thawing_follows_from_the_recorded_epochs():
@@ -298,7 +325,7 @@ def test_what_two_large_networks_gain_by_thawing_follows_from_the_recorded_epoch
     gained = pd.concat(gains)
     assert (gained["ants_bees"] < 0).all()
     others = gained.drop("ants_bees")
-    assert f"on five sets with each network, by {others.min():.3f} to {others.max():.3f};" in README
+    assert f"on five sets with each network, by {others.min():.3f} to {others.max():.3f};" in ANSWER
     assert others.min() > 0
     assert over_converged == [3, 2]
     assert [len(names) for names in never_lowest] == [2, 3]
@@ -310,7 +337,7 @@ def test_what_the_cosine_gives_on_the_suite_is_what_the_table_of_styles_says():
     table = pd.read_csv(ROOT / "docs/elsewhere/styles.csv")
     assert (len(table), set(table["style"]), set(table["transfer"])) == (6, {"decay cosine"}, {5})
     assert (table["loss_minus_plain"] < 0).all()
-    assert f"over the six by {with_interval(-table['loss_minus_plain'].to_numpy())}." in README
+    assert f"over the six by {with_interval(-table['loss_minus_plain'].to_numpy())}." in ANSWER
     assert ((table["loss_minus_never"] < 0).sum(), (table["loss_minus_never_high"] < 0).sum()) == (5, 3)
     assert ((table["accuracy_minus_never"] > 0).sum(), (table["accuracy_minus_never_low"] > 0).sum()) == (5, 4)
 
@@ -328,7 +355,7 @@ def test_that_two_backends_agree_follows_from_what_ran_on_both():
 
 def test_links_lead_to_files_in_git_and_to_their_headings():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    for page in ("README.md", "docs/README.md"):
+    for page in ("README.md", "docs/README.md", "docs/answer.md"):
         found = re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text(encoding="utf-8"))
         links = [link.partition("#") for link in found if "://" not in link]
         assert links
