@@ -53,7 +53,7 @@ $(VENV)/extra: $(VENV)/ready requirements-extra.txt
 	touch $@
 
 REPRO_ONE = dvc --wait-for-lock repro --single-item
-# Sorts variants by the fine epochs in their names. `auto`, `rest` and the trial go first, since they may have many.
+# Sorts variants by the fine epochs in their names. Those that end in `rest`, and the trial, go first, since they may have many.
 LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2-
 
 # First the data sets are prepared in parallel, then the variants are trained, then stages that read all of them run.

@@ -24,6 +24,7 @@ from stages.pictures import parts
 from stages.results import repeats
 from stages.results.repeats import Validation
 from stages.study import calibration, confusion, inputs, mistakes, recommendation, two_way
+from stages.study.evidence import unit_numbers
 from stages.study.two_way import Sample
 from stages.trained import keras_file
 
@@ -57,7 +58,8 @@ def main() -> None:
             if len(test):
                 logits = classifier.logits(model, test.paths)
                 scored = Validation.of(logits[np.newaxis], test.labels, test.paths, images)
-                answers[dataset]["test"] = of_test(scored, classes, settings.statistics)
+                units = unit_numbers(scored.images, study.groups.get(dataset))
+                answers[dataset]["test"] = of_test(scored, classes, settings.statistics, units)
             _draw(answers[dataset], f"{variant} on {source.dataset(dataset).title}", source.title, folder, dataset)
         np.savez(folder / mistakes.MAPS, **maps)
         tables.write_json(answers, folder / "answer.json")
@@ -115,13 +117,17 @@ def with_maps(wrong: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     return wrong.assign(map=np.where(shown, shown.cumsum() - 1, -1))
 
 
-def of_test(test: Validation, classes: list[str], statistics: Statistics) -> dict[str, Any]:
-    """The scores on the test part, with intervals over its pictures; `test` has its logits, as those of one epoch."""
+def of_test(test: Validation, classes: list[str], statistics: Statistics, units: np.ndarray) -> dict[str, Any]:
+    """The scores on the test part, with intervals; `test` has its logits, as those of one epoch.
+
+    `units` has the number of each picture's unit, its group or itself, int (pictures,): units are independent.
+    """
     predicted = test.log_probabilities()[0].argmax(axis=1)
     counts = confusion.matrix(test.labels, predicted, len(classes))
-    accuracy, loss = float(test.correct().mean()), Sample([test.losses()[0]], crossed=True).estimate()
+    accuracy, count = float(test.correct().mean()), int(units.max()) + 1
+    loss = Sample([two_way.of_units(test.losses()[0], units)], crossed=True).estimate()
     levels = {
-        "accuracy": (accuracy, *two_way.wilson(accuracy, len(predicted), statistics.confidence)),
+        "accuracy": (accuracy, *two_way.wilson(accuracy, count, statistics.confidence)),
         "loss": (loss.value, *two_way.possible(loss.interval(statistics.confidence), [loss.value], 0, np.inf)),
     }
     return {

@@ -234,12 +234,16 @@ def test_what_speaks_for_more_epochs_is_said(losses, head, expected):
 
 
 def test_the_test_part_is_scored_by_its_pictures():
-    told = answer.of_test(finished_run.held_out(), ["cats", "dogs"], made_up_study.SETTINGS)
+    told = answer.of_test(finished_run.held_out(), ["cats", "dogs"], made_up_study.SETTINGS, np.arange(4))
     assert told["images"] == 4
     assert told["accuracy"]["value"] == 0.75
     assert (told["accuracy"]["low"], told["accuracy"]["high"]) == two_way.wilson(0.75, 4, 0.95)
     assert told["loss"]["value"] == pytest.approx((3 * 0.2 + 1.5) / 4, abs=1e-6)
     assert told["confusion"]["matrix"] == [[0, 0], [1, 3]]
+    in_pairs = answer.of_test(finished_run.held_out(), ["cats", "dogs"], made_up_study.SETTINGS, np.array([0, 0, 1, 1]))
+    assert (in_pairs["accuracy"]["low"], in_pairs["accuracy"]["high"]) == two_way.wilson(0.75, 2, 0.95)
+    assert in_pairs["loss"]["value"] == pytest.approx(told["loss"]["value"])
+    assert in_pairs["loss"]["high"] > told["loss"]["high"]
 
 
 # Maps, by Keras, which takes seconds to import.

@@ -145,7 +145,9 @@ class Study:
     @cached_property
     def _units(self) -> dict[str, list[np.ndarray]]:
         return {
-            name: [_numbered(each.images, self.groups.get(name)) for each in self.validations[members[0].name].values()]
+            name: [
+                unit_numbers(each.images, self.groups.get(name)) for each in self.validations[members[0].name].values()
+            ]
             for name, members in variants.of_datasets(self.variants).items()
         }
 
@@ -192,7 +194,7 @@ def read(
     return Study(members, validations, statistics, margins or {}, converged, groups, folds)
 
 
-def _numbered(images: Sequence[str], expression: str | None) -> np.ndarray:
+def unit_numbers(images: Sequence[str], expression: str | None) -> np.ndarray:
     """The number of each picture's group, int (pictures,), from 0; without an expression, each is its own."""
     if expression is None:
         return np.arange(len(images))
