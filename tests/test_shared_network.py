@@ -12,17 +12,17 @@ TRANSFER, FINE = 1, 2
 
 
 @pytest.mark.parametrize(
-    "fine",
+    ("fine", "own_keys"),
     [
-        {"optimizer": "adam", "warm_up_epochs": 1, "decay": "cosine", "batch_norm": "moving"},
-        {"optimizer": "rmsprop", "unfreezing": "gradual", "groups": 2, "epochs_a_group": 1, "layer_decay": 0.5},
-        {"precision": "mixed_float16"},
+        ({"optimizer": "adam", "warm_up_epochs": 1, "batch_norm": "moving"}, {"decay": "cosine"}),
+        ({"optimizer": "rmsprop", "unfreezing": "gradual", "groups": 2, "epochs_a_group": 1, "layer_decay": 0.5}, {}),
+        ({"precision": "mixed_float16"}, {}),
     ],
     ids=str,
 )
-def test_a_repeat_is_the_same_after_another_one(tmp_path, fine):
-    study = tiny_study.small_inputs(tmp_path, tiny_study.params(fine=fine))
-    schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=FINE)
+def test_a_repeat_is_the_same_after_another_one(tmp_path, fine, own_keys):
+    schedule = Schedule(dataset="tiny", transfer=TRANSFER, fine=FINE, **own_keys)
+    study = tiny_study.small_inputs(tmp_path, tiny_study.params(fine=fine).of(schedule))
     for repeat in REPEATS:
         tiny_study.train_head(study, TRANSFER, tmp_path / "transfer", repeat)
 
