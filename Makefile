@@ -83,7 +83,7 @@ PYTEST = python -m pytest -n $(JOBS) --no-loadscope-reorder
 test: extra lint  ## run all tests
 	$(PYTEST)
 
-test-quick: extra lint  ## run the tests that need neither TensorFlow nor a DVC command
+test-quick: extra lint  ## run the tests that take less than a minute together
 	$(PYTEST) --quick
 
 lint: setup  ## check format and style

@@ -56,7 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fault-table", type=Path, metavar="PATH", help="write the page of faults and its csv, if no test fails"
     )
-    parser.addoption("--quick", action="store_true", help="only files that start neither TensorFlow nor DVC")
+    parser.addoption(
+        "--quick", action="store_true", help="only what starts neither TensorFlow nor DVC and is not marked slow"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -76,7 +78,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("faults")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 

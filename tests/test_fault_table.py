@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from fault_table import FaultTable
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 TESTS = Path(__file__).parent

@@ -21,6 +21,8 @@ from stages import split
 from stages.common import manifest
 from stages.common.command import ThawError
 
+pytestmark = pytest.mark.slow
+
 COUNTS = {
     "animals/train/cats": 2,
     "animals/train/dogs": 2,

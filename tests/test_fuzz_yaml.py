@@ -14,6 +14,8 @@ from stages import download
 from stages.common import manifest
 from stages.common.command import LONGEST_LINE, ThawError
 
+pytestmark = pytest.mark.slow
+
 TAKEN = "taken, and the stage went to work"
 REFUSED = "refused in one line, no work started"
 EITHER = "refused in one line, or read as it stands"

@@ -15,6 +15,8 @@ from test_own_archives import JUNK, SPELLINGS, link
 from stages.common.command import ThawError
 from stages.pictures import image_file
 
+pytestmark = pytest.mark.slow
+
 TRIES = 500
 OUTCOME = "taken with the pixels of another decoder, or refused in one line that names file, cause and remedy"
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MAKEFILE = Path(__file__).parent.parent / "Makefile"
 NAMES = ("python3.13", "python3.12", "python3.11", "python3", "python")
 PRETENDING = "exec {python} -c 'import sys; sys.version_info = (%s, 1); exec(sys.argv[2])' \"$@\""

@@ -335,6 +335,7 @@ def test_twelve_large_tiffs_are_no_bomb(tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", [packing for packing in packings() if packing not in ("stored zip", "tar")])
 def test_a_bomb_is_refused_in_bounded_memory(packing, tmp_path, fault):
     """Zeros for a picture, more than four images make likely, read by a process of little memory."""

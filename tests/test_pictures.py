@@ -248,6 +248,7 @@ def test_12_bits_in_16_are_remarked_on(kind, most, remarks):
     assert all("nearly black" in remark for remark in reading.remarks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "width", "height"), [("JPEG", 12000, 9000), ("TIFF", 6000, 4000)])
 def test_photographs_of_today_s_cameras_are_taken(kind, width, height, tmp_path):
     row = np.random.default_rng(0).integers(0, 256, (1, width, 3), np.uint8)
