@@ -21,8 +21,8 @@ setup: $(VENV)/ready  ## create .venv with the pinned packages
 # interpreter is gone; make then creates the environment again.
 SOUND := $(shell { cd $(VENV) && bin/python -c '' && head -n 2 bin/dvc | grep -F "$$(pwd -P)/bin/python"; } 2> /dev/null)
 
-# Where PYTHONDONTWRITEBYTECODE is set, as in many containers, Python does not keep the bytecode of what it imports. Every
-# start of TensorFlow would then compile it again, which takes longer than the start itself.
+# Without compiled packages the first start of each takes seconds longer, and every start where Python may not keep
+# bytecode (PYTHONDONTWRITEBYTECODE, as in many containers). What cannot be compiled is compiled when it is imported.
 PIP = $(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes
 COMPILE = $(VENV)/bin/python -W ignore -m compileall -qq -j 0 $(VENV)/lib || true  # on all cores, which pip does not do
 
@@ -53,8 +53,9 @@ $(VENV)/extra: $(VENV)/ready requirements-extra.txt
 	touch $@
 
 REPRO_ONE = dvc --wait-for-lock repro --single-item
-# Sorts variants by the fine epochs in their names. Those that end in `rest`, and the trial, go first, since they may have many.
-LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2-
+# Sorts variants by the fine epochs in their names. Those with `rest`, and the trial, go first, since they may have many.
+# The second of all starts third: in the study it goes on from the epochs of the trial, which then has ended.
+LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2- | sed '2{$$!{h;d;};};3G'
 
 # First the data sets are prepared in parallel, then the variants are trained, then stages that read all of them run.
 # `dvc repro` alone runs one stage at a time.
@@ -83,7 +84,7 @@ PYTEST = python -m pytest -n $(JOBS) --no-loadscope-reorder
 test: extra lint  ## run all tests
 	$(PYTEST)
 
-test-quick: extra lint  ## run the tests that take less than a minute together
+test-quick: extra lint  ## run the tests that start neither TensorFlow nor DVC and take no seconds each (a minute)
 	$(PYTEST) --quick
 
 lint: setup  ## check format and style
@@ -98,7 +99,7 @@ bench: setup  ## compare the pipeline's speed with plain Keras on a fifth of the
 bench-full: setup  ## the same on all photographs (most of an hour)
 	$(BENCH) --share 1 --rounds 3 --out docs/bench/full
 
-bench-growth: setup  ## measure how costs grow with images, epochs, variants and seeds (about ten minutes)
+bench-growth: setup  ## measure how costs grow with images, epochs, variants and repeats (about a quarter of an hour)
 	python -m bench.growth --source data/photos.yaml --dataset cats_dogs --work work/bench --out docs/bench
 
 reproducibility: setup  ## measure how far other threads, kernels and number formats change results (ten minutes)

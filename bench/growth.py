@@ -1,4 +1,4 @@
-"""How time, memory and disk grow with images, epochs, variants and seeds: each alone at 1, 2 and 4 times.
+"""How time, memory and disk grow with images, epochs, variants and repeats, each alone.
 
 Writes what it measured as `growth.json`, and the page that shows it as `growth.md`.
 """
@@ -13,7 +13,8 @@ from stages.common import tables
 from stages.common.command import run
 from stages.results import environment
 
-TIMES = (1, 2, 4)
+TIMES = {"images": (2, 4), "epochs": (2, 4), "variants": (2, 4), "repeats": (3, 5, 10)}
+"""What grows, and to how many times its size."""
 TRANSFER = 3  # the most transfer epochs: variants differ in them, so that all have the same fine epochs
 STAGES = ("features", "transfer", "train")
 
@@ -25,18 +26,14 @@ class Study:
     share: float = 0.25  # of the photographs
     epochs: int = 3
     variants: int = 1
-    seeds: int = 1
+    repeats: int = 1  # on one split
     params: dict[str, dict[str, str]] = field(default_factory=dict)  # sections of params.yaml that differ
 
 
-def grown(base: Study, times: int) -> dict[str, Study]:
-    """`base`, with one of its numbers `times` as large, by what grows."""
-    return {
-        "images": replace(base, share=base.share * times),
-        "epochs": replace(base, epochs=base.epochs * times),
-        "variants": replace(base, variants=base.variants * times),
-        "seeds": replace(base, seeds=base.seeds * times),
-    }
+def grown(base: Study, what: str, times: int) -> Study:
+    """`base`, with one of its numbers `times` as large."""
+    name = "share" if what == "images" else what
+    return replace(base, **{name: getattr(base, name) * times})
 
 
 VARIATIONS = {
@@ -54,10 +51,10 @@ def main() -> None:
     share.split()
     base = Study()
     ones = [measured(share, base)]
-    growth: dict[str, dict[str, Any]] = {what: {} for what in grown(base, 1)}
-    for times in TIMES[1:]:
-        for what, study in grown(base, times).items():
-            growth[what][str(times)] = measured(share, study)
+    growth = {
+        what: {str(times): measured(share, grown(base, what, times)) for times in several}
+        for what, several in TIMES.items()
+    }
     variations = {name: measured(share, replace(base, params=params)) for name, params in VARIATIONS.items()}
     ones.append(measured(share, base))
     content = {
@@ -76,7 +73,7 @@ def measured(share: Share, study: Study) -> dict[str, Any]:
     """Seconds and the most megabytes of memory of each stage, and the megabytes of the stored activations."""
     counts = share.choose(study.share)
     schedules = [(TRANSFER - number, study.epochs) for number in range(study.variants)]
-    share.write_params(schedules, {"seeds": list(range(1, study.seeds + 1)), **study.params})
+    share.write_params(schedules, {"seeds": list(range(1, study.repeats + 1)), **study.params})
     settings = Settings(share.folder)
     budget = TRANSFER + study.epochs
     features = share.features(budget, settings)
@@ -88,7 +85,7 @@ def measured(share: Share, study: Study) -> dict[str, Any]:
         "images": counts["images"],
         "epochs": study.epochs,
         "variants": study.variants,
-        "seeds": study.seeds,
+        "repeats": study.repeats,
         "seconds": {stage: sum(each.seconds for each in runs) for stage, runs in ran.items()},
         "megabytes": {stage: max(each.megabytes for each in runs) for stage, runs in ran.items()},
         "stored_megabytes": stored / MEGABYTE,
@@ -102,44 +99,38 @@ def page(content: dict[str, Any]) -> str:
         "# How costs grow",
         f"Written by `make bench-growth`. Once is {base['images']['training']} training and "
         f"{base['images']['validation']} validation photographs of {content['dataset']}, "
-        f"{base['variants']} variant of {base['epochs']} fine epochs and {base['seeds']} seed; "
-        f"it was measured before and after the others, and is the mean. Memory is a process's own, without "
+        f"{base['variants']} variant of {base['epochs']} fine epochs and {base['repeats']} repeat; "
+        f"it was measured before and after the others; its seconds are the mean. Memory is a process's own, without "
         "the files that it maps, which the system takes back when it needs the room.",
         f"- Machine: {listed(content['machine'])}.\n- Versions: {listed(content['versions'])}.",
-        "## Time",
-        "Seconds of `features`, `transfer` and `train` together, starts of their processes among them. The last column "
-        "is four times against the straight line through once and twice.",
-        time_table(content),
-        "## Memory and disk",
-        "Megabytes; memory is the most of any of the three stages.",
-        memory_table(content),
+        "## What grows",
+        "Seconds are those of `features`, `transfer` and `train` together, starts of their processes among them. "
+        "*Each further* is what a further time takes on average: where costs grow linearly, it stays the same. Memory "
+        "is the most of any of the three stages; disk is that of the stored activations.",
+        growth_table(content),
         "## What params cost",
         variation_table(content),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def time_table(content: dict[str, Any]) -> str:
-    once = sum(_seconds(one) for one in content["base"]) / len(content["base"])
-    lines = ["| what grows | once | twice | four times | against a line |", "| --- | ---: | ---: | ---: | ---: |"]
-    for what, more in content["growth"].items():
-        twice, four = (_seconds(more[str(times)]) for times in TIMES[1:])
-        line = once + 3 * (twice - once)
-        lines.append(f"| {what} | {once:.1f} | {twice:.1f} | {four:.1f} | {four / line:.2f} |")
-    return "\n".join(lines)
-
-
-def memory_table(content: dict[str, Any]) -> str:
+def growth_table(content: dict[str, Any]) -> str:
+    base = content["base"]
+    once = sum(map(_seconds, base)) / len(base)
     lines = [
-        "| what grows | memory, once | twice | four times | disk, once | twice | four times |",
-        f"| --- |{' ---: |' * 6}",
+        "| what grows | times | seconds | each further | memory, megabytes | disk, megabytes |",
+        f"| --- |{' ---: |' * 5}",
+        f"| | 1 | {once:.1f} | | {_sizes(base[0])} |",
     ]
     for what, more in content["growth"].items():
-        runs = [content["base"][0], *(more[str(times)] for times in TIMES[1:])]
-        memory = " | ".join(f"{max(each['megabytes'].values()):.0f}" for each in runs)
-        disk = " | ".join(f"{each['stored_megabytes']:.0f}" for each in runs)
-        lines.append(f"| {what} | {memory} | {disk} |")
+        for times, run in more.items():
+            further = (_seconds(run) - once) / (int(times) - 1)
+            lines.append(f"| {what} | {times} | {_seconds(run):.1f} | {further:.1f} | {_sizes(run)} |")
     return "\n".join(lines)
+
+
+def _sizes(run: dict[str, Any]) -> str:
+    return f"{max(run['megabytes'].values()):.0f} | {run['stored_megabytes']:.0f}"
 
 
 def variation_table(content: dict[str, Any]) -> str:

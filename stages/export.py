@@ -119,7 +119,7 @@ def _facts(study: Study, source: Manifest, settings: Params, stop: Stop) -> Mapp
         "drawn": isinstance(dataset.split, Drawn),
         "variant": variant.name,
         "schedule": phases(variant.transfer, variant.fine, own),
-        "own_keys": variant.settings,
+        "settings": variant.settings,
         "batch_size": own.batch_size,
         "augment": own.augment.model_dump(),
         "repeats": variant.metrics["repeats"],

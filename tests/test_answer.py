@@ -162,7 +162,7 @@ def test_one_repeat_says_that_the_noise_of_training_is_unknown():
 
 def test_one_repeat_of_pictures_in_folds_asks_for_the_folds():
     which, _, _ = sentences([0.5], [0.4], could_run={"fruit": 5})
-    assert which.endswith("set seeds: null and repeats: {fruit: 5} in params.yaml, and run dvc repro again.")
+    assert which.endswith("set seeds: null and, under repeats, fruit: 5 in params.yaml, and run dvc repro again.")
 
 
 def test_the_cheapest_that_is_good_enough_is_chosen():
@@ -233,7 +233,7 @@ def test_what_speaks_for_more_epochs_is_said(losses, head, expected):
 # The test part.
 
 
-def test_the_test_part_is_scored_by_its_pictures():
+def test_the_test_part_has_intervals_over_pictures_or_their_groups():
     told = answer.of_test(finished_run.held_out(), ["cats", "dogs"], made_up_study.SETTINGS, np.arange(4))
     assert told["images"] == 4
     assert told["accuracy"]["value"] == 0.75

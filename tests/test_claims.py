@@ -405,10 +405,7 @@ def test_one_repeat_tells_nothing_of_schedules(claim):
     moving = variant("d-1-1-moving", own_keys=MOVING, val_loss=[[0.6, 0.5]], loss=[[0.5, 0.4]])
     checked = check(both, variant("d-0-2", val_loss=[[0.4, 0.45]], **clean), moving)[claim]
     assert checked["verdict"] == "cannot tell"
-    assert (
-        checked["datasets"]["d"]["note"]
-        == "one repeat; for three, set seeds: [1, 2, 3] and repeats: null in params.yaml"
-    )
+    assert checked["datasets"]["d"]["note"] == "one repeat; for more, set repeats or seeds in params.yaml"
     assert checked["datasets"]["d"]["value"] is not None
     assert checked["datasets"]["d"]["settle"] == "more repeats; one repeat is too few to estimate how many"
 

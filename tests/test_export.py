@@ -176,7 +176,7 @@ def test_the_card_names_the_keys_of_its_schedule(finished, monkeypatch):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"differs": {"decay": "cosine"}}))
     run(finished, monkeypatch)
     card = (folder / "exported/card.md").read_text()
-    assert "rmsprop at 1e-5; set for this schedule alone: decay cosine; batches of" in card
+    assert "rmsprop at 1e-5; its own keys: decay cosine; batches of" in card
 
 
 def test_a_model_that_is_missing_is_told_before_anything_is_written(finished, monkeypatch):

@@ -24,7 +24,7 @@ def assert_as_written(found: tuple[list[dict], checkpoints.State]) -> None:
     rows, arrays = found
     assert rows == ROWS
     for one, other in zip(arrays, ARRAYS, strict=True):
-        assert one.dtype == other.dtype
+        assert (one.dtype, one.shape) == (other.dtype, other.shape)
         np.testing.assert_array_equal(one, other)
 
 

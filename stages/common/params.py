@@ -188,7 +188,9 @@ class Params(Section):
     def _decays_in_single_schedules(cls, fine: Fine) -> Fine:
         """What is recommended may stop a schedule early, unless its own keys name a decay."""
         if fine.decay != "none":
-            raise ValueError(f"decay: {fine.decay}; set it to none here, and in the entries of `variants` that decay")
+            raise ValueError(
+                f"decay: {fine.decay}; keep none here, and give decay: {fine.decay} to entries of variants, or to schedule"
+            )
         return fine
 
     @field_validator("variants")

@@ -44,7 +44,7 @@ def _advice(study: Study, choice: Choice) -> list[str]:
     dataset = choice.recommended.variant.dataset
     if study.repeat_count(dataset) == 1:
         folds = study.folds.get(dataset)
-        keys = f"seeds: null and repeats: {{{dataset}: {folds}}}" if folds else "seeds: [1, 2, 3] and repeats: null"
+        keys = f"seeds: null and, under repeats, {dataset}: {folds}" if folds else "seeds: [1, 2, 3] and repeats: null"
         return [f"To find out which is better, set {keys} in params.yaml, and run dvc repro again."]
     return []
 

@@ -19,7 +19,7 @@ from stages.study.two_way import Interval, Sample
 from stages.study.variants import Variant
 
 HOLDS, DOES_NOT = "holds", "does not"
-ONE_REPEAT = "one repeat; for three, set seeds: [1, 2, 3] and repeats: null in params.yaml"
+ONE_REPEAT = "one repeat; for more, set repeats or seeds in params.yaml"
 NO_CLEAN_METRICS = "no clean training metrics; set clean_training: true in params.yaml"
 NEITHER_REACHES = (
     "there are repeats in which neither of the two reaches the target; a larger budget of epochs would tell"

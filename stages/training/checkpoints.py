@@ -41,7 +41,7 @@ def path_of(folder: Path, made_of: dict[str, object]) -> Path:
 def write(path: Path, rows: Sequence[dict], arrays: Sequence[np.ndarray]) -> None:
     """Write history rows and arrays to `path`, whole.
 
-    All arrays are one array of bytes there. An archive with one for each of a network's variables takes far longer.
+    All arrays are one array of bytes there. An archive with one for each of a network's variables takes twice as long.
     """
     kinds = [(array.dtype.str, array.shape) for array in arrays]
     text = json.dumps({"rows": list(rows), "kinds": kinds})
