@@ -123,14 +123,14 @@ def growth_table(content: dict[str, Any]) -> str:
         f"| | 1 | {once:.1f} | | {_sizes(base[0])} |",
     ]
     for what, more in content["growth"].items():
-        for times, run in more.items():
-            further = (_seconds(run) - once) / (int(times) - 1)
-            lines.append(f"| {what} | {times} | {_seconds(run):.1f} | {further:.1f} | {_sizes(run)} |")
+        for times, each in more.items():
+            further = (_seconds(each) - once) / (int(times) - 1)
+            lines.append(f"| {what} | {times} | {_seconds(each):.1f} | {further:.1f} | {_sizes(each)} |")
     return "\n".join(lines)
 
 
-def _sizes(run: dict[str, Any]) -> str:
-    return f"{max(run['megabytes'].values()):.0f} | {run['stored_megabytes']:.0f}"
+def _sizes(measured: dict[str, Any]) -> str:
+    return f"{max(measured['megabytes'].values()):.0f} | {measured['stored_megabytes']:.0f}"
 
 
 def variation_table(content: dict[str, Any]) -> str:

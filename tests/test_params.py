@@ -199,7 +199,7 @@ def test_a_good_value_is_taken(changed, key, value):
         (
             "fine.decay",
             "cosine",
-            "fine: decay: cosine; keep none here, and give decay: cosine to entries of variants, or to schedule",
+            "fine: decay: cosine; keep none here, and give the decay to entries of variants, or schedule",
         ),
         ("fine.layer_decay", 0, "fine.layer_decay: Input should be greater than 0, not 0"),
         ("schedule.layer_decay", 1.5, "schedule.layer_decay: Input should be less than or equal to 1, not 1.5"),

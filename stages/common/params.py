@@ -189,7 +189,7 @@ class Params(Section):
         """What is recommended may stop a schedule early, unless its own keys name a decay."""
         if fine.decay != "none":
             raise ValueError(
-                f"decay: {fine.decay}; keep none here, and give decay: {fine.decay} to entries of variants, or to schedule"
+                f"decay: {fine.decay}; keep none here, and give the decay to entries of variants, or schedule"
             )
         return fine
 
