@@ -146,11 +146,11 @@ def test_what_adam_gives_in_fine_tuning_follows_from_the_recorded_logits():
     after, over = with_interval(behind[:, 9]), with_interval(behind[:, 3:20].mean(axis=1))
     assert f"accuracy is lower by {after} after 10 epochs, but over epochs 4 to 20 by {over} on average." in ANSWER
     slow_head = by_fold("roses_tulips-51-0-rmsprop")[:, -1].mean()
-    assert f"loss is still {slow_head:.3f} after 51 epochs" in METHOD
+    assert f"loss is still {slow_head:.3f} after 51 epochs" in ANSWER
     for losses, end in ((at_once, ";"), (constant, ".")):
         mean = losses.mean(axis=0)
-        assert f"{mean.min():.3f} after {mean.argmin() + 1} epochs and ends at {mean[-1]:.3f}{end}" in METHOD
-    assert f"17 epochs of it end at {ends[1]:.3f}." in METHOD
+        assert f"{mean.min():.3f} after {mean.argmin() + 1} epochs and ends at {mean[-1]:.3f}{end}" in ANSWER
+    assert f"17 epochs of it end at {ends[1]:.3f}." in ANSWER
 
 
 def test_the_answer_for_cats_and_dogs_follows_from_the_recorded_logits():
@@ -239,7 +239,7 @@ def test_the_replayed_adaptive_switch_is_what_the_recorded_heads_give():
         for _, own in epochs[epochs["phase"] == "transfer"].groupby("repeat"):
             gains = 1 - own["loss"].to_numpy()[1:] / own["loss"].to_numpy()[:-1]
             chosen.append(int((gains < gain).argmax()) + 2)  # the second epoch is the first that can gain
-        assert f"after {', '.join(map(str, chosen))} {'epochs ' if dataset == 'roses_tulips' else ''}{after}" in METHOD
+        assert f"after {', '.join(map(str, chosen))} {'epochs ' if dataset == 'roses_tulips' else ''}{after}" in ANSWER
     ends = {
         dataset: [by_fold(f"{dataset}-{switch}-{whole - switch}-tuned")[:, -1].mean() for switch in (3, 6, 10)]
         for dataset, whole in (("roses_tulips", 51), ("cats_dogs", 31))
