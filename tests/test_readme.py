@@ -101,7 +101,7 @@ def test_the_answer_for_roses_and_tulips_follows_from_the_recorded_logits():
     assert min(recorded, key=lambda name: by_fold(name)[:, -1].mean()) == "roses_tulips-3-48-tuned"
     kept_fast = by_fold("roses_tulips-0-51-fast_head") - three
     lag, end = with_interval(kept_fast[:, 15]), with_interval(kept_fast[:, -1])
-    assert f"shows no lag there, {lag}, but ends higher by {end}." in ANSWER
+    assert f"shows no lag behind 3 + 48 there, {lag}, but ends higher than it by {end}." in ANSWER
     assert (
         f"epochs instead of 3, the loss on roses and tulips is higher by {with_interval((alone - three)[:, -1])}."
         in ANSWER
