@@ -9,7 +9,7 @@ WORKS = {
     "features": "frozen part, an epoch's augmented images (once for all variants)",
     "transfer": "transfer epoch",
     "fine": "fine epoch",
-    "look": "after a fine epoch, another look at the training images, not augmented (`clean_training`)",
+    "look": "after some fine epochs, another look at the training images, not augmented (`clean_training`)",
 }
 COSTS = {
     "start": "starting processes, building and tracing networks, writing models",
@@ -21,7 +21,7 @@ COSTS = {
     "idle": "jobs without a variant left to train",
     "dvc": "DVC",
     "total": "**all, for the same figures**",
-    "look": "the training images, not augmented, once more after each fine epoch (`clean_training`)",
+    "look": "the training images, not augmented, once more after six fine epochs of a schedule (`clean_training`)",
     "with_look": "**all, as `params.yaml` has it**",
 }
 

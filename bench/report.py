@@ -7,6 +7,7 @@ from typing import Any
 from bench.page import page
 from stages.common import params, tables
 from stages.common.params import AUTO, REST
+from stages.results.history import CLEAN_EPOCHS
 
 STAGES_A_DATASET = ("download", "split", "features", "transfer")
 
@@ -40,7 +41,8 @@ def study(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
         epochs = sum(fine for _, fine in schedules)
         _add(costs["pipeline"], {"start": len(schedules) * start / jobs})
         _add(costs["pipeline"], {"fine": epochs * epoch["fine"] / jobs})
-        looks += epoch["features"] + epochs * epoch["look"] / jobs
+        looked = sum(min(fine, CLEAN_EPOCHS + 1) for _, fine in schedules)
+        looks += epoch["features"] + looked * epoch["look"] / jobs
     costs["pipeline"]["idle"] = makespan(trainings, jobs) - sum(trainings) / jobs
     dvc = measured["dvc_seconds"]
     costs["pipeline"]["dvc"] = (

@@ -49,6 +49,16 @@ def test_a_history_is_rounded_to_six_decimals(tmp_path):
     assert path.read_text().splitlines()[2] == "2,transfer,0.7,0.333333,0.8,0.45"
 
 
+def test_clean_columns_alone_may_lack_numbers(tmp_path):
+    path = tmp_path / "variant.csv"
+    rows = [row | {"train_clean_loss": loss} for row, loss in zip(ROWS, (0.5, math.nan, 0.4), strict=True)]
+    history.write(rows, path)
+    assert path.read_text().splitlines()[2] == "2,transfer,0.7,0.5,0.8,0.45,NaN"
+    assert history.read(path)["train_clean_loss"].isna().tolist() == [False, True, False]
+    with pytest.raises(ThawError, match="train_clean_loss of epoch 3 is inf, no finite number"):
+        history.write([*rows[:2], rows[2] | {"train_clean_loss": math.inf}], path)
+
+
 def test_a_history_comes_back_with_its_types(tmp_path):
     path = tmp_path / "variant.csv"
     path.write_text(TEXT.replace("0.5,0.7,0.6,0.65", "0,1,0,1"))

@@ -14,7 +14,7 @@ from test_reference import values
 from stages import train
 from stages.common.params import Repeat, Schedule
 from stages.training import epochs as training
-from stages.training import transfer_phase
+from stages.training import fine_phase, transfer_phase
 from stages.training.transfer_phase import TransferPhase
 
 TRANSFER = 1
@@ -101,6 +101,25 @@ def test_a_shorter_schedule_and_other_params_start_afresh(folder, at_once, tmp_p
     assert_same(run(folder, 1, tmp_path / "work/one"), at_once(1)[0])
     faster = {"fine": {"learning_rate": 1e-3}}
     assert_same(run(folder, 2, tmp_path / "work/one", **faster), run(folder, 2, tmp_path / "faster/one", **faster))
+
+
+def test_the_training_pictures_are_measured_after_the_first_fine_epochs_and_the_last(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(fine_phase, "CLEAN_EPOCHS", 1)
+
+    def clean(trained: Trained) -> pd.Series:
+        return pd.DataFrame(trained[1]).set_index("epoch")["train_clean_loss"].dropna()
+
+    short, long = (run(folder, fine, tmp_path / f"alone_{fine}/one") for fine in (2, 3))
+    assert [*clean(short).index] == [1, 2, 3]
+    assert [*clean(long).index] == [1, 2, 4]
+    run(folder, 2, tmp_path / "resumed/short")
+    resumed = run(folder, 3, tmp_path / "resumed/long")  # from an epoch that the shorter one has measured
+    pd.testing.assert_series_equal(clean(resumed), clean(long))
+    record_epochs(monkeypatch, stop_at=4)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, 3, tmp_path / "stopped/long")
+    ended = run(folder, 2, tmp_path / "stopped/short")  # the longer one stopped here, without having measured
+    pd.testing.assert_series_equal(clean(ended), clean(short))
 
 
 def test_a_damaged_checkpoint_is_passed_over(folder, at_once, tmp_path):

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -70,9 +70,9 @@ def read(path: Path) -> tuple[list[dict], State] | None:
     return described["rows"], _arrays(content, described["kinds"])
 
 
-def longest(paths: Iterable[Path], most: int) -> tuple[list[dict], State] | None:
-    """Read the sound checkpoint with the most epochs, but not more than `most`; None if there is none."""
-    found = [stored for stored in map(read, paths) if stored and len(stored[0]) <= most]
+def longest(paths: Iterable[Path], fits: Callable[[list[dict]], bool]) -> tuple[list[dict], State] | None:
+    """Read the sound checkpoint with the most epochs of those whose rows fit; None if there is none."""
+    found = [stored for stored in map(read, paths) if stored and fits(stored[0])]
     return max(found, key=lambda stored: len(stored[0]), default=None)
 
 

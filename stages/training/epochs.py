@@ -5,14 +5,14 @@
 2. Dropout starts anew (`reset_dropout`). So nothing in an epoch depends on how the ones before it were run: a
    training that resumes or branches off here gives the same as one that ran through.
 3. The network trains on each batch (`Steps.train`). The optimizer keeps its state from epoch to epoch.
-4. The network as it is now is measured on validation, and on the training pictures without augmentation, dropout
-   and batch statistics (`Steps.measure`).
+4. The network as it is now is measured on validation, and after some epochs on the training pictures too, without
+   augmentation, dropout and batch statistics (`Steps.measure`).
 5. The caller takes row, state and validation logits, and writes them down before the next epoch starts.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from stages.common.command import ThawError
 from stages.network.keras_quietly import keras
+from stages.results.history import CLEAN
 from stages.training import checkpoints
 from stages.training.batches import Batches
 from stages.training.checkpoints import State
@@ -46,10 +47,12 @@ def train_epochs(
     data: Data,
     numbers: range,
     before_epoch: Callable[[keras.Model, int], None] = lambda model, epoch: None,
+    clean_epochs: Container[int] | None = None,
 ) -> Iterator[Epoch]:
     """Train the epochs `numbers` of `phase` on what `features_of` takes from the store, and yield what each leaves.
 
-    `before_epoch` is called before each epoch with the model and its number. Raises ThawError if a value is not finite.
+    `before_epoch` is called before each epoch with the model and its number. The training pictures are measured again
+    after `clean_epochs`, by default after each. Raises ThawError if a value is not finite.
     """
     evaluations = data.evaluations(features_of)
     title = f"{phase}, repeat {data.repeat.number}"
@@ -61,7 +64,8 @@ def train_epochs(
             started = time.perf_counter()
             reset_dropout(steps.model, data.repeat.seed, epoch)
             row = _train(steps, batches, epoch)
-            measured = {prefix: steps.measure(each) for prefix, each in evaluations.items()}
+            due = clean_epochs is None or epoch in clean_epochs
+            measured = {prefix: steps.measure(each) for prefix, each in evaluations.items() if due or prefix != CLEAN}
             for prefix, each in measured.items():
                 row |= {f"{prefix}accuracy": each.accuracy, f"{prefix}loss": each.loss}
             _check_finite(row, epoch)

@@ -11,6 +11,7 @@ import numpy as np
 from stages.common.params import Fine, Params
 from stages.network import backbones
 from stages.network.keras_quietly import keras
+from stages.results.history import CLEAN, CLEAN_EPOCHS
 from stages.training import checkpoints, optimizers
 from stages.training.batch_normalization import fused
 from stages.training.checkpoints import State
@@ -63,13 +64,16 @@ def train(
     from `checkpoint`, or from a file of the same name that another variant wrote to its own folder, beside this one's.
     """
     phase = FinePhase(steps.model)
-    _resume(phase, checkpoint, numbers)
+    clean_epochs = {*numbers[:CLEAN_EPOCHS], numbers[-1]}
+    _resume(phase, checkpoint, numbers, params.clean_training)
     before_epoch = _before_each_epoch(backbone, data.classes, params.fine, numbers.start)
     remaining = numbers[len(phase.rows) :]
-    for epoch in train_epochs(steps, "fine", ACTIVATIONS, data, remaining, before_epoch):
+    for epoch in train_epochs(steps, "fine", ACTIVATIONS, data, remaining, before_epoch, clean_epochs):
         phase.add(epoch)
         checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *phase.best, *epoch.state])
         show(phase.rows)
+    # The last epoch of a shorter schedule, from which this one resumed, is none of its `clean_epochs`.
+    phase.rows = [row if row["epoch"] in clean_epochs else _without_clean(row) for row in phase.rows]
     return phase
 
 
@@ -146,9 +150,18 @@ def _before_each_epoch(
     return set_trainable if fine.unfreezing == "gradual" else lambda model, epoch: None
 
 
-def _resume(phase: FinePhase, checkpoint: Path, numbers: range) -> None:
+def _without_clean(row: Row) -> Row:
+    return {name: value for name, value in row.items() if not name.startswith(CLEAN)}
+
+
+def _resume(phase: FinePhase, checkpoint: Path, numbers: range, clean_training: bool) -> None:
+    def fits(rows: list[Row]) -> bool:
+        # A longer schedule that stopped here has not measured the training pictures after this schedule's last epoch.
+        ends_measured = not clean_training or _without_clean(rows[-1]) != rows[-1]
+        return len(rows) < len(numbers) or (len(rows) == len(numbers) and ends_measured)
+
     paths = checkpoint.parent.parent.glob(f"*/{checkpoint.name}")  # this variant's and others'
-    stored = checkpoints.longest(paths, len(numbers))
+    stored = checkpoints.longest(paths, fits)
     if stored:
         phase.rows, (logits, *arrays) = stored
         phase.logits = list(logits)
