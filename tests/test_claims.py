@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import math
 import made_up_study
 import numpy as np
 import pytest
@@ -453,6 +454,14 @@ def test_a_variant_s_kind_follows_from_its_own_keys():
     assert (trial.kind, trial.style) == ("trial", "")
     assert found[3].is_style_of(found[1])
     assert not found[3].is_style_of(found[0])
+
+
+def test_a_start_has_the_curves_of_the_whole_whatever_was_measured_after_its_last_epoch():
+    whole = variant("d-0-3", val_loss=[[0.6, 0.5, 0.4]], train_clean_loss=[[0.5, math.nan, 0.3]])
+    start = variant("d-0-2", val_loss=[[0.6, 0.5]], train_clean_loss=[[0.5, 0.4]])
+    assert start.is_start_of(whole)
+    assert not whole.is_start_of(start)
+    assert not variant("d-0-2", val_loss=[[0.6, 0.51]]).is_start_of(whole)
 
 
 def test_the_paper_s_own_figures_stand_beside_ours():

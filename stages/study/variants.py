@@ -148,8 +148,12 @@ class Variant:
         )
 
     def is_start_of(self, other: "Variant") -> bool:
-        """Whether its epochs are the first of `other`, number for number, so that their curves are one."""
-        return self.dataset == other.dataset and self.history.equals(other.history.head(self.epochs))
+        """Whether its epochs are the first of `other`, number for number, so that their curves are one.
+
+        The training pictures may have been measured again after other epochs.
+        """
+        own, whole = (each.history[list(history.COLUMNS)] for each in (self, other))
+        return self.dataset == other.dataset and own.equals(whole.head(self.epochs))
 
     @property
     def _of_style(self) -> dict[str, Any]:
