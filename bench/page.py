@@ -21,7 +21,7 @@ COSTS = {
     "idle": "jobs without a variant left to train",
     "dvc": "DVC",
     "total": "**all, for the same figures**",
-    "look": "the training images, not augmented, once more after up to six fine epochs of a schedule (`clean_training`)",
+    "look": "the training images, not augmented, once more after six fine epochs at most (`clean_training`)",
     "with_look": "**all, as `params.yaml` has it**",
 }
 

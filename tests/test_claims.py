@@ -1,9 +1,9 @@
 """The paper's claims: each verdict of each claim, on curves that a reader can check."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
-import math
 import made_up_study
 import numpy as np
 import pytest
