@@ -54,8 +54,7 @@ $(VENV)/extra: $(VENV)/ready requirements-extra.txt
 
 REPRO_ONE = dvc --wait-for-lock repro --single-item
 # Sorts variants by the fine epochs in their names. Those with `rest`, and the trial, go first, since they may have many.
-# The second of all starts third: in the study it goes on from the epochs of the trial, which then has ended.
-LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2- | sed '2{$$!{h;d;};};3G'
+LONGEST_FIRST = sed -E -e 's/.*-([0-9]+|auto)-([0-9]+)(-.*)?$$/\2 &/' -e '/^[0-9]+ /!s/^/1000 /' | sort -nr | cut -d' ' -f2-
 
 # First the data sets are prepared in parallel, then the variants are trained, then stages that read all of them run.
 # `dvc repro` alone runs one stage at a time.

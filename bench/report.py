@@ -7,7 +7,7 @@ from typing import Any
 from bench.page import page
 from stages.common import params, tables
 from stages.common.params import AUTO, REST
-from stages.results.history import CLEAN_EPOCHS
+from stages.training import clean
 
 STAGES_A_DATASET = ("download", "split", "features", "transfer")
 
@@ -41,7 +41,7 @@ def study(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
         epochs = sum(fine for _, fine in schedules)
         _add(costs["pipeline"], {"start": len(schedules) * start / jobs})
         _add(costs["pipeline"], {"fine": epochs * epoch["fine"] / jobs})
-        looked = sum(min(fine, CLEAN_EPOCHS + 1) for _, fine in schedules)
+        looked = sum(min(fine, clean.EPOCHS + 1) for _, fine in schedules)
         looks += epoch["features"] + looked * epoch["look"] / jobs
     costs["pipeline"]["idle"] = makespan(trainings, jobs) - sum(trainings) / jobs
     dvc = measured["dvc_seconds"]

@@ -13,8 +13,9 @@ from test_reference import values
 
 from stages import train
 from stages.common.params import Repeat, Schedule
+from stages.training import clean as clean_epochs
 from stages.training import epochs as training
-from stages.training import fine_phase, transfer_phase
+from stages.training import transfer_phase
 from stages.training.transfer_phase import TransferPhase
 
 TRANSFER = 1
@@ -104,7 +105,7 @@ def test_a_shorter_schedule_and_other_params_start_afresh(folder, at_once, tmp_p
 
 
 def test_the_training_pictures_are_measured_after_the_first_fine_epochs_and_the_last(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(fine_phase, "CLEAN_EPOCHS", 1)
+    monkeypatch.setattr(clean_epochs, "EPOCHS", 1)
 
     def clean(trained: Trained) -> pd.Series:
         return pd.DataFrame(trained[1]).set_index("epoch")["train_clean_loss"].dropna()

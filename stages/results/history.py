@@ -15,10 +15,7 @@ from stages.common import tables
 COLUMNS = ("epoch", "phase", "accuracy", "loss", "val_accuracy", "val_loss")
 PHASES = ("transfer", "fine")
 MEASURES = ("accuracy", "loss")
-CLEAN = "train_clean_"  # before each of MEASURES
-CLEAN_EPOCHS = 5
-"""After how many fine epochs, and after the last, the training pictures are measured again: the claims and the figure
-of the dip need no others. After every epoch it would make training a sixth longer."""
+CLEAN = "train_clean_"  # before each of MEASURES, as `stages/training/clean.py` has it
 
 
 def write(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

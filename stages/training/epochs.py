@@ -20,8 +20,7 @@ from tqdm import tqdm
 
 from stages.common.command import ThawError
 from stages.network.keras_quietly import keras
-from stages.results.history import CLEAN
-from stages.training import checkpoints
+from stages.training import checkpoints, clean
 from stages.training.batches import Batches
 from stages.training.checkpoints import State
 from stages.training.data import Data, FeaturesOf
@@ -65,7 +64,9 @@ def train_epochs(
             reset_dropout(steps.model, data.repeat.seed, epoch)
             row = _train(steps, batches, epoch)
             due = clean_epochs is None or epoch in clean_epochs
-            measured = {prefix: steps.measure(each) for prefix, each in evaluations.items() if due or prefix != CLEAN}
+            measured = {
+                prefix: steps.measure(each) for prefix, each in evaluations.items() if due or prefix != clean.PREFIX
+            }
             for prefix, each in measured.items():
                 row |= {f"{prefix}accuracy": each.accuracy, f"{prefix}loss": each.loss}
             _check_finite(row, epoch)

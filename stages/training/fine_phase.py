@@ -11,8 +11,7 @@ import numpy as np
 from stages.common.params import Fine, Params
 from stages.network import backbones
 from stages.network.keras_quietly import keras
-from stages.results.history import CLEAN, CLEAN_EPOCHS
-from stages.training import checkpoints, optimizers
+from stages.training import checkpoints, clean, optimizers
 from stages.training.batch_normalization import fused
 from stages.training.checkpoints import State
 from stages.training.data import ACTIVATIONS, Data
@@ -64,7 +63,7 @@ def train(
     from `checkpoint`, or from a file of the same name that another variant wrote to its own folder, beside this one's.
     """
     phase = FinePhase(steps.model)
-    clean_epochs = {*numbers[:CLEAN_EPOCHS], numbers[-1]}
+    clean_epochs = clean.epochs(numbers)
     _resume(phase, checkpoint, numbers, params.clean_training)
     before_epoch = _before_each_epoch(backbone, data.classes, params.fine, numbers.start)
     remaining = numbers[len(phase.rows) :]
@@ -73,7 +72,7 @@ def train(
         checkpoints.write(checkpoint, phase.rows, [np.stack(phase.logits), *phase.best, *epoch.state])
         show(phase.rows)
     # The last epoch of a shorter schedule, from which this one resumed, is none of its `clean_epochs`.
-    phase.rows = [row if row["epoch"] in clean_epochs else _without_clean(row) for row in phase.rows]
+    phase.rows = [row if row["epoch"] in clean_epochs else clean.without(row) for row in phase.rows]
     return phase
 
 
@@ -150,14 +149,10 @@ def _before_each_epoch(
     return set_trainable if fine.unfreezing == "gradual" else lambda model, epoch: None
 
 
-def _without_clean(row: Row) -> Row:
-    return {name: value for name, value in row.items() if not name.startswith(CLEAN)}
-
-
 def _resume(phase: FinePhase, checkpoint: Path, numbers: range, clean_training: bool) -> None:
     def fits(rows: list[Row]) -> bool:
         # A longer schedule that stopped here has not measured the training pictures after this schedule's last epoch.
-        ends_measured = not clean_training or _without_clean(rows[-1]) != rows[-1]
+        ends_measured = not clean_training or clean.without(rows[-1]) != rows[-1]
         return len(rows) < len(numbers) or (len(rows) == len(numbers) and ends_measured)
 
     paths = checkpoint.parent.parent.glob(f"*/{checkpoint.name}")  # this variant's and others'
