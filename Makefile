@@ -95,7 +95,7 @@ BENCH = python -m bench --source data/photos.yaml --jobs $(JOBS) --work work/ben
 bench: setup  ## compare the pipeline's speed with plain Keras on a fifth of the photographs (a few minutes)
 	$(BENCH) --share 0.2 --rounds 3 --out docs/bench
 
-bench-full: setup  ## the same on all photographs (most of an hour)
+bench-full: setup  ## the same on all photographs (a quarter of an hour)
 	$(BENCH) --share 1 --rounds 3 --out docs/bench/full
 
 bench-growth: setup  ## measure how costs grow with images, epochs, variants and repeats (about a quarter of an hour)
