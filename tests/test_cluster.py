@@ -13,6 +13,7 @@ import pytest
 import short_study as short
 import small_pipeline
 import warm_python
+import yaml
 from small_workspace import path_from
 
 pytest.importorskip("distributed", reason="Dask is not installed (make extra)")
@@ -83,6 +84,25 @@ def test_a_fresh_clone_has_the_remote_s_data_and_runs_nothing(distributed, worke
     short.run(tmp_path, "git", "clone", "--quiet", str(distributed.pipeline), "fresh")
     assert told_stages(run(tmp_path / "fresh", "--scheduler", workers.address)) == {}
     assert (tmp_path / "fresh/models/cats.txt").read_text() == "cats\n"
+
+
+def test_what_a_removed_variant_left_on_a_worker_is_not_read(pipeline, workers):
+    file = pipeline / "dvc.yaml"
+    stages = yaml.safe_load(file.read_text())
+    stages["stages"]["summarize"] |= {
+        "cmd": "python step.py metrics/cats.json plots/all/lengths.json",
+        "deps": ["step.py", "metrics/cats.json", "models"],  # a folder with a file of each variant, as `results`
+    }
+    file.write_text(yaml.safe_dump(stages, sort_keys=False))
+    short.commit(pipeline)
+    assert told_stages(run(pipeline, "--scheduler", workers.address))["summarize"] == "ran"
+    for name in ("split", "train"):
+        stages["stages"][name]["foreach"] = ["cats"]
+    file.write_text(yaml.safe_dump(stages, sort_keys=False))
+    (pipeline / "models/dogs.txt").unlink()  # as `make leftovers` does
+    short.commit(pipeline)
+    assert told_stages(run(pipeline, "--scheduler", workers.address)) == {"summarize": "ran"}
+    assert short.ran(short.dvc(pipeline, "repro")) == []
 
 
 def test_a_stage_that_fails_is_told_in_one_line_and_the_others_stay(distributed, told):

@@ -34,6 +34,10 @@ LEFT_BY_THE_KILLED = (".git/index.lock", ".git/HEAD.lock", ".git/shallow.lock", 
 """Locks that only a killed process leaves behind, since a slot has one user at a time."""
 
 
+KEPT = (".dvc", "data/features", "work")
+"""Folders of a clone that git ignores, and that a further commit finds as they are."""
+
+
 class ProjectCommit(WorkerPlugin):
     """One commit of the project on one worker. Dask gives it to every worker, also to those that join later.
 
@@ -93,7 +97,7 @@ class ProjectCommit(WorkerPlugin):
                 return
 
     def _clone(self, folder: Path) -> Path:
-        """The clone at the commit, new or updated. What git ignores stays: features and checkpoints."""
+        """The clone at the commit, new or updated. Activations, checkpoints and DVC's cache stay."""
         for left in LEFT_BY_THE_KILLED:
             (folder / left).unlink(missing_ok=True)
         try:
@@ -111,7 +115,8 @@ class ProjectCommit(WorkerPlugin):
         bundle.write_bytes(self._bundle)
         _git(folder, "fetch", "--quiet", str(bundle.resolve()), "HEAD")
         _git(folder, "checkout", "--quiet", "--force", "--detach", self._commit)
-        _git(folder, "clean", "--quiet", "--force", "-d")
+        # Other outputs are pulled again where a stage reads them. One of a removed variant would change `results`.
+        _git(folder, "clean", "--quiet", "--force", "-d", "-x", *(f"--exclude=/{path}/" for path in KEPT))
         bundle.unlink()
 
 
