@@ -34,6 +34,7 @@ from stages.sources import folders
 MANIFESTS = Path("data")
 WORK = Path("work/download")  # where the stage `download` looks too
 FOLDS = 5  # if every class has a picture in each of them
+BY_HAND = ("licence", "limits")  # keys of a data set that `adopt` does not write, and `--update` keeps
 SHOWN = 5  # paths of one kind that are printed
 MOST_CLASSES_SHOWN = 20
 UNEVEN = 2  # times as many pictures as the smallest class: the classes are called uneven
@@ -58,6 +59,7 @@ class Wishes(NamedTuple):
     share: float
     seed: int
     group: str | None
+    folds: int = FOLDS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -205,12 +207,12 @@ def _update(name: str) -> None:
     found = pictures(taken.archive, taken.shown)
     found = _without(found, _by_hand(old.leave_out))
     drawn = old.split if isinstance(old.split, Drawn) else None
-    wishes = Wishes(drawn.validation_share if drawn else 0.2, old.split.seed, old.split.group)
+    share = drawn.validation_share if drawn else 0.2
+    wishes = Wishes(share, old.split.seed, old.split.group, old.split.folds or FOLDS)
     text = target.read_text(encoding="utf-8")
     dataset = _dataset(old.title, taken.shown, found, wishes)
-    if old.licence:
-        dataset["licence"] = old.licence
     written = sections.value(text)
+    dataset |= {key: value for key, value in written["datasets"][name].items() if key in BY_HAND}
     written["datasets"][name], written["downloads"][name] = dataset, {"copies": [taken.copy]}
     _tell(found, name)
     _warn_of_near(found, wishes.group, target)
@@ -257,8 +259,8 @@ def _dataset(title: str, source: Path, found: Pictures, wishes: Wishes) -> dict[
     else:
         images = {part: found.counts(part) for part in roots}
         split = roots | {"seed": wishes.seed} | shared
-    if _folds_fit(found.labels(), Folded(folds=FOLDS, **shared), wishes.seed):
-        split["folds"] = FOLDS
+    if _folds_fit(found.labels(), Folded(folds=wishes.folds, **shared), wishes.seed):
+        split["folds"] = wishes.folds
     dataset = {"title": title, "classes": found.layout.classes, "split": split, "images": images}
     dataset |= {"test": test} if test else {}
     return dataset | ({"leave_out": found.left_out} if found.left_out else {})

@@ -397,12 +397,20 @@ def test_a_network_that_is_no_backbone_is_refused_before_anything_is_written(pic
 
 
 def test_an_update_takes_the_pictures_of_now_and_keeps_the_rest(pictures):
+    path = Path("data/fruit.yaml")
     draw_fruit(pictures)
-    before, _ = adopted(pictures.folder, "--seed", 7, "--validation-share", 0.3)
+    adopted(pictures.folder, "--seed", 7, "--validation-share", 0.3)
+    changed = yaml.safe_load(path.read_text())
+    changed["datasets"]["fruit"] |= {"licence": "CC0", "limits": {"pixels": 10000}}
+    changed["datasets"]["fruit"]["split"]["folds"] = 3
+    path.write_text(yaml.safe_dump(changed, sort_keys=False))
+    before = manifest.load(path)
     pictures("ripe/new.png")
     adopt.main(["--update", "fruit"])
-    after = manifest.load(Path("data/fruit.yaml"))
+    after = manifest.load(path)
     assert after.dataset("fruit").images == {"ripe": 7, "unripe": 5}
+    assert after.dataset("fruit").licence == "CC0"
+    assert after.dataset("fruit").limits.pixels == 10000
     assert after.dataset("fruit").split == before.dataset("fruit").split
     assert after.backbone == before.backbone
     assert after.download("fruit") != before.download("fruit")
