@@ -63,7 +63,7 @@ def read_study(settings: Params, table: Path, histories: Path, results: Path, so
     columns = ("variant", "dataset", "transfer", "fine")
     rows = {row["variant"]: row for row in tables.read_table(table, columns).to_dict("records")}
     for row in rows.values():
-        row["differs"] = json.loads(row["differs"])
+        row["own_keys"] = json.loads(row["own_keys"])
     missing = [name for name in settings.names if name not in rows]
     if missing:
         raise ThawError(f"{table}: has no {', '.join(missing)}; run the stage that writes it, `summarize`")

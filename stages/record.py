@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
 
 def check(read: FinishedRun, arguments: argparse.Namespace) -> None:
     """Raise ThawError if a variant of the thesis did not run, or a file is of other results or params."""
-    if missing := [name for name in read.paper.variants if name not in read.results.index]:
+    if missing := [name for name in read.paper.variants if name not in read.summary.index]:
         raise ThawError(f"{arguments.plots / 'tables/summary.csv'}: has no {', '.join(missing)}; run `dvc repro`")
     path = arguments.metrics / "summary.json"
     if tables.read_json(path) != summary.summary(read.source.title, read.study):

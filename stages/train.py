@@ -129,7 +129,7 @@ def _best_epoch(rows: list[Row]) -> int:
 def _most_transfer_epochs(schedule: Schedule, budget: int) -> int:
     if schedule.transfer != AUTO:
         return schedule.transfer
-    return budget if schedule.fine == REST else max(budget - schedule.fine, 1)
+    return budget if schedule.fine == REST else budget - schedule.fine
 
 
 def _transfer_phase(
@@ -186,7 +186,7 @@ def _metrics(
                 for each in loaded.params.repeats_of(schedule.dataset)
             ],
             "batch_norm": fine.batch_norm,
-            "differs": schedule.own_keys,
+            "own_keys": schedule.own_keys,
             **_thaws(schedule, runs),
         },
         asked={"transfer": schedule.transfer, "fine": schedule.fine},

@@ -190,7 +190,7 @@ def write(folder: Path, source: Path, seeds: Sequence[int] = (1,)) -> None:
                 "source": source.as_posix(),
                 "repeats": members,
                 "batch_norm": own_keys.get("batch_norm", "batch"),
-                "differs": own_keys,
+                "own_keys": own_keys,
             },
             asked={phase: schedule[phase] for phase in history.PHASES},
             images={"training": 8, "validation": len(IMAGES)},

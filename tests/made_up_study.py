@@ -52,7 +52,7 @@ def variant(name: str, *, own_keys: Mapping[str, object] | None = None, **curves
         "dataset": dataset,
         "transfer": int(transfer),
         "fine": int(fine),
-        "differs": own_keys,
+        "own_keys": own_keys,
         "batch_norm": own_keys.get("batch_norm", "batch"),
         "seeds": [repeat + 11 for repeat in range(count)],
         "repeats": [{"repeat": repeat + 1, "seed": repeat + 11, "fold": None, "draw": 1} for repeat in range(count)],

@@ -173,7 +173,7 @@ def test_the_card_says_what_the_model_is_and_leaves_the_licence_to_be_filled_in(
 def test_the_card_names_the_keys_of_its_schedule(finished, monkeypatch):
     folder, _ = finished
     path = folder / "metrics/animals-0-3.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"differs": {"decay": "cosine"}}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"own_keys": {"decay": "cosine"}}))
     run(finished, monkeypatch)
     card = (folder / "exported/card.md").read_text()
     assert "rmsprop at 1e-5; its own keys: decay cosine; batches of" in card

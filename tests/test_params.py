@@ -153,7 +153,7 @@ def test_a_good_value_is_taken(changed, key, value):
             {"animals-1-3": {"dataset": "animals", "transfer": 1, "fine": 3, "decay": "cosine", "fine_rate": 0.1}},
             "variants: 'animals-1-3' differs from animals-1-3 by fine_rate, decay; call it animals-1-3-WORD",
         ),
-        ("schedule.decay", "linear", "schedule.decay: Input should be 'none' or 'cosine', not 'linear'"),
+        ("schedule.decay", "slow", "schedule.decay: Input should be 'none' or 'cosine', not 'slow'"),
         ("schedule.head_rate", 0, "schedule.head_rate: Input should be greater than 0, not 0"),
         ("switch.relative_gain", 1, "switch.relative_gain: Input should be less than 1, not 1"),
         ("switch.relative_gain", 0, "switch.relative_gain: Input should be greater than 0, not 0"),

@@ -21,8 +21,13 @@ REFUSED = [
         "params.yaml: schedule: transfer and fine are both 0; give at least one phase an epoch",
     ),
     (
-        ["batch_size=401"],
-        "params.yaml: batch_size: 401 is more than the 400 training images of 'cats_dogs' in data/embedded.yaml; "
+        ["schedule.transfer=auto", "schedule.fine=50"],
+        "params.yaml: schedule.fine: 50 of the budget of 51 epochs leaves `transfer: auto` fewer than two epochs to "
+        "compare; lower it, or write rest",
+    ),
+    (
+        ["batch_size=301"],
+        "params.yaml: batch_size: 301 is more than the 300 training images of 'cats_dogs' in data/embedded.yaml; "
         "lower it",
     ),
 ]

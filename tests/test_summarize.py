@@ -15,7 +15,7 @@ from stages.results import repeats
 from stages.study import variants
 
 TABLE = """\
-variant,dataset,transfer,fine,fine_share,epochs,repeats,differs,\
+variant,dataset,transfer,fine,fine_share,epochs,repeats,own_keys,\
 final_accuracy,final_loss,best_accuracy,best_accuracy_epoch,best_loss,best_loss_epoch,\
 final_val_accuracy,final_val_loss,best_val_accuracy,best_val_accuracy_epoch,best_val_loss,best_val_loss_epoch
 animals-2-1,animals,2,1,0.333333,3,1,{},0.6,0.6,0.7,2,0.5,2,0.85,0.4,0.85,3,0.4,3

@@ -105,7 +105,7 @@ def test_a_loss_that_is_no_number_names_epoch_batch_and_rate():
     with pytest.raises(ThawError) as error:
         last_epoch(compiled(2, learning_rate=0.5), read, read, range(4, 5))
     assert str(error.value) == (
-        "epoch 4, batch 3: loss is nan; lower this phase's learning_rate (0.5 now) in params.yaml"
+        "epoch 4, batch 3: loss is nan at learning rate 0.5; lower this phase's learning_rate in params.yaml"
     )
 
 

@@ -19,7 +19,7 @@ RUN = {
         {"repeat": 2, "seed": 2, "fold": None, "draw": 2},
     ],
     "batch_norm": "batch",
-    "differs": {},
+    "own_keys": {},
 }
 COUNTED = {
     "images": {"training": 8, "validation": 4},

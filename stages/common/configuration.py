@@ -39,6 +39,11 @@ def _check(params: Params, inputs: Manifest) -> None:
                 f"{PARAMS_FILE}: {key}.transfer: {schedule.transfer} is more than the budget of {budget} epochs, of "
                 f"which `fine: {REST}` takes what is left; lower it"
             )
+        if schedule.transfer == AUTO and schedule.fine != REST and schedule.fine > budget - 2:
+            raise ThawError(
+                f"{PARAMS_FILE}: {key}.fine: {schedule.fine} of the budget of {budget} epochs leaves `transfer: "
+                f"{AUTO}` fewer than two epochs to compare; lower it, or write {REST}"
+            )
     for name in params.budget:
         _check_dataset(params, name, inputs)
 

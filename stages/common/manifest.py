@@ -200,7 +200,7 @@ class Limits(Section):
 
 
 class HeldOut(Section):
-    """The test part: no training reads it, and the recommended schedule alone is scored on it, once."""
+    """The test part: no training reads it, and each report scores its recommended schedule alone on it."""
 
     folder: Folder
     images: ClassCounts

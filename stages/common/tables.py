@@ -10,6 +10,7 @@ import pandas as pd
 from stages.common.command import ThawError, one_line
 from stages.common.files import written_whole
 
+CLEAN = "train_clean_"  # begins the columns of a history that measure the training pictures again
 DECIMALS = 6  # finer than the noise of any result, coarse enough for short files
 
 

@@ -80,4 +80,5 @@ def _draw_parts(axes: Axes, parts: Mapping[str, Mapping[str, float | None]]) -> 
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.axvline(0, color=GREY, lw=1)
+    axes.locator_params(axis="x", nbins=5)  # more labels would touch
     axes.set_xlabel("training loss, first fine minus last transfer epoch")

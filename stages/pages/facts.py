@@ -191,7 +191,7 @@ def _once(by_heading: Mapping[str, str | None]) -> str:
 
 def _row(run: FinishedRun, variant: Variant, target: str | None) -> dict[str, Any]:
     """A variant: its schedule, its validation results and its costs, up to the `target` of its data set too."""
-    results, spent = run.results.loc[variant.name], run.spent.loc[variant.name]
+    results, spent = run.summary.loc[variant.name], run.spent.loc[variant.name]
     repeats = len(variant.repeats)
     return {
         "name": variant.name,

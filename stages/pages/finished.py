@@ -21,7 +21,7 @@ from stages.study.paper import Paper
 class FinishedRun:
     """A run, read from its files.
 
-    `claims` is metrics/claims.json; `results` plots/tables/summary.csv and `spent` plots/costs/costs.csv, both indexed
+    `claims` is metrics/claims.json; `summary` plots/tables/summary.csv and `spent` plots/costs/costs.csv, both indexed
     by variant; `recommendation` plots/costs/recommendation.csv.
     """
 
@@ -30,7 +30,7 @@ class FinishedRun:
     paper: Paper
     study: Study
     claims: Mapping[str, Any]
-    results: pd.DataFrame
+    summary: pd.DataFrame
     spent: pd.DataFrame
     recommendation: pd.DataFrame
 
@@ -50,7 +50,7 @@ def read(arguments: argparse.Namespace) -> FinishedRun:
     settings, thesis = params.load(arguments.params), paper.load(arguments.paper)
     members = variants.read_all(settings.names, arguments.metrics, arguments.plots, arguments.results, arguments.source)
     margins = thesis.margins_of(settings.statistics.margin)
-    summary, spent = arguments.plots / "tables/summary.csv", arguments.plots / "costs/costs.csv"
+    summary_path, spent_path = arguments.plots / "tables/summary.csv", arguments.plots / "costs/costs.csv"
     source = manifest.load(arguments.source)
     run = FinishedRun(
         source=source,
@@ -58,13 +58,13 @@ def read(arguments: argparse.Namespace) -> FinishedRun:
         paper=thesis,
         study=evidence.read(members, arguments.results, settings.statistics, margins, source),
         claims=tables.read_json(arguments.metrics / "claims.json"),
-        results=tables.read_table(summary, ["variant"]).set_index("variant"),
-        spent=costs.read(spent),
+        summary=tables.read_table(summary_path, ["variant"]).set_index("variant"),
+        spent=costs.read(spent_path),
         recommendation=tables.read_table(
             arguments.plots / "costs/recommendation.csv", ("dataset", "budget", "sentence")
         ),
     )
-    for path, rows in ((summary, run.results), (spent, run.spent)):
+    for path, rows in ((summary_path, run.summary), (spent_path, run.spent)):
         if missing := [name for name in settings.names if name not in rows.index]:
             raise ThawError(f"{path}: has no {', '.join(missing)}; run `dvc repro`")
     return run

@@ -1,6 +1,6 @@
 """A history: one row an epoch, `transfer` epochs and then `fine` ones, every number finite.
 
-Columns that begin with CLEAN have NaN for the epochs after which the training pictures were not measured again.
+Columns that begin with `tables.CLEAN` have NaN for epochs after which the training pictures were not measured again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,6 @@ from stages.common import tables
 COLUMNS = ("epoch", "phase", "accuracy", "loss", "val_accuracy", "val_loss")
 PHASES = ("transfer", "fine")
 MEASURES = ("accuracy", "loss")
-CLEAN = "train_clean_"  # before each of MEASURES, as `stages/training/clean.py` has it
 
 
 def write(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -49,7 +48,7 @@ def check(table: pd.DataFrame, path: Path) -> None:
     if phases != ["transfer"] * transfer + ["fine"] * (len(phases) - transfer):
         raise tables.wrong(path, "phases are not `transfer` epochs and then `fine` epochs")
     for column in _number_columns(table):
-        _check_numbers(table[column].dropna() if column.startswith(CLEAN) else table[column], path)
+        _check_numbers(table[column].dropna() if column.startswith(tables.CLEAN) else table[column], path)
 
 
 def _check_numbers(values: pd.Series, path: Path) -> None:

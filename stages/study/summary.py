@@ -101,7 +101,7 @@ def _row(study: Study, variant: Variant) -> dict[str, Any]:
         "fine_share": variant.fine_share,
         "epochs": variant.epochs,
         "repeats": len(variant.repeats),
-        "differs": json.dumps(variant.own_keys, sort_keys=True),
+        "own_keys": json.dumps(variant.own_keys, sort_keys=True),
     }
     for part, prefix in (("train", ""), ("val", "val_")):
         for when, values in with_intervals(study, variant, part).items():

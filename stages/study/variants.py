@@ -20,7 +20,7 @@ _METRICS_KEYS = (
     "dataset",
     "transfer",
     "fine",
-    "differs",
+    "own_keys",
     "seed",
     "seeds",
     "repeats",
@@ -80,7 +80,7 @@ class Variant:
     @property
     def own_keys(self) -> Mapping[str, Any]:
         """The schedule's own keys, with the values that replace those of the params."""
-        return self.metrics["differs"]
+        return self.metrics["own_keys"]
 
     @property
     def kind(self) -> Kind:

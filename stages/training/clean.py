@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-PREFIX = "train_clean_"  # of the columns
+from stages.common import tables
+
 EPOCHS = 5
 """After how many of the first fine epochs, besides the last: the claims and the figure of the dip need no others. After
 every epoch it would make training a sixth longer."""
@@ -16,4 +17,4 @@ def epochs(numbers: range) -> set[int]:
 
 def without(row: Mapping[str, Any]) -> dict[str, Any]:
     """`row` of a history without these columns."""
-    return {name: value for name, value in row.items() if not name.startswith(PREFIX)}
+    return {name: value for name, value in row.items() if not name.startswith(tables.CLEAN)}

@@ -8,12 +8,12 @@ from operator import attrgetter
 
 import numpy as np
 
+from stages.common import tables
 from stages.common.params import Params, Repeat
 from stages.network.feature_store import Entry, FeatureStore
 from stages.pictures.augmentation import FIRST_ORDER, pass_of_epoch
 from stages.pictures.parts import PARTS, Part
 from stages.pictures.randomness import order
-from stages.training import clean
 from stages.training.batches import Batches, Joined
 
 FeaturesOf = Callable[[Entry], np.ndarray]
@@ -69,7 +69,7 @@ class Data:
 
     def evaluations(self, features_of: FeaturesOf) -> dict[str, Batches]:
         """The batches that are measured after each epoch, by the prefix of its columns in the history."""
-        parts = {"val_": "validation"} | ({clean.PREFIX: "training"} if self._params.clean_training else {})
+        parts = {"val_": "validation"} | ({tables.CLEAN: "training"} if self._params.clean_training else {})
         return {prefix: self.clean(part, features_of) for prefix, part in parts.items()}
 
     def frozen_seconds(self, epoch: int) -> float:

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from stages.common import tables
 from stages.common.command import ThawError
 from stages.network.keras_quietly import keras
-from stages.training import checkpoints, clean
+from stages.training import checkpoints
 from stages.training.batches import Batches
 from stages.training.checkpoints import State
 from stages.training.data import Data, FeaturesOf
@@ -65,7 +66,7 @@ def train_epochs(
             row = _train(steps, batches, epoch)
             due = clean_epochs is None or epoch in clean_epochs
             measured = {
-                prefix: steps.measure(each) for prefix, each in evaluations.items() if due or prefix != clean.PREFIX
+                prefix: steps.measure(each) for prefix, each in evaluations.items() if due or prefix != tables.CLEAN
             }
             for prefix, each in measured.items():
                 row |= {f"{prefix}accuracy": each.accuracy, f"{prefix}loss": each.loss}
@@ -82,7 +83,7 @@ def _train(steps: Steps, batches: Batches, epoch: int) -> Row:
     except FloatingPointError as error:
         rate = float(steps.model.optimizer.learning_rate)
         raise ThawError(
-            f"epoch {epoch}, {error}; lower this phase's learning_rate ({rate:g} now) in params.yaml"
+            f"epoch {epoch}, {error} at learning rate {rate:g}; lower this phase's learning_rate in params.yaml"
         ) from None
     return {"accuracy": means["accuracy"], "loss": means["loss"]}
 

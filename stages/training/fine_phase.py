@@ -170,8 +170,8 @@ def checkpoint_path(
 ) -> Path:
     """The path of a run's checkpoint, named after all that decides its fine epochs.
 
-    `fingerprint` identifies the stored activations. The number of epochs is in the name only if the rate depends on it;
-    otherwise a longer run resumes from a shorter one.
+    `fingerprint` identifies the stored activations. The number of epochs is in the name only if the rate decays, and
+    so depends on it; otherwise a longer run resumes from a shorter one.
     """
     made_of = {
         "features": fingerprint,
