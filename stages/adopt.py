@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         configuration.read(beside, params.load(params_beside))
     print(f"wrote {target} and the entries of '{name}' in {PARAMS_FILE}; next: make repro (or dvc repro)")
     print("until then, plots/report.html is the report of the study before")
-    print(f"before you queue experiments: git add {target} {PARAMS_FILE}; they run in a copy of what git knows")
+    print(f"before you queue experiments: make repro, then commit {target} {PARAMS_FILE} dvc.lock metrics plots")
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
