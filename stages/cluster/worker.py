@@ -33,7 +33,6 @@ DECIDING = ("python", *environment.PACKAGES)
 LEFT_BY_THE_KILLED = (".git/index.lock", ".git/HEAD.lock", ".git/shallow.lock", ".dvc/tmp/rwlock")
 """Locks that only a killed process leaves behind, since a slot has one user at a time."""
 
-
 KEPT = (".dvc", "data/features", "work")
 """Folders of a clone that git ignores, and that a further commit finds as they are."""
 
